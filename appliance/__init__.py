@@ -1,0 +1,1 @@
+"""The faces of the appliance: command line, HTTP, and the supervisor that keeps its processes up."""

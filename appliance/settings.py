@@ -1,0 +1,181 @@
+"""Every setting, in one place: `VOICEPRINT_` environment variables over an optional TOML file over the defaults.
+
+This is the only file that reads the environment. `docs/settings.md` lists the same table.
+"""
+
+import ipaddress
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import platformdirs
+import pydantic
+from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
+
+from schemas.errors import ConfigurationError
+
+PREFIX = "VOICEPRINT_"
+# Read first, because it says where the other source is.
+FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
+
+
+def _words(value: Any) -> Any:
+    """`a, b` in the environment; a list in TOML."""
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _network(value: str) -> str:
+    ipaddress.ip_network(value)
+    return value
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _without_slash(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        raise ValueError("must start with http:// or https://")
+    return url.rstrip("/")
+
+
+def _data_dir() -> Path:
+    return platformdirs.user_data_path("voiceprint")
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Size = Annotated[ByteSize, Field(gt=0)]
+
+
+class Settings(pydantic.BaseModel):
+    """The appliance's settings. Sizes take `500MB` (decimal) or `1GiB` (binary), times are seconds."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    http_port: Port = Field(8000, description="port of the REST interface; 0 takes a free one")
+    grpc_port: Port = Field(8080, description="reserved for the gRPC interface, which is not there yet")
+    public_url: Annotated[str, AfterValidator(_without_slash)] | None = Field(
+        None, description="address under which clients reach the appliance, for `Location` behind a proxy"
+    )
+    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
+        (), description="addresses or networks whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed"
+    )
+    api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = Field(
+        (), description="keys of which every call but health must carry one, separated by commas"
+    )
+    allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
+
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://`, `rediss://` or `unix://` address; without it `up` runs a Redis of its own"
+    )
+    redis_fsync: Literal["always", "everysec"] = Field(
+        "always", description="`appendfsync` of the embedded Redis: only `always` makes a 202 survive a power cut"
+    )
+    data_dir: Folder = Field(default_factory=_data_dir, description="state: store folder, embedded Redis")
+    store_dir: Folder | None = Field(
+        None, description="uploads and results, shared by all machines; `<data_dir>/store` when not set"
+    )
+    models_dir: Folder | None = Field(
+        None, description="installed networks, only read while serving; `models` in the user's data folder when not set"
+    )
+
+    model: str = Field("ge2e", description="speaker model that is served")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run")
+    workers: int | None = Field(None, ge=1, le=1024, description="worker processes; one per core or GPU when not set")
+
+    single_file_upload_size: Size = Field(ByteSize(500_000_000), description="largest request body")
+    single_file_upload_timeout: Seconds = Field(120.0, description="longest time one upload may take")
+    input_storage_size: Size = Field(ByteSize(1 << 30), description="room for uploads whose tasks have not ended")
+    max_audio_length: Seconds = Field(7200.0, description="longest recording")
+    max_queue_length: int = Field(100_000, ge=1, description="tasks that may wait or run at one time")
+    retention: Seconds = Field(86400.0, description="how long a task and its result stay after it has ended")
+    minimum_free_space: Size = Field(ByteSize(256 << 20), description="disk space below which nothing is accepted")
+
+    drain_timeout: Seconds = Field(60.0, description="after SIGTERM, how long running tasks may take to finish")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @pydantic.model_validator(mode="after")
+    def _doors(self) -> Self:
+        if not self.loopback and not self.api_keys and not self.allow_anonymous:
+            raise ValueError(
+                f"{self.host} can be reached from other machines: set {PREFIX}API_KEYS to the keys that callers must "
+                f"carry, or {PREFIX}ALLOW_ANONYMOUS=true to let everyone in who reaches it"
+            )
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach the server."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def store(self) -> Path:
+        return self.store_dir or self.data_dir / "store"
+
+    @property
+    def models(self) -> Path:
+        return self.models_dir or _data_dir() / "models"
+
+
+def load(**overrides: Any) -> Settings:
+    """The settings: `overrides` that are not None over the environment over the file over the defaults.
+
+    Raises ConfigurationError that names each setting at fault.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**(_read_file(os.environ.get(FILE_VARIABLE)) | _read_environment() | given))
+    except pydantic.ValidationError as error:
+        faults = "; ".join(_fault(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False))
+        raise ConfigurationError(f"settings: {faults}") from error
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> str:
+    text = message.removeprefix("Value error, ")
+    return f"{PREFIX}{str(location[0]).upper()}: {text}" if location else text
+
+
+def _read_file(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{FILE_VARIABLE}: {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigurationError(f"{FILE_VARIABLE}: {path} is not TOML: {error}") from error
+
+
+def _read_environment() -> dict[str, str]:
+    """A misspelt variable is an error, not silence."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != FILE_VARIABLE}
+    values = {name.removeprefix(PREFIX).lower(): value for name, value in variables.items()}
+    if unknown := sorted(values.keys() - Settings.model_fields.keys()):
+        names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
+        raise ConfigurationError(f"unknown settings in the environment: {names}; see docs/settings.md")
+    return values
+
+
+def child_environment(settings: Settings, **changes: str) -> dict[str, str]:
+    """The environment with which a child process of the supervisor arrives at these `settings`, plus `changes`."""
+    given = {
+        f"{PREFIX}{name.upper()}": _as_text(getattr(settings, name))
+        for name in settings.model_fields_set
+        if getattr(settings, name) is not None
+    }
+    return {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)} | given | changes
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_as_text, value))
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return str(value)

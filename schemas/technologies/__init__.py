@@ -1,0 +1,96 @@
+"""The technologies: one file each, found here by itself.
+
+A file declares `TECHNOLOGY`, a `Technology`: its name in the path, its parameters, what its input is and how its stored
+result is rendered. Beside it, `tasks/jobs` holds the job of the same file name.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, BinaryIO, TypeVar
+
+import pydantic
+
+from schemas import voiceprint
+from schemas.errors import ConfigurationError, Detail, ValidationError, VoiceprintMalformed
+
+
+def _base64(text: str) -> str:
+    try:
+        voiceprint.from_base64(text)
+    except VoiceprintMalformed as error:
+        raise ValueError(error.message) from error
+    return text
+
+
+# A voiceprint in a JSON body: checked to be Base64 before the task is accepted, decoded by the job.
+VoiceprintText = Annotated[str, pydantic.AfterValidator(_base64)]
+
+
+class Parameters(pydantic.BaseModel):
+    """What a caller may set, in the query string or in the `config` part; keys that are not known are ignored."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+
+
+class Document(pydantic.BaseModel):
+    """A JSON request body; keys that are not known are ignored."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="ignore", strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Technology:
+    """One technology.
+
+    `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `render` turns an
+    open result file into the pieces of the JSON text of the poll's `result`.
+    """
+
+    name: str
+    summary: str
+    render: Callable[[BinaryIO], Iterator[bytes]]
+    parameters: type[Parameters] = Parameters
+    document: type[Document] | None = None
+
+
+_P = TypeVar("_P", bound=Parameters)
+
+
+@cache
+def technologies() -> Mapping[str, Technology]:
+    """Every technology by its name. Raises ConfigurationError that names a file which declares none."""
+    found: dict[str, Technology] = {}
+    for module in pkgutil.iter_modules(__path__):
+        declared = getattr(importlib.import_module(f"{__name__}.{module.name}"), "TECHNOLOGY", None)
+        if not isinstance(declared, Technology) or declared.name.replace("-", "_") != module.name:
+            raise ConfigurationError(
+                f"schemas/technologies/{module.name}.py must declare TECHNOLOGY, a Technology named after the file"
+            )
+        found[declared.name] = declared
+    return found
+
+
+def parse_parameters(kind: type[_P], query: Mapping[str, str], config: Mapping[str, Any]) -> _P:
+    """The parameters from both places; the query string wins where both set one.
+
+    Raises ValidationError with one detail per fault, each located at where the value came from.
+    """
+    try:
+        return kind.model_validate({**config, **query})
+    except pydantic.ValidationError as error:
+        first = [str(fault["loc"][0]) if fault["loc"] else "" for fault in error.errors()]
+        places = ["query" if name in query else "config" for name in first]
+        raise refusal(error, places) from error
+
+
+def refusal(error: pydantic.ValidationError, places: list[str]) -> ValidationError:
+    """pydantic's faults as the contract's error body; `places` holds the outermost location of each fault."""
+    details = [
+        Detail((place, *fault["loc"]), fault["msg"].removeprefix("Value error, "), fault["type"])
+        for place, fault in zip(places, error.errors(include_url=False, include_context=False), strict=True)
+    ]
+    named = "; ".join(f"{'.'.join(map(str, d.location))}: {d.message}" for d in details[:3])
+    return ValidationError(f"the request is not valid: {named}", details)

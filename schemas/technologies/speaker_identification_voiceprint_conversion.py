@@ -1,0 +1,45 @@
+"""Voiceprints in, their vectors out, value for value those of the extraction."""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Annotated, BinaryIO
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from schemas import json
+from schemas.technologies import Document, Technology, VoiceprintText
+
+MAXIMUM_VOICEPRINTS = 50_000
+# Vectors rendered at a time: half a megabyte of text, so that neither memory nor an event loop notices.
+_BLOCK = 256
+
+
+class ConversionDocument(Document):
+    """`voiceprints`: containers as Base64, 1 to 50,000."""
+
+    voiceprints: Annotated[list[VoiceprintText], Field(min_length=1, max_length=MAXIMUM_VOICEPRINTS)]
+
+
+def pack(vectors: Iterable[npt.NDArray[np.float32]]) -> bytes:
+    """The stored result: one msgpack bin of float32 little-endian values per vector, empty without speech."""
+    return b"".join(bytes(msgpack.packb(vector.tobytes())) for vector in vectors)
+
+
+def render(stored: BinaryIO) -> Iterator[bytes]:
+    vectors = (np.frombuffer(raw, dtype="<f4") for raw in msgpack.Unpacker(stored))
+    opening = b'{"vector_voiceprints":['
+    while block := list(islice(vectors, _BLOCK)):
+        yield opening + json.encode(block)[1:-1]
+        opening = b","
+    yield b"]}"
+
+
+TECHNOLOGY = Technology(
+    name="speaker-identification-voiceprint-conversion",
+    summary="Turns stored voiceprints into their vectors.",
+    render=render,
+    document=ConversionDocument,
+)

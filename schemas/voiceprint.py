@@ -1,0 +1,294 @@
+"""The voiceprint and its container, version 1. This layout is frozen: what it writes today must decode for ever.
+
+A container is a frame around one msgpack map; integers of the frame are little-endian:
+
+    offset  bytes  field
+    0       4      magic `ZOVP`. Its first byte alone is a complete UBJSON value (null), which is how clients of the
+                   field tell a voiceprint from audio
+    4       1      version, 1
+    5       1      flags: 1 = signed, 2 = no speech; the others are 0
+    6       2      0
+    8       4      key id (unsigned); 0 when not signed
+    12      4      length of the payload in bytes
+    16      n      payload, the msgpack map
+    16 + n  32     check over everything before it: SHA-256, or HMAC-SHA256 under the key of `key id` when signed
+
+The map, in this order, every value of a fixed width, so that all voiceprints of one model have one length and their
+vectors one offset:
+
+    model      str         name of the model
+    sha256     bin 32      SHA-256 of the model's network
+    space      str         embedding space: only vectors of one space may be compared
+    dim        uint32      number of values of the vector
+    vector     bin 4*dim   float32, little-endian; zeros when there is no speech
+    speech     float64     net speech, seconds
+    recording  float64     length of the recording, seconds
+    rate       uint32      sample rate of the recording, hertz
+    channel    uint32      number of the channel, from 0
+    media      bin 32      SHA-256 of the recording's file
+    created    uint64      when the extraction was asked for, milliseconds since 1970 UTC
+    merged     uint32      number of voiceprints that this one stands for
+    quality    bin 32      measurements of the recording; zeros when not measured
+    pad        bin 0..2    zeros that make the length of the whole a multiple of 3, so that Base64 needs no padding
+
+Other keys are kept and ignored; they are written between `quality` and `pad`.
+"""
+
+import hashlib
+import hmac
+import math
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgpack
+import numpy as np
+import numpy.typing as npt
+import pybase64
+
+from schemas.errors import (
+    VoiceprintDamaged,
+    VoiceprintKeyUnknown,
+    VoiceprintMalformed,
+    VoiceprintNotFinite,
+    VoiceprintTruncated,
+    VoiceprintUnknownVersion,
+    VoiceprintWrongLength,
+    VoiceprintWrongMagic,
+)
+
+MAGIC = b"ZOVP"
+VERSION = 1
+SIGNED, NO_SPEECH = 1, 2
+# A vector of 200,000 values still fits; whatever is larger is not read at all.
+MAXIMUM_BYTES = 1 << 20
+NAME_CHARACTERS = 64
+QUALITY_BYTES = 32
+
+_T = TypeVar("_T")
+_HEADER = struct.Struct("<4sBBHII")
+_CHECK_BYTES = 32
+_FIELDS = frozenset(
+    "model sha256 space dim vector speech recording rate channel media created merged quality pad".split()  # noqa: SIM905  # one name a word reads best
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Voiceprint:
+    """One speaker's voice in one channel of a recording.
+
+    `vector` is float32 of shape (dimension,), centred and of unit length as its model's card says, all zeros when there
+    is no speech. Lengths are in seconds, `sample_rate` in hertz, `created_ms` in milliseconds since 1970 UTC.
+    """
+
+    model: str
+    model_sha256: bytes
+    space: str
+    vector: npt.NDArray[np.float32]
+    speech_length: float
+    recording_length: float
+    sample_rate: int
+    channel_number: int
+    media_sha256: bytes
+    created_ms: int
+    merged: int = 1
+    quality: bytes = bytes(QUALITY_BYTES)
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def dimension(self) -> int:
+        return int(self.vector.shape[0])
+
+    @property
+    def has_speech(self) -> bool:
+        return bool(self.vector.any())
+
+    @property
+    def spoken_vector(self) -> npt.NDArray[np.float32]:
+        """The vector as clients see it: shape (dimension,), or (0,) when there is no speech."""
+        return self.vector if self.has_speech else self.vector[:0]
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A signing key and the id (1 to 2**32 - 1) by which containers name it."""
+
+    key_id: int
+    key: bytes = field(repr=False)
+
+
+def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
+    """The container of `voiceprint`; the same voiceprint always gives the same bytes.
+
+    Raises VoiceprintNotFinite or VoiceprintMalformed for a voiceprint that `decode` would not take back.
+    """
+    _validate(voiceprint)
+    known = (
+        ("model", _text(voiceprint.model)),
+        ("sha256", _binary(voiceprint.model_sha256)),
+        ("space", _text(voiceprint.space)),
+        ("dim", _uint32(voiceprint.dimension)),
+        ("vector", _binary(voiceprint.vector.astype("<f4", copy=False).tobytes())),
+        ("speech", _float64(voiceprint.speech_length)),
+        ("recording", _float64(voiceprint.recording_length)),
+        ("rate", _uint32(voiceprint.sample_rate)),
+        ("channel", _uint32(voiceprint.channel_number)),
+        ("media", _binary(voiceprint.media_sha256)),
+        ("created", _uint64(voiceprint.created_ms)),
+        ("merged", _uint32(voiceprint.merged)),
+        ("quality", _binary(voiceprint.quality)),
+    )
+    extras = tuple((name, bytes(msgpack.packb(value))) for name, value in voiceprint.extras.items())
+    # map16 rather than the shortest form: its width does not depend on the number of keys.
+    payload = b"\xde" + struct.pack(">H", len(known) + len(extras) + 1)
+    payload += b"".join(_text(name) + value for name, value in (*known, *extras)) + _text("pad")
+    padding = -(_HEADER.size + len(payload) + 2 + _CHECK_BYTES) % 3
+    payload += _binary(bytes(padding))
+    flags = (SIGNED if signer else 0) | (0 if voiceprint.has_speech else NO_SPEECH)
+    framed = _HEADER.pack(MAGIC, VERSION, flags, 0, signer.key_id if signer else 0, len(payload)) + payload
+    if len(framed) + _CHECK_BYTES > MAXIMUM_BYTES:
+        raise VoiceprintWrongLength(f"a voiceprint may have at most {MAXIMUM_BYTES} bytes")
+    return framed + _check(framed, signer.key if signer else None)
+
+
+def decode(data: bytes, keys: Mapping[int, bytes] | None = None) -> Voiceprint:
+    """The voiceprint in the container `data`; `keys` are the signing keys by id.
+
+    The check is made before the map is parsed. Raises the VoiceprintError that names what is wrong.
+    """
+    if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
+        raise VoiceprintWrongMagic("this is not a voiceprint of this appliance")
+    if len(data) < _HEADER.size:
+        raise VoiceprintTruncated(f"the voiceprint ends after {len(data)} bytes, within its header")
+    _, version, flags, reserved, key_id, payload_length = _HEADER.unpack_from(data)
+    if version != VERSION:
+        raise VoiceprintUnknownVersion(f"the voiceprint has version {version}; this appliance reads version {VERSION}")
+    expected = _HEADER.size + payload_length + _CHECK_BYTES
+    if expected > MAXIMUM_BYTES:
+        raise VoiceprintWrongLength(f"the voiceprint claims {expected} bytes; at most {MAXIMUM_BYTES} are read")
+    if len(data) < expected:
+        raise VoiceprintTruncated(f"the voiceprint has {len(data)} bytes of {expected}")
+    if len(data) > expected:
+        raise VoiceprintWrongLength(f"the voiceprint has {len(data)} bytes where {expected} belong")
+    key = None
+    if flags & SIGNED:
+        key = (keys or {}).get(key_id)
+        if key is None:
+            raise VoiceprintKeyUnknown(f"the voiceprint is signed with key {key_id}, which is not known here")
+    if not hmac.compare_digest(_check(data[:-_CHECK_BYTES], key), data[-_CHECK_BYTES:]):
+        raise VoiceprintDamaged("the voiceprint was damaged or altered: its check does not match its content")
+    if flags & ~(SIGNED | NO_SPEECH) or reserved or (key_id and key is None):
+        raise VoiceprintMalformed("the voiceprint's header has bits set that version 1 does not define")
+    voiceprint = _from_map(_parse(data[_HEADER.size : -_CHECK_BYTES]))
+    if voiceprint.has_speech == bool(flags & NO_SPEECH):
+        raise VoiceprintMalformed("the voiceprint's no-speech flag contradicts its vector")
+    return voiceprint
+
+
+def to_base64(container: bytes) -> str:
+    """The container as REST carries it; its length is a multiple of 3, so there is no padding."""
+    return pybase64.b64encode_as_string(container)
+
+
+def from_base64(text: str) -> bytes:
+    """Inverse of `to_base64`. Raises VoiceprintMalformed for text that is not Base64."""
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise VoiceprintMalformed("this is not Base64") from error
+
+
+def _check(framed: bytes, key: bytes | None) -> bytes:
+    return hashlib.sha256(framed).digest() if key is None else hmac.digest(key, framed, "sha256")
+
+
+def _text(value: str) -> bytes:
+    return bytes(msgpack.packb(value))
+
+
+def _binary(value: bytes) -> bytes:
+    return bytes(msgpack.packb(value))
+
+
+def _uint32(value: int) -> bytes:
+    return b"\xce" + struct.pack(">I", value)
+
+
+def _uint64(value: int) -> bytes:
+    return b"\xcf" + struct.pack(">Q", value)
+
+
+def _float64(value: float) -> bytes:
+    return b"\xcb" + struct.pack(">d", value)
+
+
+def _parse(payload: bytes) -> dict[str, Any]:
+    try:
+        parsed = msgpack.unpackb(payload, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
+    except (ValueError, msgpack.UnpackException) as error:
+        raise VoiceprintMalformed("the voiceprint's payload is not the msgpack map it should be") from error
+    if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
+        raise VoiceprintMalformed("the voiceprint's payload is not a map with text keys")
+    return parsed
+
+
+def _refuse_extension(code: int, _: bytes) -> None:
+    raise ValueError(f"msgpack extension {code} has no meaning in a voiceprint")
+
+
+def _from_map(parsed: dict[str, Any]) -> Voiceprint:
+    def take(name: str, kind: type[_T]) -> _T:
+        value = parsed.get(name)
+        if type(value) is not kind:
+            raise VoiceprintMalformed(f"the voiceprint's field {name!r} is missing or not of type {kind.__name__}")
+        return value
+
+    raw = take("vector", bytes)
+    if len(raw) != 4 * take("dim", int):
+        raise VoiceprintMalformed(f"the voiceprint's vector has {len(raw)} bytes, not four for each of its values")
+    voiceprint = Voiceprint(
+        model=take("model", str),
+        model_sha256=take("sha256", bytes),
+        space=take("space", str),
+        vector=np.frombuffer(raw, dtype="<f4"),
+        speech_length=take("speech", float),
+        recording_length=take("recording", float),
+        sample_rate=take("rate", int),
+        channel_number=take("channel", int),
+        media_sha256=take("media", bytes),
+        created_ms=take("created", int),
+        merged=take("merged", int),
+        quality=take("quality", bytes),
+        extras={name: value for name, value in parsed.items() if name not in _FIELDS},
+    )
+    _validate(voiceprint)
+    return voiceprint
+
+
+def _validate(voiceprint: Voiceprint) -> None:
+    """What encode promises and decode demands, in one place."""
+    if not np.isfinite(voiceprint.vector).all():
+        raise VoiceprintNotFinite("the voiceprint's vector holds NaN or infinity")
+    if not (math.isfinite(voiceprint.speech_length) and math.isfinite(voiceprint.recording_length)):
+        raise VoiceprintNotFinite("a length in the voiceprint is NaN or infinite")
+    wrong = [
+        name
+        for name, holds in (
+            ("model", 0 < len(voiceprint.model.encode()) <= NAME_CHARACTERS),
+            ("space", 0 < len(voiceprint.space.encode()) <= NAME_CHARACTERS),
+            ("sha256", len(voiceprint.model_sha256) == 32),
+            ("media", len(voiceprint.media_sha256) == 32),
+            ("quality", len(voiceprint.quality) == QUALITY_BYTES),
+            ("vector", voiceprint.vector.ndim == 1 and voiceprint.dimension > 0),
+            ("speech", voiceprint.speech_length >= 0),
+            ("recording", voiceprint.recording_length >= 0),
+            ("rate", 0 < voiceprint.sample_rate < 1 << 32),
+            ("channel", 0 <= voiceprint.channel_number < 1 << 32),
+            ("created", 0 <= voiceprint.created_ms < 1 << 64),
+            ("merged", 0 < voiceprint.merged < 1 << 32),
+        )
+        if not holds
+    ]
+    if wrong:
+        raise VoiceprintMalformed(f"out of range in the voiceprint: {', '.join(wrong)}")
