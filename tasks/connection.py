@@ -1,0 +1,52 @@
+"""The connection to Redis: bounded in time, retried, and an error of ours when it stays away."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgpack
+from arq.connections import ArqRedis
+from redis import exceptions
+from redis.asyncio import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialBackoff
+
+from schemas.errors import ConfigurationError, Overloaded, StorageFull
+
+PASSING = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError)
+# Long enough for a restart of Redis under the supervisor, short enough for a client that waits.
+_RETRIES = 6
+
+
+def connect(url: str) -> ArqRedis:
+    """A pool for `redis://`, `rediss://` or `unix://` addresses; nothing is sent yet.
+
+    Without a socket timeout a frozen Redis would hang its callers for ever. Every command of ours may be repeated
+    safely, so all are retried. Raises ConfigurationError for an address that cannot be used.
+    """
+    try:
+        pool = ConnectionPool.from_url(
+            url,
+            socket_timeout=5.0,
+            socket_connect_timeout=2.0,
+            health_check_interval=30,
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES),
+            retry_on_error=list(PASSING),
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"VOICEPRINT_REDIS_URL: {error}") from error
+    return ArqRedis(pool, job_serializer=msgpack.packb, job_deserializer=msgpack.unpackb)
+
+
+@asynccontextmanager
+async def redis_errors() -> AsyncIterator[None]:
+    """Redis's errors as refusals: Overloaded when it cannot be reached, StorageFull when it cannot write."""
+    try:
+        yield
+    except PASSING as error:
+        raise Overloaded("the task store cannot be reached; try again", headers={"Retry-After": "2"}) from error
+    except exceptions.ResponseError as error:
+        if str(error).startswith(("OOM", "MISCONF")):
+            raise StorageFull("the task store cannot write: its memory or its disk is full") from error
+        raise
+    except exceptions.RedisError as error:
+        raise Overloaded("the task store did not answer; try again", headers={"Retry-After": "2"}) from error

@@ -1,0 +1,18 @@
+-- A task reaches its terminal state, once; its record then stays for the retention time.
+-- KEYS record open running input_bytes queue job in_progress retry
+-- ARGV old_record new_record task_id input_bytes retention_ms
+-- A record that is gone counts as empty: what is left of the task is cleared away.
+local current = redis.call("GET", KEYS[1]) or ""
+if current == ARGV[2] then
+    return 1
+end
+if current ~= ARGV[1] then
+    return 0
+end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[5])
+redis.call('ZREM', KEYS[2], ARGV[3])
+redis.call('HDEL', KEYS[3], ARGV[3])
+redis.call('DECRBY', KEYS[4], ARGV[4])
+redis.call('ZREM', KEYS[5], ARGV[3])
+redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
+return 1

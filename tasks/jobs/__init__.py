@@ -1,0 +1,50 @@
+"""The jobs: one file per technology, of the same name as in `schemas/technologies`, found here by itself.
+
+A file defines `run(work: Work) -> bytes`: the technology's stored result. It raises a TaskRefusal to end the task as
+rejected or failed, and runs in a thread, away from the event loop.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import cast
+
+from onnx_models.extractor import Extractor
+from schemas.errors import ConfigurationError
+from schemas.technologies import Parameters, technologies
+
+Job = Callable[["Work"], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt at one task.
+
+    `input` is the uploaded file and `input_sha256` its hash, `created_ms` when it was submitted. `stop` answers True
+    once the attempt should be given up; long jobs ask it between blocks.
+    """
+
+    parameters: Parameters
+    input: Path
+    input_sha256: bytes
+    created_ms: int
+    extractor: Extractor
+    stop: Callable[[], bool]
+
+
+@cache
+def jobs() -> Mapping[str, Job]:
+    """Every job by its technology's name. Raises ConfigurationError that names a file which falls short."""
+    found: dict[str, Job] = {}
+    for module in pkgutil.iter_modules(__path__):
+        run = getattr(importlib.import_module(f"{__name__}.{module.name}"), "run", None)
+        name = module.name.replace("_", "-")
+        if not callable(run) or name not in technologies():
+            raise ConfigurationError(f"tasks/jobs/{module.name}.py must define run() for a technology of its name")
+        found[name] = cast("Job", run)
+    if missing := technologies().keys() - found.keys():
+        raise ConfigurationError(f"tasks/jobs lacks a file for {', '.join(sorted(missing))}")
+    return found

@@ -1,0 +1,190 @@
+"""The task store: task records in Redis, changed only by the Lua scripts beside this file.
+
+Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have not ended, by their place in the queue;
+`voiceprint:running` task to worker; `voiceprint:workers` worker to the time until which it counts as alive;
+`voiceprint:input-bytes` the room that uploads of open tasks take.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from arq.connections import ArqRedis
+from redis.commands.core import AsyncScript
+
+from schemas.errors import Overloaded, StorageFull, TaskInternalError
+from schemas.task import TaskState
+from tasks.connection import connect, redis_errors
+from tasks.dispatch import QUEUE, WAKE, entry
+from tasks.record import RecordDamaged, TaskRecord, now_ms
+
+HEARTBEAT_SECONDS = 0.5
+ALIVE_SECONDS = 2.0
+CRASH_BUDGET = 2
+
+_OPEN, _RUNNING, _WORKERS = "voiceprint:open", "voiceprint:running", "voiceprint:workers"
+_INPUT_BYTES, _SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """`waiting` and `running` tasks, bytes of their uploads, names of the workers that are alive."""
+
+    waiting: int
+    running: int
+    input_bytes: int
+    workers: tuple[str, ...]
+
+
+class TaskStore:
+    """Every method may be repeated; raises Overloaded while Redis cannot be reached."""
+
+    def __init__(self, redis: ArqRedis) -> None:
+        self.redis = redis
+        folder = Path(__file__).parent
+        self._scripts: dict[str, AsyncScript] = {
+            path.stem: redis.register_script(path.read_text()) for path in folder.glob("*.lua")
+        }
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        return cls(connect(url))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self.redis.aclose(close_connection_pool=True)
+
+    async def ping(self) -> None:
+        async with redis_errors():
+            await self.redis.ping()
+
+    async def submit(self, record: TaskRecord, *, max_open: int, max_input_bytes: int) -> None:
+        """Makes the task exist and wait. Raises Overloaded or StorageFull when there is no room for it."""
+        queued = entry(record)
+        answer = await self._run(
+            "submit",
+            [_key(record.task_id), _OPEN, _INPUT_BYTES, _SEQUENCE, QUEUE, WAKE, queued.job_key],
+            [record.pack(), record.task_id, max_open, max_input_bytes, record.input_bytes, queued.job],
+        )
+        if answer == b"queue full":
+            raise Overloaded(f"the queue is full: {max_open} tasks wait already", headers={"Retry-After": "10"})
+        if answer == b"storage full":
+            raise StorageFull(f"the uploads that wait already fill the input storage of {max_input_bytes} bytes")
+
+    async def fetch(self, task_id: str) -> TaskRecord | None:
+        """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
+        async with redis_errors():
+            data: bytes | None = await self.redis.get(_key(task_id))
+        return None if data is None else TaskRecord.unpack(data)
+
+    async def claim(self, record: TaskRecord, worker: str) -> TaskRecord | None:
+        """The record as running under `worker`, or None when another was first."""
+        claimed = record.claimed(worker)
+        queued = entry(record)
+        taken = await self._run(
+            "claim",
+            [_key(record.task_id), _RUNNING, QUEUE, queued.job_key, queued.in_progress_key, queued.retry_key],
+            [record.pack(), claimed.pack(), record.task_id, worker],
+        )
+        return claimed if taken else None
+
+    async def finish(self, record: TaskRecord, ended: TaskRecord, *, retention: float) -> bool:
+        """Replaces `record` by `ended`, for `retention` seconds. False when the task is no longer this attempt's."""
+        return await self._finish(record.pack(), ended, retention)
+
+    async def requeue(self, record: TaskRecord, *, crashed: bool = False) -> bool:
+        """Back to the task's place in the queue. False when the record has changed meanwhile."""
+        released = record.released(crashed=crashed)
+        queued = entry(released)
+        keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
+        changed = await self._run(
+            "requeue",
+            [_key(record.task_id), _OPEN, _RUNNING, QUEUE, WAKE, *keys],
+            [record.pack(), released.pack(), record.task_id, queued.job],
+        )
+        return bool(changed)
+
+    async def heartbeat(self, worker: str) -> None:
+        await self._run("heartbeat", [_WORKERS], [worker, int(ALIVE_SECONDS * 1000)])
+
+    async def bury(self, worker: str, *, retention: float) -> int:
+        """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
+        async with redis_errors():
+            await self.redis.zrem(_WORKERS, worker)
+        return await self.recover(retention=retention, only=worker)
+
+    async def recover(self, *, retention: float, only: str = "") -> int:
+        """Gives back the tasks of dead workers (of `only`, when named) and those that arq lost; returns how many.
+
+        A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose record is damaged.
+        """
+        keys = [_WORKERS, _RUNNING, _OPEN, QUEUE]
+        orphans, stranded = await self._run("survey", keys, [only])
+        for crashed, task_ids in ((True, orphans), (False, stranded)):
+            for task_id in task_ids:
+                await self._recover(task_id.decode(), crashed=crashed, retention=retention)
+        return len(orphans) + len(stranded)
+
+    async def _recover(self, task_id: str, *, crashed: bool, retention: float) -> None:
+        try:
+            record = await self.fetch(task_id) or TaskRecord.unpack(b"")
+        except RecordDamaged as error:
+            await self.fail_damaged(task_id, error, retention=retention)
+            return
+        if crashed and record.crashes + 1 >= CRASH_BUDGET:
+            refusal = TaskInternalError(f"{CRASH_BUDGET} workers died while they worked on this task")
+            await self.finish(record, record.refused(TaskState.FAILED, refusal.body()), retention=retention)
+        else:
+            await self.requeue(record, crashed=crashed)
+
+    async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
+        """Ends a task whose record cannot be read."""
+        async with redis_errors():
+            data: bytes | None = await self.redis.get(_key(task_id))
+        ended = TaskRecord(task_id, technology="", created_ms=now_ms())
+        ended = ended.refused(TaskState.FAILED, TaskInternalError(error.message).body())
+        await self._finish(data or b"", ended, retention)
+
+    async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
+        queued = entry(ended)
+        keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
+        changed = await self._run(
+            "finish",
+            [_key(ended.task_id), _OPEN, _RUNNING, _INPUT_BYTES, QUEUE, *keys],
+            [old, ended.pack(), ended.task_id, ended.input_bytes, int(retention * 1000)],
+        )
+        return bool(changed)
+
+    async def depth(self) -> Depth:
+        async with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(_OPEN)
+            pipe.hlen(_RUNNING)
+            pipe.get(_INPUT_BYTES)
+            pipe.time()
+            pipe.zrange(_WORKERS, 0, -1, withscores=True)
+            opened, running, input_bytes, (seconds, microseconds), workers = await pipe.execute()
+        now = seconds * 1000 + microseconds // 1000
+        alive = tuple(name.decode() for name, until in workers if until >= now)
+        return Depth(opened - running, running, int(input_bytes or 0), alive)
+
+    async def still_open(self, task_ids: Sequence[str]) -> set[str]:
+        """Those of `task_ids` that have not ended."""
+        if not task_ids:
+            return set()
+        async with redis_errors():
+            places = await self.redis.zmscore(_OPEN, list(task_ids))
+        return {task_id for task_id, place in zip(task_ids, places, strict=True) if place is not None}
+
+    async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        async with redis_errors():
+            return await self._scripts[script](keys=keys, args=arguments)
+
+
+def _key(task_id: str) -> str:
+    return f"voiceprint:task:{task_id}"

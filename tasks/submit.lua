@@ -1,0 +1,23 @@
+-- A new task: its record, its place in the queue and a token for a sleeping worker, all or nothing.
+-- KEYS record open input_bytes sequence queue wake job
+-- ARGV record task_id max_open max_input_bytes input_bytes job
+-- A repeated call finds its record and changes nothing.
+if redis.call('EXISTS', KEYS[1]) == 1 then
+    return 'accepted'
+end
+if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then
+    return 'queue full'
+end
+if tonumber(redis.call('GET', KEYS[3]) or 0) + tonumber(ARGV[5]) > tonumber(ARGV[4]) then
+    return 'storage full'
+end
+-- A counter, not a clock, orders the queue: machines need not agree on the time.
+local place = redis.call('INCR', KEYS[4])
+redis.call('SET', KEYS[1], ARGV[1])
+redis.call('ZADD', KEYS[2], place, ARGV[2])
+redis.call('INCRBY', KEYS[3], ARGV[5])
+redis.call('SET', KEYS[7], ARGV[6])
+redis.call('ZADD', KEYS[5], place, ARGV[2])
+redis.call('RPUSH', KEYS[6], 1)
+redis.call('LTRIM', KEYS[6], 0, 63)
+return 'accepted'

@@ -1,0 +1,21 @@
+-- What needs attention: running tasks whose worker is gone, and open tasks that neither wait nor run.
+-- KEYS workers running open queue
+-- ARGV the only worker whose tasks are asked for, or nothing for all that are gone
+local time = redis.call('TIME')
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] * 1000 + math.floor(time[2] / 1000))
+local orphans, stranded = {}, {}
+local running = redis.call('HGETALL', KEYS[2])
+for i = 1, #running, 2 do
+    local worker = running[i + 1]
+    if (ARGV[1] == '' or ARGV[1] == worker) and not redis.call('ZSCORE', KEYS[1], worker) then
+        orphans[#orphans + 1] = running[i]
+    end
+end
+if redis.call('ZCARD', KEYS[3]) > redis.call('ZCARD', KEYS[4]) + #running / 2 then
+    for _, id in ipairs(redis.call('ZDIFF', 2, KEYS[3], KEYS[4])) do
+        if redis.call('HEXISTS', KEYS[2], id) == 0 then
+            stranded[#stranded + 1] = id
+        end
+    end
+end
+return {orphans, stranded}

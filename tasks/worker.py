@@ -1,0 +1,252 @@
+"""A worker process: takes one task after the other from arq's queue. The only file that knows arq's worker side.
+
+arq finds and starts jobs; who owns a task, how often it has been tried and what came of it is decided by the record
+alone. What arq's own machinery would get wrong (see each comment) is replaced here.
+"""
+
+import asyncio
+import logging
+import signal
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from arq.connections import ArqRedis
+from arq.worker import Retry, Worker, func
+
+from onnx_models.extractor import Extractor, Stopped
+from onnx_models.media import MediaLimits
+from schemas import json
+from schemas.errors import Overloaded, Refusal, StorageFull, TaskInternalError, TaskRefusal
+from schemas.task import TaskState
+from schemas.technologies import technologies
+from tasks.connection import PASSING
+from tasks.dispatch import QUEUE, WAKE
+from tasks.files import FileStore, LocalFileStore
+from tasks.jobs import Work, jobs
+from tasks.record import RecordDamaged, TaskRecord, fits_inline
+from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, TaskStore
+
+log = logging.getLogger(__name__)
+
+_SWEEP_SECONDS = 60.0
+# How long an idle worker sleeps when no token wakes it; bounds the delay after a lost token.
+_IDLE_SECONDS = 1
+# arq's own mark of ownership only bridges the moment between its start of a job and our claim.
+_IN_PROGRESS_SECONDS = 2.0
+# How long a job may take from one look at `stop` to the next.
+_STOP_SECONDS = 2.0
+_UNLIMITED = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerConfig:
+    """What a worker needs to know. Lengths and times in seconds; `name` must be new for every process."""
+
+    name: str
+    redis_url: str
+    store_dir: Path
+    models_dir: Path
+    model: str
+    device: str
+    max_audio_length: float
+    retention: float
+    drain_timeout: float
+
+
+def run(config: WorkerConfig) -> None:
+    """Works until SIGTERM (finishes what runs, for at most `drain_timeout`) or SIGINT (gives it back at once).
+
+    Raises ConfigurationError before the first task when the model or the device is missing.
+    """
+    extractor = Extractor.open(
+        config.model,
+        models_dir=config.models_dir,
+        device=config.device,
+        limits=MediaLimits(max_audio_length=config.max_audio_length),
+    )
+    asyncio.run(_Worker(config, extractor).run())
+
+
+class _Worker:
+    def __init__(self, config: WorkerConfig, extractor: Extractor) -> None:
+        self._config = config
+        self._extractor = extractor
+        self._store = TaskStore.open(config.redis_url)
+        self._files: FileStore = LocalFileStore(config.store_dir)
+        self._give_back = threading.Event()
+        self._heard_since: float | None = None
+
+    async def run(self) -> None:
+        leaving = asyncio.Event()
+
+        def give_back() -> None:
+            self._give_back.set()
+            leaving.set()
+
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, leaving.set)
+        loop.add_signal_handler(signal.SIGINT, give_back)
+        queue = _Queue(self._store.redis, dict.fromkeys(jobs(), self._attempt))
+        async with self._store, asyncio.TaskGroup() as group:
+            consuming = group.create_task(queue.consume())
+            duties = [
+                group.create_task(_every(HEARTBEAT_SECONDS, self._heartbeat)),
+                group.create_task(_every(_SWEEP_SECONDS, self._sweep)),
+            ]
+            log.info("worker %s is ready", self._config.name)
+            await leaving.wait()
+            consuming.cancel()
+            await queue.drain(self._give_back, self._config.drain_timeout)
+            for duty in duties:
+                duty.cancel()
+            # What did not stop in time goes to another worker now, not when this one's heartbeat lapses.
+            await self._store.bury(self._config.name, retention=self._config.retention)
+
+    async def _heartbeat(self) -> None:
+        """Says that this worker lives, and looks after the tasks of those that do not.
+
+        Nobody is declared dead before this worker itself has been heard for as long as a heartbeat lasts: after an
+        outage of Redis every worker looks dead for a moment.
+        """
+        try:
+            await self._store.heartbeat(self._config.name)
+        except (Overloaded, StorageFull):
+            self._heard_since = None
+            raise
+        now = asyncio.get_running_loop().time()
+        self._heard_since = self._heard_since or now
+        if now - self._heard_since > ALIVE_SECONDS:
+            recovered = await self._store.recover(retention=self._config.retention)
+            if recovered:
+                log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
+
+    async def _sweep(self) -> None:
+        await self._files.sweep(self._config.retention, self._store.still_open)
+
+    async def _attempt(self, context: dict[str, Any]) -> None:
+        """One attempt at one task, called by arq; Retry tells arq to leave the queue entry as it is."""
+        task_id = context["job_id"]
+        try:
+            record = await self._store.fetch(task_id)
+            if record is None or record.state is not TaskState.PENDING:
+                return
+            claimed = await self._store.claim(record, self._config.name)
+        except RecordDamaged as error:
+            await self._store.fail_damaged(task_id, error, retention=self._config.retention)
+            return
+        except (Overloaded, StorageFull) as error:
+            raise Retry from error
+        if claimed is None:
+            raise Retry
+        try:
+            ended = await asyncio.to_thread(self._work, claimed)
+        except Stopped:
+            await self._store.requeue(claimed)
+            raise Retry from None
+        if not await self._finish(claimed, ended):
+            # Given up for dead meanwhile: a later attempt owns the task, its media and its queue entry.
+            self._files.erase_result(task_id, claimed.attempt)
+            raise Retry
+        self._files.erase_input(task_id)
+        log.info("task %s is %s after attempt %d", task_id, ended.state.value, ended.attempt)
+
+    async def _finish(self, claimed: TaskRecord, ended: TaskRecord) -> bool:
+        """Insists until Redis has answered: the work is done and its result is on disk."""
+        while True:
+            try:
+                return await self._store.finish(claimed, ended, retention=self._config.retention)
+            except (Overloaded, StorageFull) as error:
+                log.warning("task %s cannot be completed yet: %s", claimed.task_id, error.message)
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    def _work(self, record: TaskRecord) -> TaskRecord:
+        """Runs the job; the record as it ends. Raises Stopped when the attempt is to be given back."""
+        try:
+            work = Work(
+                parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
+                input=self._files.input(record.task_id),
+                input_sha256=record.input_sha256,
+                created_ms=record.created_ms,
+                extractor=self._extractor,
+                stop=self._give_back.is_set,
+            )
+            result = jobs()[record.technology](work)
+            return record.done(*self._files.write_result(record.task_id, record.attempt, result))
+        except Stopped:
+            raise
+        except TaskRefusal as refusal:
+            return self._refused(record, refusal)
+        except Refusal as refusal:
+            return self._refused(record, TaskInternalError(refusal.message))
+        except Exception:
+            # The client learns that it was our fault, the operator reads why.
+            log.exception("task %s failed", record.task_id)
+            return self._refused(
+                record, TaskInternalError("the task failed unexpectedly; it may succeed when repeated")
+            )
+
+    def _refused(self, record: TaskRecord, refusal: TaskRefusal) -> TaskRecord:
+        state = TaskState.FAILED if refusal.retryable else TaskState.REJECTED
+        if fits_inline(refusal):
+            return record.refused(state, refusal.body())
+        try:
+            stored = self._files.write_result(record.task_id, record.attempt, json.encode(refusal.body()))
+        except StorageFull:
+            return record.refused(state, type(refusal)(refusal.message).body())
+        return record.refused(state, None, stored)
+
+
+class _Queue(Worker):
+    """arq's worker, one job at a time, woken by a token instead of a timer."""
+
+    def __init__(self, redis: ArqRedis, attempts: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]]) -> None:
+        super().__init__(
+            [func(attempt, name=name) for name, attempt in attempts.items()],  # type: ignore[arg-type]
+            queue_name=QUEUE,
+            redis_pool=redis,
+            handle_signals=False,
+            max_jobs=1,
+            queue_read_limit=16,
+            # Time is limited by the job itself, tries by the crashes that the record counts.
+            job_timeout=_UNLIMITED,
+            max_tries=_UNLIMITED,
+            # arq's results would repeat in Redis what is in our files.
+            keep_result=0,
+            log_results=False,
+            job_serializer=redis.job_serializer,
+            job_deserializer=redis.job_deserializer,
+        )
+        # By default as long as the longest job: what a worker held that was killed would wait for that.
+        self.in_progress_timeout_s = _IN_PROGRESS_SECONDS
+
+    async def consume(self) -> None:
+        """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
+        while True:
+            try:
+                await self._poll_iteration()
+                if self.tasks:
+                    await asyncio.wait(self.tasks.values(), timeout=_IDLE_SECONDS)
+                else:
+                    await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
+            except PASSING as error:
+                log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
+                await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def drain(self, give_back: threading.Event, seconds: float) -> None:
+        """Waits for what runs; after `seconds` or when `give_back` is set, for it to stop between two blocks."""
+        if self.tasks:
+            await asyncio.wait(self.tasks.values(), timeout=seconds)
+            give_back.set()
+            await asyncio.wait(self.tasks.values(), timeout=_STOP_SECONDS)
+
+
+async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await duty()
+        except (Overloaded, StorageFull) as error:
+            log.warning("%s", error.message)
+        await asyncio.sleep(seconds)
