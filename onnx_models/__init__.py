@@ -1,0 +1,33 @@
+"""Recordings in, voiceprints out. Has never heard of HTTP or queues.
+
+from onnx_models import open_model
+
+model = open_model("ge2e")
+voiceprints = model.extract("call.wav")
+voiceprints[0].vector  # numpy float32, shape (256,)
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnx_models.registry import DEFAULT_MODEL, default_models_dir
+
+if TYPE_CHECKING:
+    from onnx_models.extractor import Extractor
+
+__all__ = ["open_model"]
+
+
+def open_model(
+    name: str = DEFAULT_MODEL, *, models_dir: Path | str | None = None, device: str = "auto", threads: int = 1
+) -> "Extractor":
+    """The installed speaker model `name`, ready for one extraction at a time.
+
+    `device` is auto, cpu or cuda; `threads` the number of processor threads of the network. Raises ConfigurationError
+    when the model is not installed or the device not available.
+    """
+    # Importing this package must stay cheap: the runtime is loaded when a model is opened.
+    from onnx_models.extractor import Extractor  # noqa: PLC0415
+
+    folder = default_models_dir() if models_dir is None else Path(models_dir)
+    return Extractor.open(name, models_dir=folder, device=device, threads=threads)

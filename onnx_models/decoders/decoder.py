@@ -1,0 +1,40 @@
+"""What every decoder provides."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+# A quarter of a second to 16 s of sound, 2 MB at 8 channels: calls cost nothing and memory does not count.
+BLOCK_FRAMES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class MediaInfo:
+    """What a recording's header says. `frames` (samples of one channel) is None when it does not tell the length."""
+
+    container: str
+    sample_rate: int
+    channels: int
+    frames: int | None
+
+    @property
+    def length(self) -> float | None:
+        """Seconds, when the header tells."""
+        return None if self.frames is None else self.frames / self.sample_rate
+
+
+class Decoder(Protocol):
+    """An open recording that can be decoded once."""
+
+    @property
+    def info(self) -> MediaInfo: ...
+
+    @property
+    def allowed_shortfall(self) -> float | None:
+        """Seconds by which the sound may fall short of the header's length; None where that is only an estimate."""
+
+    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        """The sound in arrays of shape (frames, channels), full scale 1. Raises MediaDamaged."""

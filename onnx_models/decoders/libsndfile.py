@@ -1,0 +1,99 @@
+"""WAV, FLAC, Ogg Vorbis and Opus, and MP3 by libsndfile, restricted to encodings with a clean record.
+
+Its ADPCM decoders have had memory faults, so they and everything else unlisted are refused by name.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from onnx_models import wav_header
+from onnx_models.containers import FLAC, OGG, WAV, Container
+from onnx_models.decoders.decoder import BLOCK_FRAMES, Decoder, MediaInfo
+from schemas.errors import MediaDamaged, MediaUnknown
+
+_ENCODINGS = {
+    *("PCM_U8", "PCM_S8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "ULAW", "GSM610"),
+    *("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"),
+}
+_FORMATS = {"WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3"}
+# libsndfile's own value for a length that the file does not tell.
+_UNKNOWN_FRAMES = (1 << 63) - 1
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """Read from start to end: after every block the parent class seeks to where it already is, and that seek makes
+    the MP3 and FLAC decoders lose their place.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class _Recording:
+    def __init__(self, sound: Any, info: MediaInfo, allowed_shortfall: float | None) -> None:
+        self._sound = sound
+        self.info = info
+        self.allowed_shortfall = allowed_shortfall
+
+    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        decoded = 0
+        while True:
+            try:
+                block: npt.NDArray[np.float32] = self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                seconds = decoded / self.info.sample_rate
+                raise MediaDamaged(
+                    f"the {self.info.container} recording cannot be decoded after {seconds:.2f} s"
+                    + ("" if self.info.length is None else f" of the {self.info.length:.2f} s that its header promises")
+                    + f": {_reason(error)}"
+                ) from error
+            if not len(block):
+                return
+            decoded += len(block)
+            yield block
+
+
+@contextmanager
+def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
+    """A decoder over `file`, which must be unbuffered and of the kind `container`.
+
+    Raises MediaDamaged for a header that is broken or lies, MediaUnknown for an encoding that is not decoded here.
+    """
+    if container is WAV:
+        _check_wav_header(file)
+    # By descriptor, from the start: libsndfile never sees a name, which might make it guess.
+    file.seek(0)
+    try:
+        sound = _Forward(file.fileno(), closefd=False)
+    except soundfile.LibsndfileError as error:
+        raise MediaDamaged(f"the header of the {container.title} recording is damaged: {_reason(error)}") from error
+    with sound:
+        if sound.format not in _FORMATS or sound.subtype not in _ENCODINGS:
+            raise MediaUnknown(
+                f"this is a {container.title} recording encoded as {sound.subtype}, which is not decoded here; "
+                "convert it to 16-bit PCM"
+            )
+        frames = None if sound.frames >= _UNKNOWN_FRAMES else sound.frames
+        title = container.title if container is not OGG else f"Ogg {sound.subtype.title()}"
+        info = MediaInfo(title, sound.samplerate, sound.channels, frames)
+        yield _Recording(sound, info, 0.0 if container in (WAV, FLAC) else None)
+
+
+def _check_wav_header(file: BinaryIO) -> None:
+    data = wav_header.read_data_chunk(file, os.fstat(file.fileno()).st_size)
+    if data is not None and data.truncated:
+        unit, scale = ("s", data.bytes_per_second) if data.bytes_per_second else ("bytes", 1)
+        raise MediaDamaged(
+            f"the WAV recording is truncated: its header promises {data.promised / scale:.2f} {unit}, "
+            f"{data.found / scale:.2f} {unit} were found"
+        )
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    return str(error.error_string).removeprefix("Error :").strip().rstrip(".") or "no reason given"

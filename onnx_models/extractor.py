@@ -1,0 +1,156 @@
+"""From a recording to its voiceprints."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from onnx_models import batcher, media, registry, scoring
+from onnx_models.blocks import Samples
+from onnx_models.families import Window, families
+from onnx_models.media import ChannelMode, MediaLimits, Recording
+from onnx_models.registry import SpeakerCard
+from onnx_models.session import Session, open_session
+from onnx_models.speech import SpeechDetector
+from schemas.errors import ApplianceError
+from schemas.voiceprint import Voiceprint
+
+_T = TypeVar("_T")
+# Windows of one recording that go through the network at once: on CPUs more gains nothing, on GPUs it does.
+_BATCH = {"cpu": 16, "cuda": 64}
+
+
+class Stopped(ApplianceError):
+    """The extraction was given up because its caller asked for it; nothing is wrong with the recording."""
+
+
+class Extractor:
+    """An open speaker model with its voice activity detector. One extraction at a time; not safe for threads."""
+
+    def __init__(
+        self, card: SpeakerCard, network: Session, detector: SpeechDetector, mean: scoring.Vectors, limits: MediaLimits
+    ) -> None:
+        self.card = card
+        self._network, self._detector = network, detector
+        self._mean, self._limits = mean, limits
+        self._family = families()[card.family]
+
+    @classmethod
+    def open(
+        cls,
+        model: str = registry.DEFAULT_MODEL,
+        *,
+        models_dir: Path,
+        device: str = "auto",
+        limits: MediaLimits | None = None,
+        threads: int = 1,
+        mean: scoring.Vectors | None = None,
+    ) -> "Extractor":
+        """The verified model `model` from `models_dir`, on `device` (auto, cpu or cuda) with `threads` threads.
+
+        `mean`, shape (dimension,), takes the place of the card's own: zeros give vectors that are not centred.
+        Raises ConfigurationError when something is not installed, damaged or not available.
+        """
+        card = registry.speaker_card(model)
+        network = open_session(registry.verify(card, models_dir), device, threads)
+        # One small step after the other: a GPU would only add its latency.
+        voice_activity = registry.card(registry.VOICE_ACTIVITY_MODEL)
+        detector = SpeechDetector(open_session(registry.verify(voice_activity, models_dir), "cpu", threads))
+        return cls(card, network, detector, registry.load_mean(card) if mean is None else mean, limits or MediaLimits())
+
+    @property
+    def device(self) -> str:
+        return self._network.device
+
+    def extract(
+        self,
+        path: Path | str,
+        *,
+        channel_mode: ChannelMode = "split",
+        channels: Sequence[int] | None = None,
+        max_speech_length: float | None = None,
+        created_ms: int | None = None,
+        media_sha256: bytes | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> list[Voiceprint]:
+        """The voiceprints of the recording at `path`, one per channel, or one in all when `channel_mode` is `mix`.
+
+        `channels` counts from 0, None means all; `max_speech_length` in seconds ends the reading once so much speech
+        was found; `created_ms` and `media_sha256` go into the voiceprints and default to now and the file's own.
+        `stop` is asked between blocks. The same recording gives the same vectors, bit for bit.
+
+        Raises MediaError or ChannelMissing for a recording that cannot be taken, Stopped when `stop` says so.
+        """
+        recording = Recording(Path(path), self._limits)
+        selections = recording.selections(channel_mode, channels)
+        digest = media.sha256(Path(path)) if media_sha256 is None else media_sha256
+        created = time.time_ns() // 1_000_000 if created_ms is None else created_ms
+        voiceprints = []
+        for selection in selections:
+            vector, speech_samples = self._embed(recording, selection, max_speech_length, stop or _never)
+            voiceprints.append(
+                Voiceprint(
+                    model=self.card.name,
+                    model_sha256=bytes.fromhex(self.card.sha256),
+                    space=self.card.space,
+                    vector=vector,
+                    speech_length=speech_samples / self.card.sample_rate,
+                    recording_length=recording.length,
+                    sample_rate=recording.info.sample_rate,
+                    channel_number=selection[0] if channel_mode == "split" else 0,
+                    media_sha256=digest,
+                    created_ms=created,
+                )
+            )
+        return voiceprints
+
+    def _embed(
+        self, recording: Recording, selection: Sequence[int], max_speech_length: float | None, stop: Callable[[], bool]
+    ) -> tuple[scoring.Vectors, int]:
+        """The vector of one signal (zeros without speech) and how many speech samples it stands for."""
+        signal = _until_stopped(recording.samples(selection, self.card.sample_rate), stop)
+        speech: Iterator[Samples] = (part.samples for part in self._detector.speech(signal))
+        if max_speech_length is not None:
+            speech = _first(speech, round(max_speech_length * self.card.sample_rate))
+        front_end = self._family.front_end(self.card.sample_rate, self.card.family_options)
+        heard = 0
+
+        def windows() -> Iterator[Window]:
+            nonlocal heard
+            for samples in speech:
+                heard += len(samples)
+                yield from front_end.push(samples)
+            if heard:
+                yield from front_end.finish()
+
+        total, count = np.zeros(self.card.dimension), 0
+        batches = batcher.embed(self._network, self.card.output, windows(), _BATCH[self._network.device])
+        for vectors in _until_stopped(batches, stop):
+            total += scoring.unit(vectors).sum(axis=0)
+            count += len(vectors)
+        if not count:
+            return np.zeros(self.card.dimension, np.float32), 0
+        return scoring.centred(total / count, self._mean), heard
+
+
+def _first(blocks: Iterable[Samples], most: int) -> Iterator[Samples]:
+    """The first `most` samples of `blocks`; nothing after them is asked for."""
+    missing = most
+    for block in blocks:
+        yield block[:missing]
+        missing -= len(block)
+        if missing <= 0:
+            return
+
+
+def _until_stopped(items: Iterable[_T], stop: Callable[[], bool]) -> Iterator[_T]:
+    for item in items:
+        if stop():
+            raise Stopped("the extraction was stopped")
+        yield item
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,69 @@
+"""Front ends: one file for each way to turn speech samples into a network's input.
+
+Every module of this folder is found by itself and must have what `Family` asks for. Cards name a family by its `name`
+and give its options.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from onnx_models.blocks import Samples
+from schemas.errors import ConfigurationError
+
+# The network's inputs for one window by name, float32 and without a batch axis.
+Window = Mapping[str, npt.NDArray[np.float32]]
+
+
+class FrontEnd(Protocol):
+    """Turns the speech of one recording into windows, and is then thrown away."""
+
+    def push(self, samples: Samples) -> Iterable[Window]:
+        """Take the next speech samples, shape (n,); gives the windows that they complete."""
+
+    def finish(self) -> Iterable[Window]:
+        """The windows that had to wait for the end. At least one window comes of every recording with speech."""
+
+
+class Family(Protocol):
+    """What a module of this folder provides."""
+
+    name: str
+
+    def front_end(self, sample_rate: int, options: Mapping[str, Any]) -> FrontEnd:
+        """A front end for one recording at `sample_rate` hertz.
+
+        Raises TypeError or ValueError for options that the family does not have.
+        """
+
+
+@cache
+def families() -> dict[str, Family]:
+    """Every family by name. Raises ConfigurationError naming the file that is not one."""
+    return load_families([str(Path(__file__).parent)], __name__)
+
+
+def load_families(folders: list[str], package: str) -> dict[str, Family]:
+    """The families among the modules of `folders`, importable from `package`."""
+    found: dict[str, Family] = {}
+    for module_info in pkgutil.iter_modules(folders):
+        module = importlib.import_module(f"{package}.{module_info.name}")
+        file = f"{module_info.name}.py"
+        name = getattr(module, "name", None)
+        if not isinstance(name, str):
+            raise ConfigurationError(f"{file} is not a family: it has no `name`")
+        front_end = getattr(module, "front_end", None)
+        expected = list(inspect.signature(Family.front_end).parameters)[1:]
+        if not callable(front_end) or list(inspect.signature(front_end).parameters) != expected:
+            raise ConfigurationError(f"{file} is not a family: it has no `front_end({', '.join(expected)})`")
+        if name in found:
+            raise ConfigurationError(f"{file} is not a family of its own: another is already named {name!r}")
+        found[name] = cast("Family", module)
+    return found

@@ -1,0 +1,156 @@
+"""Recordings: opened by content, decoded in blocks, checked against limits, one channel at a time.
+
+Nothing is allocated from what a header says, and every limit holds for what is decoded, not only for what is promised.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from onnx_models import containers
+from onnx_models.blocks import Samples
+from onnx_models.decoders import libsndfile
+from onnx_models.decoders.decoder import Decoder, MediaInfo
+from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
+
+ChannelMode = Literal["split", "mix"]
+# Full scale is 1, but some writers store integers of 32 bits as floats. Beyond, squares leave float32.
+_LARGEST_SAMPLE = float(1 << 31)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaLimits:
+    """What is accepted: length in seconds, sample rates in hertz."""
+
+    max_audio_length: float = 7200.0
+    max_channels: int = 8
+    min_sample_rate: int = 4000
+    max_sample_rate: int = 192_000
+
+
+class Recording:
+    """A recording on disk whose header was found to be within the limits."""
+
+    def __init__(self, path: Path, limits: MediaLimits) -> None:
+        """Raises the MediaError that says why the file cannot be taken."""
+        self._path, self._limits = path, limits
+        self._decoded_frames: int | None = None
+        with _opened(path, limits) as decoder:
+            self.info = decoder.info
+
+    @property
+    def length(self) -> float:
+        """Seconds: as decoded once a channel was read to its end, before that as the header says."""
+        frames = self.info.frames if self._decoded_frames is None else self._decoded_frames
+        if frames is None:
+            frames = sum(map(len, self._blocks()))
+        return frames / self.info.sample_rate
+
+    def selections(self, mode: ChannelMode, channels: Sequence[int] | None = None) -> list[tuple[int, ...]]:
+        """The channels of every signal to be made: each on its own (`split`), or one mean of all (`mix`).
+
+        `channels` chooses among those of the recording, None means all. Raises ChannelMissing.
+        """
+        chosen = tuple(range(self.info.channels)) if channels is None else tuple(dict.fromkeys(channels))
+        for channel in chosen:
+            if not 0 <= channel < self.info.channels:
+                count = f"{self.info.channels} channel{'s' if self.info.channels > 1 else ''}"
+                raise ChannelMissing(f"channel {channel} was asked for, and the recording has {count}, counted from 0")
+        return [chosen] if mode == "mix" else [(channel,) for channel in chosen]
+
+    def samples(self, selection: Sequence[int], sample_rate: int) -> Iterator[Samples]:
+        """One signal at `sample_rate` hertz in blocks of shape (n,): the mean of the channels of `selection`.
+
+        Raises MediaDamaged, MediaNotFinite and MediaOutOfRange for what only decoding shows.
+        """
+        columns = list(selection)
+        signal = (np.ascontiguousarray(block[:, columns].mean(axis=1)) for block in self._blocks())
+        if sample_rate == self.info.sample_rate:
+            yield from signal
+            return
+        resampler = soxr.ResampleStream(self.info.sample_rate, sample_rate, 1, dtype="float32", quality="HQ")
+        for block in signal:
+            yield resampler.resample_chunk(block)
+        yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+        decoded = 0
+        with _opened(self._path, self._limits) as decoder:
+            for block in decoder.blocks():
+                decoded += len(block)
+                if decoded > self._limits.max_audio_length * self.info.sample_rate:
+                    raise MediaOutOfRange(f"the recording is longer than {self._limits.max_audio_length:g} s")
+                # One comparison that NaN fails as well.
+                if not np.abs(block).max() <= _LARGEST_SAMPLE:
+                    raise MediaNotFinite("the recording has samples that are infinite or not numbers")
+                yield block
+            _check_shortfall(decoder, decoded)
+        self._decoded_frames = decoded
+
+
+def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
+    """What the header of the recording says. Raises the MediaError that says why the file cannot be taken."""
+    return Recording(path, limits or MediaLimits()).info
+
+
+def sha256(path: Path) -> bytes:
+    """SHA-256 of the file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+@contextmanager
+def _opened(path: Path, limits: MediaLimits) -> Iterator[Decoder]:
+    # Unbuffered: a decoder that takes the descriptor must find it where the file object is.
+    with path.open("rb", buffering=0) as file:
+        container = containers.identify(file.read(containers.HEAD_BYTES))
+        file.seek(0)
+        if container.decoder == "libsndfile":
+            opening = libsndfile.opened(file, container)
+        elif find_spec("av") is not None:
+            # Only here, since the extra may not be installed and is slow to import.
+            from onnx_models.decoders import ffmpeg  # noqa: PLC0415
+
+            opening = ffmpeg.opened(file, container)
+        else:
+            raise MediaUnknown(
+                f"this is a recording of the kind {container.title}, which needs the media extra: "
+                "pip install 'voiceprint-appliance[media]'"
+            )
+        with opening as decoder:
+            _check_header(decoder.info, limits)
+            yield decoder
+
+
+def _check_header(info: MediaInfo, limits: MediaLimits) -> None:
+    if not 1 <= info.channels <= limits.max_channels:
+        raise MediaOutOfRange(f"the recording has {info.channels} channels; at most {limits.max_channels} are taken")
+    if not limits.min_sample_rate <= info.sample_rate <= limits.max_sample_rate:
+        raise MediaOutOfRange(
+            f"the recording has a sample rate of {info.sample_rate} Hz; "
+            f"{limits.min_sample_rate} to {limits.max_sample_rate} Hz are taken"
+        )
+    if info.length is not None and info.length > limits.max_audio_length:
+        raise MediaOutOfRange(
+            f"the recording's header says {info.length:.0f} s; at most {limits.max_audio_length:g} s are taken"
+        )
+
+
+def _check_shortfall(decoder: Decoder, decoded: int) -> None:
+    info = decoder.info
+    if info.length is None or decoder.allowed_shortfall is None:
+        return
+    found = decoded / info.sample_rate
+    if found + decoder.allowed_shortfall < info.length:
+        raise MediaDamaged(
+            f"the {info.container} recording is truncated: "
+            f"its header promises {info.length:.2f} s, {found:.2f} s were found"
+        )

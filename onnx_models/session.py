@@ -1,0 +1,139 @@
+"""The runtime behind one Protocol: the only file that imports onnxruntime."""
+
+import ctypes
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from schemas.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+Device = Literal["auto", "cpu", "cuda"]
+_DRIVER = "libcuda.so.1"
+_CUDA_CURE = "pip install 'voiceprint-appliance[gpu]'"
+_ERRORS, _FATAL = 3, 4
+# HEURISTIC: the exhaustive search of the default costs 0.3 to 1.3 s for every new input shape.
+_CUDA_OPTIONS = {"device_id": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+
+# The runtime warns about GPUs it does not find; on a machine without one that is news to nobody.
+onnxruntime.set_default_logger_severity(_ERRORS)
+
+
+class DeviceUnavailable(ConfigurationError):
+    """The device that was asked for is not here; the message names those that are, and the cure."""
+
+
+class Session(Protocol):
+    """A network that is ready to run."""
+
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`."""
+
+    def run(
+        self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[np.float32]]
+    ) -> list[npt.NDArray[np.float32]]:
+        """The named outputs for the named inputs, batch first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _OnnxSession:
+    """`session` is an onnxruntime.InferenceSession, which has no types."""
+
+    session: Any
+    device: str
+
+    def run(
+        self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[np.float32]]
+    ) -> list[npt.NDArray[np.float32]]:
+        results: list[npt.NDArray[np.float32]] = self.session.run(list(outputs), dict(inputs))
+        return results
+
+
+def open_session(path: Path, device: str = "auto", threads: int = 1) -> Session:
+    """The graph at `path` on `device`; `auto` takes CUDA where it works and the CPU elsewhere.
+
+    `threads` bounds the threads within one operator; operators run one after the other, since processes and not
+    threads are what scales here. Raises DeviceUnavailable, or ConfigurationError for a graph that cannot be loaded.
+    """
+    if device not in get_args(Device):
+        raise ConfigurationError(f"device {device!r} is unknown; choose one of {', '.join(get_args(Device))}")
+    if device == "cpu":
+        return _open(path, [], threads)
+    fault = _cuda_fault()
+    if fault is None:
+        session = _open_on_cuda(path, threads)
+        if session is not None:
+            return session
+        fault = f"its libraries for the GPU could not be loaded; {_CUDA_CURE}"
+        if device == "auto":
+            log.warning("a GPU is present but unused, and the CPU works instead: %s", fault)
+    if device == "cuda":
+        raise DeviceUnavailable(f"device 'cuda' is not available: {fault} (available here: cpu)")
+    return _open(path, [], threads)
+
+
+def cuda_devices() -> list[str]:
+    """The names of the CUDA devices the driver shows, without loading any CUDA library but the driver."""
+    try:
+        driver = ctypes.CDLL(_DRIVER)
+    except OSError:
+        return []
+    count = ctypes.c_int()
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return []
+    names = []
+    for device in range(count.value):
+        name = ctypes.create_string_buffer(256)
+        driver.cuDeviceGetName(name, len(name), device)
+        names.append(name.value.decode(errors="replace"))
+    return names
+
+
+def available_devices() -> dict[str, str]:
+    """The devices that `device` may name, each with what it is, for people to read."""
+    names = cuda_devices() if _cuda_fault() is None else []
+    return {"cpu": f"onnxruntime {onnxruntime.__version__}"} | ({"cuda": ", ".join(names)} if names else {})
+
+
+def _cuda_fault() -> str | None:
+    """Why CUDA cannot even be tried, with the cure; None when it can."""
+    if not cuda_devices():
+        return "no CUDA device is present; use device 'cpu' or 'auto', or check the NVIDIA driver with `nvidia-smi`"
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return f"this onnxruntime was built without CUDA; {_CUDA_CURE}"
+    return None
+
+
+def _open_on_cuda(path: Path, threads: int) -> Session | None:
+    # Finds the CUDA and cuDNN libraries of the [gpu] extra, which the system's loader does not know.
+    onnxruntime.preload_dlls()
+    onnxruntime.set_default_logger_severity(_FATAL)
+    try:
+        session = _open(path, [("CUDAExecutionProvider", _CUDA_OPTIONS)], threads)
+    finally:
+        onnxruntime.set_default_logger_severity(_ERRORS)
+    return session if session.device == "cuda" else None
+
+
+def _open(path: Path, providers: list[tuple[str, dict[str, str]]], threads: int) -> Session:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = _ERRORS
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), sess_options=options, providers=[*providers, "CPUExecutionProvider"]
+        )
+    # The runtime's own exceptions share no ancestor below Exception.
+    except Exception as error:
+        raise ConfigurationError(f"{path.name} could not be loaded as an ONNX graph: {error}") from error
+    return _OnnxSession(session, "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu")
