@@ -17,6 +17,13 @@ PASSING = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyL
 _RETRIES = 6
 
 
+class Unreachable(Overloaded):
+    """Redis did not answer; whether it did what it was asked to is not known."""
+
+    def __init__(self) -> None:
+        super().__init__("the task store cannot be reached; try again", headers={"Retry-After": "2"})
+
+
 def connect(url: str) -> ArqRedis:
     """A pool for `redis://`, `rediss://` or `unix://` addresses; nothing is sent yet.
 
@@ -39,14 +46,14 @@ def connect(url: str) -> ArqRedis:
 
 @asynccontextmanager
 async def redis_errors() -> AsyncIterator[None]:
-    """Redis's errors as refusals: Overloaded when it cannot be reached, StorageFull when it cannot write."""
+    """Redis's errors as refusals: Unreachable while it does not answer, StorageFull when it cannot write."""
     try:
         yield
     except PASSING as error:
-        raise Overloaded("the task store cannot be reached; try again", headers={"Retry-After": "2"}) from error
+        raise Unreachable from error
     except exceptions.ResponseError as error:
         if str(error).startswith(("OOM", "MISCONF")):
             raise StorageFull("the task store cannot write: its memory or its disk is full") from error
         raise
     except exceptions.RedisError as error:
-        raise Overloaded("the task store did not answer; try again", headers={"Retry-After": "2"}) from error
+        raise Unreachable from error

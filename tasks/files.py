@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
@@ -24,8 +25,12 @@ from schemas.errors import ApplianceError, StorageFull
 _ORPHAN_SECONDS = 60.0
 
 
-class ResultMissing(ApplianceError):
-    """A result file is gone (expired or erased) or is not what was stored."""
+class ResultGone(ApplianceError):
+    """The result has expired or was erased."""
+
+
+class ResultDamaged(ApplianceError):
+    """The result file is not what was stored."""
 
 
 class Upload:
@@ -61,12 +66,15 @@ class FileStore(Protocol):
         """Size and SHA-256 of the stored result, which is durable on return. Raises StorageFull."""
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
-        """Raises ResultMissing when it is not there, or not as it was written."""
+        """Raises ResultGone or ResultDamaged."""
 
     def erase_result(self, task_id: str, attempt: int) -> None: ...
 
     def free_space(self) -> int:
         """Bytes that can still be written."""
+
+    def probe(self) -> None:
+        """Raises OSError when nothing can be written."""
 
     async def sweep(self, retention: float, still_open: Callable[[Sequence[str]], Awaitable[set[str]]]) -> int:
         """Removes what no task needs any more and returns how many files that were."""
@@ -115,10 +123,10 @@ class LocalFileStore:
         try:
             file = (self._results / _attempt(task_id, attempt)).open("rb")
         except FileNotFoundError as error:
-            raise ResultMissing("the result is gone: it has expired or was erased") from error
+            raise ResultGone("the result has expired or was erased") from error
         if os.fstat(file.fileno()).st_size != size or hashlib.file_digest(file, "sha256").digest() != sha256:
             file.close()
-            raise ResultMissing("the stored result was damaged")
+            raise ResultDamaged("the stored result was damaged")
         file.seek(0)
         return file
 
@@ -127,6 +135,10 @@ class LocalFileStore:
 
     def free_space(self) -> int:
         return shutil.disk_usage(self._inputs).free
+
+    def probe(self) -> None:
+        with tempfile.TemporaryFile(dir=self._partial) as file:
+            file.write(b"0")
 
     async def sweep(self, retention: float, still_open: Callable[[Sequence[str]], Awaitable[set[str]]]) -> int:
         orphans = await asyncio.to_thread(_older_than, self._inputs, _ORPHAN_SECONDS)

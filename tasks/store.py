@@ -2,10 +2,11 @@
 
 Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have not ended, by their place in the queue;
 `voiceprint:running` task to worker; `voiceprint:workers` worker to the time until which it counts as alive;
+`voiceprint:models` worker to the model that it serves;
 `voiceprint:input-bytes` the room that uploads of open tasks take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -23,18 +24,19 @@ HEARTBEAT_SECONDS = 0.5
 ALIVE_SECONDS = 2.0
 CRASH_BUDGET = 2
 
-_OPEN, _RUNNING, _WORKERS = "voiceprint:open", "voiceprint:running", "voiceprint:workers"
+_OPEN, _RUNNING = "voiceprint:open", "voiceprint:running"
+_WORKERS, _MODELS = "voiceprint:workers", "voiceprint:models"
 _INPUT_BYTES, _SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """`waiting` and `running` tasks, bytes of their uploads, names of the workers that are alive."""
+    """`waiting` and `running` tasks, bytes of their uploads, and the live workers by name with the model they serve."""
 
     waiting: int
     running: int
     input_bytes: int
-    workers: tuple[str, ...]
+    workers: Mapping[str, str]
 
 
 class TaskStore:
@@ -110,13 +112,14 @@ class TaskStore:
         )
         return bool(changed)
 
-    async def heartbeat(self, worker: str) -> None:
-        await self._run("heartbeat", [_WORKERS], [worker, int(ALIVE_SECONDS * 1000)])
+    async def heartbeat(self, worker: str, model: str) -> None:
+        """Counts `worker` as alive for `ALIVE_SECONDS` more, serving `model`."""
+        await self._run("heartbeat", [_WORKERS, _MODELS], [worker, int(ALIVE_SECONDS * 1000), model])
 
     async def bury(self, worker: str, *, retention: float) -> int:
         """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
         async with redis_errors():
-            await self.redis.zrem(_WORKERS, worker)
+            await self.redis.zadd(_WORKERS, {worker: 0}, xx=True)
         return await self.recover(retention=retention, only=worker)
 
     async def recover(self, *, retention: float, only: str = "") -> int:
@@ -124,7 +127,7 @@ class TaskStore:
 
         A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose record is damaged.
         """
-        keys = [_WORKERS, _RUNNING, _OPEN, QUEUE]
+        keys = [_WORKERS, _RUNNING, _OPEN, QUEUE, _MODELS]
         orphans, stranded = await self._run("survey", keys, [only])
         for crashed, task_ids in ((True, orphans), (False, stranded)):
             for task_id in task_ids:
@@ -168,9 +171,10 @@ class TaskStore:
             pipe.get(_INPUT_BYTES)
             pipe.time()
             pipe.zrange(_WORKERS, 0, -1, withscores=True)
-            opened, running, input_bytes, (seconds, microseconds), workers = await pipe.execute()
+            pipe.hgetall(_MODELS)
+            opened, running, input_bytes, (seconds, microseconds), workers, models = await pipe.execute()
         now = seconds * 1000 + microseconds // 1000
-        alive = tuple(name.decode() for name, until in workers if until >= now)
+        alive = {name.decode(): models.get(name, b"").decode() for name, until in workers if until >= now}
         return Depth(opened - running, running, int(input_bytes or 0), alive)
 
     async def still_open(self, task_ids: Sequence[str]) -> set[str]:

@@ -1,8 +1,12 @@
 -- What needs attention: running tasks whose worker is gone, and open tasks that neither wait nor run.
--- KEYS workers running open queue
+-- KEYS workers running open queue models
 -- ARGV the only worker whose tasks are asked for, or nothing for all that are gone
 local time = redis.call('TIME')
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
+    redis.call('ZREM', KEYS[1], worker)
+    redis.call('HDEL', KEYS[5], worker)
+end
 local orphans, stranded = {}, {}
 local running = redis.call('HGETALL', KEYS[2])
 for i = 1, #running, 2 do

@@ -112,7 +112,7 @@ class _Worker:
         outage of Redis every worker looks dead for a moment.
         """
         try:
-            await self._store.heartbeat(self._config.name)
+            await self._store.heartbeat(self._config.name, self._config.model)
         except (Overloaded, StorageFull):
             self._heard_since = None
             raise

@@ -1,0 +1,50 @@
+"""Where the appliance is, as its clients see it, and which names it answers to."""
+
+import ipaddress
+
+from aiohttp import hdrs, web
+from yarl import URL
+
+from appliance.settings import Settings
+
+
+def base_url(request: web.Request, settings: Settings) -> URL:
+    """Scheme and host for absolute addresses: the configured one, else the request's own.
+
+    A proxy's `X-Forwarded-Proto` and `X-Forwarded-Host` count only when it is a configured one; of several values the
+    last, which that proxy wrote itself.
+    """
+    if settings.public_url:
+        return URL(settings.public_url)
+    scheme, host = request.scheme, host_header(request)
+    if _from_trusted_proxy(request, settings):
+        scheme = _last(request, hdrs.X_FORWARDED_PROTO) or scheme
+        host = _last(request, hdrs.X_FORWARDED_HOST) or host
+    return URL(f"{scheme}://{host}")
+
+
+def host_header(request: web.Request) -> str:
+    """The request's host and port; for a request without one, the address it came in at."""
+    if host := request.headers.get(hdrs.HOST):
+        return host
+    address, port = request.get_extra_info("sockname")[:2]
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def is_loopback_name(host: str | None) -> bool:
+    """Whether a host name can only mean this machine."""
+    try:
+        return ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return (host or "").lower() == "localhost"
+
+
+def _from_trusted_proxy(request: web.Request, settings: Settings) -> bool:
+    if not settings.trusted_proxies or not request.remote:
+        return False
+    peer = ipaddress.ip_address(request.remote)
+    return any(peer in ipaddress.ip_network(network) for network in settings.trusted_proxies)
+
+
+def _last(request: web.Request, header: str) -> str:
+    return request.headers.get(header, "").rpartition(",")[2].strip()

@@ -1,0 +1,1 @@
+"""The REST endpoints: technologies, their tasks, the system, health."""

@@ -1,0 +1,54 @@
+"""`GET /health`: this process is alive. `GET /ready`: a task submitted now would be done."""
+
+from aiohttp import web
+
+from appliance.context import FILES, SETTINGS, STORE
+from schemas import json
+from schemas.errors import Refusal
+
+
+def routes() -> list[web.RouteDef]:
+    return [web.get("/health", health), web.get("/ready", ready)]
+
+
+async def health(_: web.Request) -> web.Response:
+    return web.Response(body=json.encode({"status": "alive"}), content_type="application/json")
+
+
+async def ready(request: web.Request) -> web.Response:
+    """200 when every ping answers, else 503 with what each found."""
+    found = await pings(request.app)
+    failing = [name for name, fault in found.items() if fault is not None]
+    body = {
+        "status": "not ready" if failing else "ready",
+        "checks": {name: {"ok": fault is None, "message": fault or "ok"} for name, fault in found.items()},
+    }
+    return web.Response(status=503 if failing else 200, body=json.encode(body), content_type="application/json")
+
+
+async def pings(app: web.Application) -> dict[str, str | None]:
+    """What is wrong with each thing that the service needs, or None where nothing is."""
+    settings = app[SETTINGS]
+    try:
+        depth = await app[STORE].depth()
+    except Refusal as refusal:
+        redis, workers, model = refusal.message, "unknown without Redis", "unknown without Redis"
+        return {"redis": redis, "worker": workers, "model": model, "store": _store(app)}
+    served = settings.model in depth.workers.values()
+    return {
+        "redis": None,
+        "worker": None if depth.workers else "no worker has been heard from lately",
+        "model": None if served else f"no live worker serves {settings.model}: is it installed?",
+        "store": _store(app),
+    }
+
+
+def _store(app: web.Application) -> str | None:
+    try:
+        app[FILES].probe()
+        free = app[FILES].free_space()
+    except OSError as error:
+        return f"the store folder cannot be written: {error.strerror}"
+    if free < app[SETTINGS].minimum_free_space:
+        return f"the store folder's disk is full: {free} bytes are free"
+    return None

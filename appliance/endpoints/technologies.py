@@ -1,0 +1,38 @@
+"""`POST /api/technology/<name>`: every technology from its declaration."""
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
+
+from appliance.addresses import base_url
+from appliance.bodies import read_document, read_form
+from appliance.context import INTAKE, SETTINGS
+from schemas import json
+from schemas.task import TaskState, TaskView
+from schemas.technologies import Technology, parse_parameters, technologies
+
+
+def routes() -> list[web.RouteDef]:
+    return [web.post(f"/api/technology/{name}", _endpoint(declared)) for name, declared in technologies().items()]
+
+
+def _endpoint(technology: Technology) -> Handler:
+    async def submit(request: web.Request) -> web.Response:
+        settings, kind = request.app[SETTINGS], technology.parameters
+        parse_parameters(kind, request.query, {})  # a wrong query is refused before the body is read
+        async with request.app[INTAKE].arrival(technology, request.content_length) as arrival:
+            seconds = settings.single_file_upload_timeout
+            if technology.document is None:
+                config = await read_form(request, arrival.write, seconds=seconds)
+                arrival.parameters = parse_parameters(kind, request.query, config)
+            else:
+                await read_document(request, arrival.write, seconds=seconds)
+                arrival.parameters = parse_parameters(kind, request.query, {})
+        location = str(base_url(request, settings) / "api/technology" / technology.name / arrival.task_id)
+        return web.Response(
+            status=202,
+            headers={hdrs.LOCATION: location, "X-Location": location},
+            body=json.encode(TaskView(arrival.task_id, TaskState.PENDING).body()),
+            content_type="application/json",
+        )
+
+    return submit

@@ -1,0 +1,126 @@
+"""Taking a task in: admit its upload, store it, check it, submit it. The same for every face of the appliance."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pydantic
+
+from appliance.settings import Settings
+from schemas import json
+from schemas.errors import Overloaded, RequestInvalid, StorageFull, TooLarge
+from schemas.technologies import Document, Parameters, Technology, refusal
+from tasks.connection import Unreachable
+from tasks.files import FileStore, Upload
+from tasks.record import TaskRecord, now_ms
+from tasks.store import TaskStore
+
+# JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
+_DOCUMENTS_AT_A_TIME = 2
+# What a request may be longer than its file: multipart framing, a config, a stray part.
+FRAMING_BYTES = 1 << 20
+
+
+class Arrival:
+    """A task on its way in. `parameters` may be set until its context ends."""
+
+    def __init__(self, task_id: str, upload: Upload, limit: int, room: int) -> None:
+        self.task_id = task_id
+        self.parameters = Parameters()
+        self._upload = upload
+        self._limit = limit
+        self._room = room
+
+    async def write(self, chunk: bytes) -> None:
+        """More of its file. Raises TooLarge or StorageFull."""
+        size = self._upload.size + len(chunk)
+        if size > self._limit:
+            raise TooLarge(f"the file is larger than the limit of {self._limit} bytes")
+        if size > self._room:
+            raise StorageFull("the input storage is full: try again when tasks have ended")
+        await self._upload.write(chunk)
+
+
+class Intake:
+    """The use case of submitting, over the task store and the file store."""
+
+    def __init__(self, settings: Settings, store: TaskStore, files: FileStore) -> None:
+        self._settings = settings
+        self._store = store
+        self._files = files
+        self._arriving_bytes = 0
+        self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
+
+    @asynccontextmanager
+    async def arrival(self, technology: Technology, declared: int | None) -> AsyncIterator[Arrival]:
+        """A new task of `technology`, to be filled in the context; when that ends without an exception it is submitted.
+
+        `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull or Overloaded before
+        a byte is read when it is clear that the task cannot be taken; RequestInvalid or ValidationError for a document
+        that is not what the technology takes. Whatever is raised, nothing stays stored.
+        """
+        limit, expected = int(self._settings.single_file_upload_size), declared or 0
+        if expected > limit + FRAMING_BYTES:
+            raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
+        room = await self._room()
+        if room <= 0 or expected > room + FRAMING_BYTES:
+            raise StorageFull("there is no room for this upload: try again when tasks have ended")
+        task_id = str(uuid.uuid4())
+        self._arriving_bytes += expected
+        try:
+            async with self._files.upload(task_id) as upload:
+                arrival = Arrival(task_id, upload, limit, room)
+                yield arrival
+            await self._check(task_id, technology.document)
+            await self._submit(arrival, technology, upload)
+        except Unreachable:
+            # The task may exist all the same, so its file must; if not, the sweep removes it.
+            raise
+        except BaseException:
+            self._files.erase_input(task_id)
+            raise
+        finally:
+            self._arriving_bytes -= expected
+
+    async def _room(self) -> int:
+        """Bytes that may still come in. Raises Overloaded when no further task may wait."""
+        settings, depth = self._settings, await self._store.depth()
+        if depth.waiting + depth.running >= settings.max_queue_length:
+            raise Overloaded(f"the queue is full: {depth.waiting} tasks wait already", headers={"Retry-After": "10"})
+        return min(
+            int(settings.input_storage_size) - depth.input_bytes - self._arriving_bytes,
+            self._files.free_space() - int(settings.minimum_free_space),
+        )
+
+    async def _check(self, task_id: str, document: type[Document] | None) -> None:
+        if document is not None:
+            async with self._checking:
+                await asyncio.to_thread(_validate, self._files.input(task_id), document)
+
+    async def _submit(self, arrival: Arrival, technology: Technology, upload: Upload) -> None:
+        record = TaskRecord(
+            task_id=arrival.task_id,
+            technology=technology.name,
+            created_ms=now_ms(),
+            parameters=arrival.parameters.model_dump(mode="json", exclude_defaults=True),
+            input_bytes=upload.size,
+            input_sha256=upload.sha256,
+        )
+        await self._store.submit(
+            record,
+            max_open=self._settings.max_queue_length,
+            max_input_bytes=int(self._settings.input_storage_size),
+        )
+
+
+def _validate(path: Path, document: type[Document]) -> None:
+    try:
+        parsed = json.decode(path.read_bytes())
+    except ValueError as error:
+        raise RequestInvalid(f"the body is not JSON: {error}") from error
+    try:
+        document.model_validate(parsed)
+    except pydantic.ValidationError as error:
+        raise refusal(error, ["body"] * error.error_count()) from error
