@@ -1,0 +1,131 @@
+"""One child process that is kept alive: a session of its own, an end with its parent, a restart when it dies."""
+
+import asyncio
+import ctypes
+import logging
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from signal import SIGKILL, Signals
+
+log = logging.getLogger(__name__)
+
+# Seconds before the first restart, the longest wait, and how long a process must run for its past to be forgotten.
+FIRST_DELAY = 0.1
+LONGEST_DELAY = 10.0
+SETTLED = 30.0
+
+_STDERR = 2
+_KEPT_LINES = 40
+_PR_SET_PDEATHSIG = 1
+# Loaded here, because between fork and exec nothing may be imported.
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How to start a process. `quiet` keeps its output to `Child.lines` and the debug log."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] | None = None
+    pass_fds: tuple[int, ...] = ()
+    quiet: bool = False
+
+
+class Child:
+    """A process and those that replace it.
+
+    `launch` is asked anew for each, so that each can have a name of its own; `died` is told of each that ended.
+    """
+
+    def __init__(self, role: str, launch: Callable[[], Launch], died: Callable[["Child"], Awaitable[None]]) -> None:
+        self.role = role
+        self.name = ""
+        self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._launch = launch
+        self._died = died
+        self._process: asyncio.subprocess.Process | None = None
+        self._reader: asyncio.Task[None] | None = None
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs or before it was started; -n when signal n killed it."""
+        return self._process.returncode if self._process else None
+
+    async def start(self) -> None:
+        launch = self._launch()
+        self.name = launch.name
+        self.lines.clear()
+        parent = os.getpid()
+        self._process = await asyncio.create_subprocess_exec(
+            *launch.command,
+            env=launch.environment,
+            pass_fds=launch.pass_fds,
+            stdin=asyncio.subprocess.DEVNULL,
+            # Our own standard output carries one line, and scripts wait for it.
+            stdout=asyncio.subprocess.PIPE if launch.quiet else _STDERR,
+            stderr=asyncio.subprocess.STDOUT if launch.quiet else _STDERR,
+            start_new_session=True,
+            preexec_fn=lambda: _end_with(parent),
+        )
+        if self._process.stdout:
+            self._reader = asyncio.create_task(self._read(self._process.stdout))
+
+    async def wait(self) -> int:
+        """The exit code, once the process has ended and its last line was read."""
+        if self._process is None:
+            return 0
+        code = await self._process.wait()
+        # What it has started ends with it: an append-only file must not be rewritten beside the next Redis.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, SIGKILL)
+        if self._reader:
+            await asyncio.wait((self._reader,))
+        return code
+
+    async def keep(self) -> None:
+        """Starts the process again whenever it ends. Runs until cancelled, which leaves the process as it is."""
+        clock = asyncio.get_running_loop().time
+        delay = FIRST_DELAY
+        while True:
+            started = clock()
+            code = await self.wait()
+            if clock() - started > SETTLED:
+                delay = FIRST_DELAY
+            log.warning("%s %s %s; it is started again in %.1f s", self.role, self.name, ending(code), delay)
+            await self._died(self)
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
+            try:
+                await self.start()
+            except OSError as error:
+                # Out of processes or memory, most likely: a reason to try again later like any other.
+                log.error("%s could not be started: %s", self.role, error)
+
+    def send(self, number: Signals) -> None:
+        if self._process and self._process.returncode is None:
+            self._process.send_signal(number)
+
+    def kill(self) -> None:
+        self.send(SIGKILL)
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        async for line in stream:
+            self.lines.append(line.decode(errors="replace").rstrip())
+            log.debug("%s: %s", self.name, self.lines[-1])
+
+
+def ending(code: int) -> str:
+    """An exit code in words."""
+    return f"was killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+
+def _end_with(parent: int) -> None:
+    """In the child before exec: the kernel kills it when its parent dies, however that happens."""
+    _libc.prctl(_PR_SET_PDEATHSIG, SIGKILL)
+    # The parent may have died before the line above.
+    if os.getppid() != parent:
+        os.kill(os.getpid(), SIGKILL)

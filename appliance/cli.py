@@ -1,0 +1,52 @@
+"""The command line `voiceprint`. Commands import what they need when they run, so that none pays for another."""
+
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from appliance.commands import convert, diagnose, extract, install, run
+from appliance.exit_codes import ExitCode
+from schemas.errors import ApplianceError, ConfigurationError
+
+app = typer.Typer(
+    name="voiceprint",
+    help="The open voiceprint appliance: recordings in, speaker voiceprints and vectors out.",
+    epilog="Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run.up, run.serve, run.worker, extract.extract, convert.convert, diagnose.doctor):
+    app.command()(command)
+app.add_typer(install.models, name="models")
+app.add_typer(install.redis, name="redis")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"voiceprint {version('voiceprint-appliance')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    return
+
+
+def main() -> None:
+    """Runs the command line; what people can put right is one line on standard error, never a stack trace."""
+    try:
+        app()
+    except ApplianceError as error:
+        typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
+        sys.exit(ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT)
+
+
+if __name__ == "__main__":
+    main()

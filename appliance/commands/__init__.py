@@ -1,0 +1,1 @@
+"""The commands of `voiceprint`, one file for those that belong together."""

@@ -1,0 +1,142 @@
+"""`voiceprint extract`: recordings to voiceprints, in process, without a server."""
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from appliance.commands.inputs import Inputs, complain
+from appliance.settings import PREFIX, Settings, load
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from onnx_models.extractor import Extractor
+    from schemas.technologies.speaker_identification_voiceprint_extraction import ExtractionParameters
+    from schemas.voiceprint import Voiceprint
+
+
+def extract(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.")],
+    *,
+    model: Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MODEL.", show_default=False)] = None,
+    channel_mode: Annotated[
+        Literal["split", "mix"], typer.Option(help="Every channel by itself, or one voiceprint of their mean.")
+    ] = "split",
+    channels: Annotated[
+        str | None, typer.Option(help="Channel numbers from 0, such as 0,1; all when not given.", show_default=False)
+    ] = None,
+    max_speech_length: Annotated[
+        float | None,
+        typer.Option(help="Seconds of net speech after which the rest is not looked at.", show_default=False),
+    ] = None,
+    vector: Annotated[bool, typer.Option(help="Print the vectors as well.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a file DIR/<name>.<channel>.vp for every channel, and print its path instead of JSON.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Extract voiceprints: a line of JSON for each recording, or a .vp file for each of its channels."""
+    parameters = _parameters(
+        channel_mode=channel_mode,
+        channels=channels,
+        max_speech_length=max_speech_length,
+        include_vector_voiceprint=vector,
+    )
+    if out:
+        _refuse_clashes(files)
+    extractor = _open(load(model=model))
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    # Standard output stays untouched: it may be a pipe that wants nothing but lines.
+    bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty())
+
+    def aside(line: str) -> None:
+        bar.stop()
+        complain(line)
+        bar.start()
+
+    inputs = Inputs(aside)
+
+    def work(file: Path) -> "list[Voiceprint]":
+        return extractor.extract(
+            file,
+            channel_mode=parameters.channel_mode,
+            channels=parameters.channels,
+            max_speech_length=parameters.max_speech_length,
+        )
+
+    with bar:
+        for file, voiceprints in inputs.worked(bar.track(files, description="extracting"), work):
+            lines = (
+                _write(out, file, voiceprints)
+                if out
+                else [_line(file, voiceprints, include_vector=parameters.include_vector_voiceprint)]
+            )
+            bar.stop()
+            sys.stdout.buffer.writelines(lines)
+            sys.stdout.buffer.flush()
+            bar.start()
+    raise typer.Exit(inputs.exit_code)
+
+
+def _parameters(**given: object) -> "ExtractionParameters":
+    """The service's own checks. Raises ConfigurationError that names the option."""
+    import pydantic  # noqa: PLC0415
+
+    from schemas.technologies.speaker_identification_voiceprint_extraction import ExtractionParameters  # noqa: PLC0415
+
+    try:
+        return ExtractionParameters.model_validate({name: value for name, value in given.items() if value is not None})
+    except pydantic.ValidationError as error:
+        fault = error.errors()[0]
+        option = f"--{fault['loc'][0]}".replace("_", "-")
+        raise ConfigurationError(f"{option}: {fault['msg'].removeprefix('Value error, ')}") from error
+
+
+def _refuse_clashes(files: Sequence[Path]) -> None:
+    clashing = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
+    if clashing:
+        raise ConfigurationError(
+            f"--out: several recordings are named {clashing[0]}, so one would overwrite the other: extract them apart"
+        )
+
+
+def _open(settings: Settings) -> "Extractor":
+    from onnx_models.extractor import Extractor  # noqa: PLC0415
+    from onnx_models.media import MediaLimits  # noqa: PLC0415
+
+    return Extractor.open(
+        settings.model,
+        models_dir=settings.models,
+        device=settings.device,
+        limits=MediaLimits(max_audio_length=settings.max_audio_length),
+    )
+
+
+def _line(file: Path, voiceprints: "Sequence[Voiceprint]", *, include_vector: bool) -> bytes:
+    """The recording's result as the service shows it, after the name of its file."""
+    from schemas import json, voiceprint  # noqa: PLC0415
+    from schemas.technologies.speaker_identification_voiceprint_extraction import channel  # noqa: PLC0415
+
+    shown = [channel(found, voiceprint.encode(found), include_vector=include_vector) for found in voiceprints]
+    return json.encode({"file": str(file), "channels": shown}) + b"\n"
+
+
+def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]") -> list[bytes]:
+    """Writes the containers and returns a line with the path of each. Raises ConfigurationError for a bad folder."""
+    from onnx_models.install import write_atomically  # noqa: PLC0415
+    from schemas import voiceprint  # noqa: PLC0415
+
+    paths = [folder / f"{file.stem}.{found.channel_number}.vp" for found in voiceprints]
+    for path, found in zip(paths, voiceprints, strict=True):
+        write_atomically(path, voiceprint.encode(found))
+    return [bytes(path) + b"\n" for path in paths]

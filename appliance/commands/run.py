@@ -1,0 +1,128 @@
+"""`voiceprint up`, `serve` and `worker`: the appliance whole, or one of its processes."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from appliance.settings import PREFIX, Settings, load
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tasks.worker import WorkerConfig
+
+Host = Annotated[str | None, typer.Option(help=f"Address to listen on, over {PREFIX}HOST.", show_default=False)]
+Port = Annotated[
+    int | None, typer.Option(help=f"Port to listen on, 0 for a free one, over {PREFIX}HTTP_PORT.", show_default=False)
+]
+
+
+def up(host: Host = None, port: Port = None) -> None:
+    """Run the whole appliance: Redis unless one is configured, the HTTP server, and the workers.
+
+    Prints one line on standard output when it is ready. Ctrl-C gives back to the queue what runs and stops within 5 s;
+    SIGTERM lets it finish first.
+    """
+    settings = _settings(host=host, http_port=port)
+
+    from appliance import listener, preflight, redis_server  # noqa: PLC0415
+    from appliance.supervisor import Supervisor  # noqa: PLC0415
+
+    preflight.require_models(settings)
+    devices = preflight.gpus(settings)
+    binary = None if settings.redis_url else redis_server.find(settings.models)
+    with ExitStack() as held:
+        held.enter_context(preflight.locked(settings.data_dir))
+        preflight.require_store(settings)
+        listening = held.enter_context(listener.listen(settings.host, settings.http_port))
+        server = (
+            held.enter_context(redis_server.prepared(binary, settings.data_dir, settings.redis_fsync))
+            if binary
+            else None
+        )
+        supervisor = Supervisor(
+            settings,
+            listening,
+            server.url if server else _redis_url(settings),
+            server=server,
+            workers=preflight.worker_count(settings, devices),
+            devices=devices,
+        )
+        code = asyncio.run(supervisor.run())
+    raise typer.Exit(code)
+
+
+def serve(
+    host: Host = None,
+    port: Port = None,
+    fd: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
+) -> None:
+    """Run the HTTP server alone; it needs a Redis that others share, and the store folder of the workers."""
+    _end_quietly_while_starting()
+    settings = _settings(host=host, http_port=port)
+    _redis_url(settings)
+
+    from appliance import listener  # noqa: PLC0415
+    from appliance.app import serve as serve_http  # noqa: PLC0415
+
+    listening = listener.listen(settings.host, settings.http_port) if fd is None else socket.socket(fileno=fd)
+    serve_http(settings, listening)
+
+
+def worker(
+    name: Annotated[
+        str | None, typer.Option(help="A name that no other worker has or had; one is made up when not given.")
+    ] = None,
+) -> None:
+    """Run one worker; it needs a Redis that others share, and their store folder."""
+    _end_quietly_while_starting()
+    settings = _settings()
+    config = worker_config(settings, name or f"{socket.gethostname()}-{os.getpid()}")
+
+    from tasks.worker import run  # noqa: PLC0415
+
+    run(config)
+
+
+def worker_config(settings: Settings, name: str) -> "WorkerConfig":
+    """What a worker named `name` needs of the settings."""
+    redis_url = _redis_url(settings)
+
+    from tasks.worker import WorkerConfig  # noqa: PLC0415
+
+    return WorkerConfig(
+        name=name,
+        redis_url=redis_url,
+        store_dir=settings.store,
+        models_dir=settings.models,
+        model=settings.model,
+        device=settings.device,
+        max_audio_length=settings.max_audio_length,
+        retention=settings.retention,
+        drain_timeout=settings.drain_timeout,
+    )
+
+
+def _settings(**overrides: str | int | None) -> Settings:
+    settings = load(**overrides)
+    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    return settings
+
+
+def _redis_url(settings: Settings) -> str:
+    if settings.redis_url is None:
+        raise ConfigurationError(
+            f"{PREFIX}REDIS_URL is not set: give the Redis that all processes share, "
+            "or run everything here with `voiceprint up`, which brings its own"
+        )
+    return settings.redis_url.get_secret_value()
+
+
+def _end_quietly_while_starting() -> None:
+    """Until the server or worker has its own handlers, Ctrl-C just ends it: there is nothing to give back yet."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,26 @@
+"""Tables: drawn on a terminal, tab-separated where another program reads."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import typer
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Prints `rows` under `columns` on standard output."""
+    if not sys.stdout.isatty():
+        for row in (columns, *rows):
+            typer.echo("\t".join(row))
+        return
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)
+
+
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}

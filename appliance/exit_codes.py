@@ -1,0 +1,21 @@
+"""What the command line's exit codes mean."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    DONE = 0
+    FAULT = 1
+    MISCONFIGURED = 2
+    REFUSED = 3
+    INTERRUPTED = 130
+
+    @property
+    def meaning(self) -> str:
+        return {
+            ExitCode.DONE: "success",
+            ExitCode.FAULT: "a fault while running",
+            ExitCode.MISCONFIGURED: "wrong usage or configuration",
+            ExitCode.REFUSED: "some of the inputs were refused, the others were worked on",
+            ExitCode.INTERRUPTED: "interrupted",
+        }[self]

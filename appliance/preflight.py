@@ -1,0 +1,91 @@
+"""What `voiceprint up` makes sure of before it starts anything."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from appliance.settings import PREFIX, Settings, child_environment
+from schemas.errors import ConfigurationError
+
+# Without one of these no CUDA driver works, and loading the runtime to hear so takes a third of a second.
+_GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")
+
+
+def require_models(settings: Settings) -> None:
+    """Raises ConfigurationError, naming the cure, when a network that the workers need is not installed."""
+    from onnx_models import registry  # noqa: PLC0415
+
+    for name in (settings.model, registry.VOICE_ACTIVITY_MODEL):
+        if not registry.installed(registry.card(name), settings.models):
+            raise ConfigurationError(
+                f"model {name} is not installed in {settings.models}: install it with `voiceprint models install`, "
+                f"or set {PREFIX}MODELS_DIR to where it is"
+            )
+
+
+def gpus(settings: Settings) -> list[str]:
+    """The GPUs to work on, as CUDA_VISIBLE_DEVICES names them; none when the CPU works.
+
+    Raises ConfigurationError when the settings ask for a GPU and there is none that can be used.
+    """
+    if settings.device == "cpu":
+        return []
+    found: list[str] = []
+    if any(Path(file).exists() for file in _GPU_FILES):
+        from onnx_models import session  # noqa: PLC0415
+
+        if "cuda" in session.available_devices():
+            found = session.cuda_devices()
+    if settings.device == "cuda" and not found:
+        raise ConfigurationError(
+            f"{PREFIX}DEVICE is cuda, and no CUDA device can be used here: check the driver with `nvidia-smi`, "
+            "install the extra [gpu], or set it to auto or cpu; `voiceprint doctor` says more"
+        )
+    chosen = child_environment(settings).get("CUDA_VISIBLE_DEVICES", "").split(",")
+    return [chosen[n] if n < len(chosen) and chosen[n] else str(n) for n in range(len(found))]
+
+
+def worker_count(settings: Settings, devices: list[str]) -> int:
+    """One worker per GPU, or else per core that this process may use."""
+    return settings.workers or len(devices) or len(os.sched_getaffinity(0))
+
+
+def require_store(settings: Settings) -> None:
+    """Raises ConfigurationError when the folder for uploads and results cannot be written to."""
+    try:
+        settings.store.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{settings.store} cannot be made: {error.strerror}") from error
+    if not os.access(settings.store, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{settings.store} cannot be written to: make it yours, or set {PREFIX}STORE_DIR")
+
+
+@contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Keeps a second appliance away from `data_dir`, until the end of the context or of this process.
+
+    Raises ConfigurationError when it is in use, naming the process, or cannot be written to.
+    """
+    path = data_dir / "up.lock"
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = path.open("a+", encoding="ascii")
+    except OSError as error:
+        raise ConfigurationError(
+            f"{data_dir} cannot be written to ({error.strerror}): make it yours, or set {PREFIX}DATA_DIR to another"
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise ConfigurationError(
+                f"{data_dir} is in use by another `voiceprint up` (process {file.read().strip() or 'unknown'}): "
+                f"stop that one, or set {PREFIX}DATA_DIR to another folder"
+            ) from error
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield

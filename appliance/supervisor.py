@@ -1,0 +1,232 @@
+"""`voiceprint up`: embedded Redis, HTTP process and workers; started in order, kept alive, stopped in order."""
+
+import asyncio
+import itertools
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, Signals, getsignal
+from typing import Any
+
+import aiohttp
+
+from appliance import listener, redis_server
+from appliance.child import Child, Launch
+from appliance.exit_codes import ExitCode
+from appliance.redis_server import RedisServer
+from appliance.settings import Settings, child_environment
+from schemas.errors import ConfigurationError, Refusal
+from tasks.store import TaskStore
+
+log = logging.getLogger(__name__)
+
+_REDIS_START_SECONDS = 15.0
+# Ctrl-C: how long HTTP and workers may take, and then Redis. Together below the 5 s that a person is promised.
+_INTERRUPT_SECONDS, _REDIS_INTERRUPT_SECONDS = 3.4, 0.6
+# SIGTERM: workers bound themselves by `drain_timeout`; the margin is for giving back what it did not suffice for.
+_DRAIN_MARGIN_SECONDS, _REDIS_DRAIN_SECONDS = 5.0, 10.0
+_BURIAL_SECONDS = 0.3
+_POLL_SECONDS, _COMPLAINT_SECONDS = 0.05, 20.0
+
+
+class Supervisor:
+    """The processes of one appliance.
+
+    `redis_url` is where Redis is, which is started here when `server` is given. `devices` are the GPUs over which the
+    workers are spread, as CUDA_VISIBLE_DEVICES names them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        listening: socket.socket,
+        redis_url: str,
+        *,
+        server: RedisServer | None = None,
+        workers: int = 1,
+        devices: Sequence[str] = (),
+    ) -> None:
+        self._settings, self._listening, self._redis_url, self._server = settings, listening, redis_url, server
+        self._url = listener.url(listening)
+        self._names = (f"{socket.gethostname()}-{os.getpid()}-{n}" for n in itertools.count(1))
+        self._http = Child("HTTP server", self._launch_http, self._must_be_configured)
+        self._workers = [
+            Child("worker", self._launch_worker(devices[n % len(devices)] if devices else None), self._worker_died)
+            for n in range(workers)
+        ]
+        self._redis = Child("Redis", server.launch, self._redis_died) if server else None
+        self._ready = False
+        self._burials: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> ExitCode:
+        """Until a signal, and returns the exit code.
+
+        SIGTERM drains, SIGINT gives back to the queue what runs, a SIGINT after that kills. Raises ConfigurationError
+        when the appliance cannot start.
+        """
+        signals = _received()
+        async with TaskStore.open(self._redis_url) as self._store:
+            living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
+            await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
+            asked = first.result() if first.done() else SIGINT
+            # From here on, what ends stays ended.
+            await _cancelled(living, first)
+            code = await self._stop(asked, signals)
+        if not living.cancelled():
+            living.result()
+        return code
+
+    async def _live(self) -> None:
+        """Starts all processes and keeps them. Runs until cancelled, or raises ConfigurationError."""
+        if self._redis and self._server:
+            await self._start_redis(self._redis, self._server)
+        else:
+            await redis_server.wait_until_ready(self._redis_url, _REDIS_START_SECONDS)
+        kept = [self._http, *self._workers]
+        for child in kept:
+            await child.start()
+        duties = [child.keep() for child in (*kept, *filter(None, [self._redis]))]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for duty in (*duties, self._announce()):
+                    group.create_task(duty)
+        except* ConfigurationError as refused:
+            # The others say the same.
+            raise refused.exceptions[0] from None
+
+    async def _start_redis(self, redis: Child, server: RedisServer) -> None:
+        await redis.start()
+        answer = asyncio.create_task(redis_server.wait_until_ready(server.url, _REDIS_START_SECONDS))
+        death = asyncio.create_task(redis.wait())
+        await asyncio.wait((answer, death), return_when=asyncio.FIRST_COMPLETED)
+        died = death.done()
+        await _cancelled(death, *([answer] if died else []))
+        if died:
+            raise ConfigurationError(server.explain(redis.lines))
+        answer.result()
+
+    async def _announce(self) -> None:
+        """Prints the ready line once every ping of `/ready` succeeds; says what is amiss while that takes long."""
+        clock = asyncio.get_running_loop().time
+        complaint = clock() + _COMPLAINT_SECONDS
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
+            while not self._ready:
+                answer = "no answer"
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    async with session.get(f"{self._url}/ready") as response:
+                        self._ready, answer = response.ok, await response.text()
+                if clock() > complaint:
+                    log.warning("not ready yet: %s", answer)
+                    complaint = clock() + _COMPLAINT_SECONDS
+                await asyncio.sleep(_POLL_SECONDS)
+        sys.stdout.write(f"voiceprint is ready on {self._url}\n")
+        sys.stdout.flush()
+
+    def _launch_http(self) -> Launch:
+        # The socket stays ours: while the process is replaced, connections wait in it and none is refused.
+        descriptor = self._listening.fileno()
+        return Launch(self._url, *self._command("serve", "--fd", str(descriptor)), pass_fds=(descriptor,))
+
+    def _launch_worker(self, device: str | None) -> Callable[[], Launch]:
+        variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
+
+        def launch() -> Launch:
+            # A name is never used again: the tasks of a dead worker must not look like its successor's.
+            name = next(self._names)
+            return Launch(name, *self._command("worker", "--name", name, **variables))
+
+        return launch
+
+    def _command(self, *words: str, **variables: str) -> tuple[list[str], dict[str, str]]:
+        return [sys.executable, "-m", "appliance.cli", *words], child_environment(
+            self._settings, VOICEPRINT_REDIS_URL=self._redis_url, **variables
+        )
+
+    async def _must_be_configured(self, child: Child) -> None:
+        """A process that says at the start that its settings are wrong would say so for ever."""
+        if child.exit_code == ExitCode.MISCONFIGURED and not self._ready:
+            raise ConfigurationError(f"the {child.role} could not start, for the reason it gave above")
+
+    async def _redis_died(self, child: Child) -> None:
+        if self._server and child.lines:
+            log.error("%s", self._server.explain(child.lines))
+
+    async def _worker_died(self, child: Child) -> None:
+        await self._must_be_configured(child)
+        # Beside the restart, which must not wait for a Redis that may be down as well.
+        burial = asyncio.create_task(self._bury(child.name))
+        self._burials.add(burial)
+        burial.add_done_callback(self._burials.discard)
+
+    async def _bury(self, worker: str) -> None:
+        try:
+            returned = await self._store.bury(worker, retention=self._settings.retention)
+        except Refusal as error:
+            log.warning("the tasks of %s stay until its heartbeat lapses: %s", worker, error.message)
+        else:
+            if returned:
+                log.warning("%d tasks of %s went back to the queue", returned, worker)
+
+    async def _stop(self, asked: Signals, signals: "asyncio.Queue[Signals]") -> ExitCode:
+        """Stops everything as `asked`; SIGINT hastens it, and a second one ends it."""
+        self._listening.close()
+        stopping = asyncio.create_task(self._wind_down(asked))
+        while not stopping.done():
+            more = asyncio.create_task(signals.get())
+            await asyncio.wait((stopping, more), return_when=asyncio.FIRST_COMPLETED)
+            if more.done() and more.result() is SIGINT and not stopping.done():
+                await _cancelled(stopping)
+                if asked is SIGINT:
+                    await _gone(filter(None, [self._http, *self._workers, self._redis]), 0)
+                    return ExitCode.INTERRUPTED
+                asked = SIGINT
+                stopping = asyncio.create_task(self._wind_down(asked))
+            await _cancelled(more)
+        stopping.result()
+        return ExitCode.DONE
+
+    async def _wind_down(self, asked: Signals) -> None:
+        """HTTP first, so that nothing new comes in; Redis last, because the others write to it until they end."""
+        drain = asked is SIGTERM
+        self._http.send(SIGTERM)
+        for worker in self._workers:
+            worker.send(asked)
+        patience = self._settings.drain_timeout + _DRAIN_MARGIN_SECONDS if drain else _INTERRUPT_SECONDS
+        await _gone([self._http, *self._workers], patience)
+        for worker in self._workers:
+            if worker.exit_code:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._bury(worker.name), _BURIAL_SECONDS)
+        if self._redis:
+            self._redis.send(SIGTERM)
+            await _gone([self._redis], _REDIS_DRAIN_SECONDS if drain else _REDIS_INTERRUPT_SECONDS)
+
+
+def _received() -> "asyncio.Queue[Signals]":
+    """The signals that arrive from here on."""
+    arrived: asyncio.Queue[Signals] = asyncio.Queue()
+    # A terminal that closes is someone who leaves, unless nohup says otherwise.
+    meanings = {SIGTERM: SIGTERM, SIGINT: SIGINT} | ({} if getsignal(SIGHUP) is SIG_IGN else {SIGHUP: SIGINT})
+    for number, meaning in meanings.items():
+        asyncio.get_running_loop().add_signal_handler(number, arrived.put_nowait, meaning)
+    return arrived
+
+
+async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
+    """Returns when the tasks have ended; how is left to whoever asks them."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def _gone(children: Iterable[Child], patience: float) -> None:
+    """Returns when the processes have ended; those that have not within `patience` seconds are killed."""
+    ends = {asyncio.create_task(child.wait()): child for child in children}
+    _, late = await asyncio.wait(ends, timeout=patience)
+    for end in late:
+        log.warning("%s %s did not end within %.0f s and is killed", ends[end].role, ends[end].name, patience)
+        ends[end].kill()
+    await asyncio.wait(ends)
