@@ -1,0 +1,60 @@
+"""Makes the recordings beside it with espeak-ng and ffmpeg; run once, by hand: the tests need neither program.
+
+    python tests/recordings/make.py
+
+Two synthetic voices read sentences written for this project, so nobody's voice and nobody's rights are in them.
+"""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+HERE = Path(__file__).parent
+RATE = 16_000
+DEMO = "This is a recording of a voice. Send it to the appliance, and a voiceprint comes back."
+ANSWER = "Another speaker answers the call, and asks whether the line is clear enough."
+
+# Kind of file by name; every one holds the first seconds of the demo.
+_FFMPEG = {
+    "ulaw-8k.wav": ["-ar", "8000", "-c:a", "pcm_mulaw"],
+    "gsm-8k.wav": ["-ar", "8000", "-c:a", "libgsm_ms"],
+    "vorbis.ogg": ["-c:a", "libvorbis", "-q:a", "2"],
+    "opus.opus": ["-c:a", "libopus", "-b:a", "24k"],
+    "mpeg.mp3": ["-c:a", "libmp3lame", "-b:a", "32k"],
+    "aac.m4a": ["-c:a", "aac", "-b:a", "32k"],
+    "opus.webm": ["-c:a", "libopus", "-b:a", "24k"],
+}
+
+
+def speak(voice: str, text: str, words_per_minute: int = 160) -> np.ndarray:
+    """espeak-ng's speech as float32 at RATE, shape (samples,)."""
+    with tempfile.TemporaryDirectory() as folder:
+        spoken = Path(folder) / "spoken.wav"
+        subprocess.run(["espeak-ng", "-v", voice, "-s", str(words_per_minute), "-w", str(spoken), text], check=True)
+        samples, rate = soundfile.read(spoken, dtype="float32")
+    return soxr.resample(samples, rate, RATE, quality="HQ")
+
+
+def main() -> None:
+    demo, answer = speak("en-us+m3", DEMO), speak("en-gb+f2", ANSWER)
+    soundfile.write(HERE / "demo.flac", demo, RATE, subtype="PCM_16")
+    soundfile.write(HERE / "answer.flac", answer, RATE, subtype="PCM_16")
+    # A call: one speaker on each side, one after the other.
+    shorter = min(len(demo), len(answer))
+    stereo = np.zeros((2 * shorter, 2), np.float32)
+    stereo[:shorter, 0], stereo[shorter:, 1] = demo[:shorter], answer[:shorter]
+    soundfile.write(HERE / "call.flac", soxr.resample(stereo, RATE, 8000), 8000, subtype="PCM_16")
+    for name, arguments in _FFMPEG.items():
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-y", "-i", str(HERE / "demo.flac"), "-map_metadata", "-1"]
+            + ["-fflags", "+bitexact", "-flags", "+bitexact", *arguments, str(HERE / name)],
+            check=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
