@@ -1,0 +1,96 @@
+"""The main job once: start the appliance, post a recording, poll, convert the voiceprint back, compare.
+
+    python clients/demo.py [RECORDING]
+
+The appliance runs on its embedded defaults, except for a free port and a data folder of its own.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+SHIPPED = Path(__file__).parent.parent / "tests/recordings/demo.flac"
+EXTRACTION = "/api/technology/speaker-identification-voiceprint-extraction"
+CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
+
+
+@asynccontextmanager
+async def appliance() -> AsyncIterator[str]:
+    """The address of an appliance that is ready and ends with the context."""
+    with tempfile.TemporaryDirectory(prefix="voiceprint-demo-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            Path(sys.executable).with_name("voiceprint"),
+            "up",
+            env=os.environ
+            | {"VOICEPRINT_DATA_DIR": folder, "VOICEPRINT_HTTP_PORT": "0", "VOICEPRINT_LOG_LEVEL": "warning"},
+            stdout=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C ends this program, which then ends the appliance
+        )
+        try:
+            line = (await process.stdout.readline()).decode() if process.stdout else ""
+            if not line:
+                raise SystemExit(await process.wait() or 1)
+            yield line.split()[-1]
+        finally:
+            if process.returncode is None:
+                process.send_signal(signal.SIGINT)
+                await process.wait()
+
+
+async def finished(session: aiohttp.ClientSession, submitted: aiohttp.ClientResponse) -> dict[str, Any]:
+    """The poll body of a submitted task once it has ended."""
+    if submitted.status != 202:
+        raise SystemExit(f"refused: {await submitted.text()}")
+    while True:
+        async with session.get(submitted.headers["Location"]) as answer:
+            body: dict[str, Any] = await answer.json()
+        if body["task"]["state"] not in {"pending", "running"}:
+            return body
+        await asyncio.sleep(0.05)
+
+
+def shortened(value: Any) -> Any:
+    """A poll body that fits a terminal."""
+    if isinstance(value, dict):
+        return {key: shortened(item) for key, item in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], float):
+        return f"[{value[0]}, {value[1]}, …] {len(value)} values"
+    if isinstance(value, list):
+        return [shortened(item) for item in value]
+    if isinstance(value, str) and len(value) > 60:
+        return f"{value[:40]}… {len(value)} characters"
+    return value
+
+
+async def main(recording: Path) -> None:
+    async with appliance() as url, aiohttp.ClientSession(url) as session:
+        print(f"The appliance is ready on {url}. Posting {recording.name}:")
+        with recording.open("rb") as file:
+            form = aiohttp.FormData({"file": file, "config": '{"include_vector_voiceprint": true}'})
+            async with session.post(EXTRACTION, data=form) as submitted:
+                extraction = await finished(session, submitted)
+        print(json.dumps(shortened(extraction), indent=2, ensure_ascii=False))
+        if extraction["task"]["state"] != "done":
+            raise SystemExit("the extraction did not succeed")
+
+        channels = extraction["result"]["channels"]
+        voiceprints = {"voiceprints": [channel["voiceprint"] for channel in channels]}
+        async with session.post(CONVERSION, json=voiceprints) as submitted:
+            conversion = await finished(session, submitted)
+        if conversion["result"]["vector_voiceprints"] != [channel["vector_voiceprint"] for channel in channels]:
+            raise SystemExit("the converted vectors differ from the extracted ones")
+        print("Converted the voiceprint back: both vectors are identical, value for value.")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED))
