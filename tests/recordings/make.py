@@ -1,4 +1,4 @@
-"""Makes the recordings beside it with espeak-ng and ffmpeg; run once, by hand: the tests need neither program.
+"""Makes the recordings beside it with espeak-ng, ffmpeg and PyAV; run once, by hand: the tests need no program.
 
     python tests/recordings/make.py
 
@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import av
 import numpy as np
 import soundfile
 import soxr
@@ -49,11 +50,23 @@ def main() -> None:
     stereo[:shorter, 0], stereo[shorter:, 1] = demo[:shorter], answer[:shorter]
     soundfile.write(HERE / "call.flac", soxr.resample(stereo, RATE, 8000), 8000, subtype="PCM_16")
     for name, arguments in _FFMPEG.items():
-        subprocess.run(
-            ["ffmpeg", "-v", "error", "-y", "-i", str(HERE / "demo.flac"), "-map_metadata", "-1"]
-            + ["-fflags", "+bitexact", "-flags", "+bitexact", *arguments, str(HERE / name)],
-            check=True,
-        )
+        plain = ["-map_metadata", "-1", "-fflags", "+bitexact", "-flags", "+bitexact"]
+        source = ["ffmpeg", "-v", "error", "-y", "-i", str(HERE / "demo.flac")]
+        subprocess.run([*source, *plain, *arguments, str(HERE / name)], check=True)
+    write_amr(HERE / "narrow.amr", soxr.resample(demo, RATE, 8000))
+
+
+def write_amr(path: Path, samples: np.ndarray) -> None:
+    """By PyAV: the ffmpeg of most distributions has no encoder for AMR."""
+    with av.open(str(path), "w", format="amr") as target:
+        stream = target.add_stream("libopencore_amrnb", rate=8000, layout="mono")
+        whole = (samples * 32767).astype(np.int16)[np.newaxis]
+        # The encoder takes frames of 20 ms and nothing else.
+        for start in range(0, whole.shape[1] - 159, 160):
+            frame = av.AudioFrame.from_ndarray(whole[:, start : start + 160], format="s16", layout="mono")
+            frame.sample_rate = 8000
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
 
 
 if __name__ == "__main__":
