@@ -56,23 +56,26 @@ class Child:
         return self._process.returncode if self._process else None
 
     async def start(self) -> None:
+        """Raises OSError when the system cannot start it."""
         launch = self._launch()
         self.name = launch.name
         self.lines.clear()
         parent = os.getpid()
-        self._process = await asyncio.create_subprocess_exec(
-            *launch.command,
-            env=launch.environment,
-            pass_fds=launch.pass_fds,
-            stdin=asyncio.subprocess.DEVNULL,
-            # Our own standard output carries one line, and scripts wait for it.
-            stdout=asyncio.subprocess.PIPE if launch.quiet else _STDERR,
-            stderr=asyncio.subprocess.STDOUT if launch.quiet else _STDERR,
-            start_new_session=True,
-            preexec_fn=lambda: _end_with(parent),
-        )
-        if self._process.stdout:
-            self._reader = asyncio.create_task(self._read(self._process.stdout))
+        # Our own standard output carries one line, and scripts wait for it.
+        output = await self._pipe() if launch.quiet else os.dup(_STDERR)
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *launch.command,
+                env=launch.environment,
+                pass_fds=launch.pass_fds,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=lambda: _end_with(parent),
+            )
+        finally:
+            os.close(output)
 
     async def wait(self) -> int:
         """The exit code, once the process has ended and its last line was read."""
@@ -111,6 +114,19 @@ class Child:
 
     def kill(self) -> None:
         self.send(SIGKILL)
+
+    async def _pipe(self) -> int:
+        """The writing end of a pipe into `lines`.
+
+        asyncio's own pipe would not do: its `wait` ends only when all that hold the pipe have ended, not the process.
+        """
+        reading, writing = os.pipe()
+        stream = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
+        )
+        self._reader = asyncio.create_task(self._read(stream))
+        return writing
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
         async for line in stream:

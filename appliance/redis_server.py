@@ -221,8 +221,8 @@ async def wait_until_ready(url: str, patience: float) -> None:
             except BusyLoadingError:
                 deadline = clock() + patience
             except (RedisConnectionError, RedisTimeoutError) as error:
-                # A wrong password is a connection error too; waiting cures nothing.
-                if isinstance(error, AuthenticationError) or clock() > deadline:
+                # A wrong password is a connection error too, or the cause of one; waiting cures nothing.
+                if AuthenticationError in (type(error), type(error.__cause__)) or clock() > deadline:
                     raise ConfigurationError(f"Redis at {shown(url)} does not answer: {error}") from error
             except RedisError as error:
                 raise ConfigurationError(f"Redis at {shown(url)} refuses us: {error}") from error

@@ -1,0 +1,273 @@
+"""`voiceprint up` with real processes: what is killed comes back, and what is stopped leaves nothing behind."""
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from conftest import EXTRACTION, Appliance, ended
+
+from appliance.settings import Settings, child_environment
+
+Start = Callable[..., Appliance]
+VOICEPRINT = Path(sys.executable).with_name("voiceprint")
+
+
+def process(pid: int) -> tuple[int, str] | None:
+    """Parent and command line of a process, or None when it has ended (or only waits for its parent to notice)."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        words = Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return None
+    return None if state == "Z" else (int(parent), words)
+
+
+def children(parent: int) -> dict[str, list[int]]:
+    """The ids of the processes that `parent` has started, by what they are."""
+    marks = {"redis": "redis.sock", "serve": " serve ", "worker": " worker "}
+    found: dict[str, list[int]] = {kind: [] for kind in marks}
+    for pid in (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()):
+        running = process(pid)
+        if running and running[0] == parent:
+            for kind, mark in marks.items():
+                if mark in running[1]:
+                    found[kind].append(pid)
+    return found
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if process(pid)]
+
+
+def every(found: dict[str, list[int]]) -> list[int]:
+    return [pid for pids in found.values() for pid in pids]
+
+
+def eventually(holds: Callable[[], object], seconds: float = 15.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def is_ready(appliance: Appliance) -> bool:
+    try:
+        return httpx.get(f"{appliance.url}/ready", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def noise(seconds: float) -> bytes:
+    """A recording without speech, of which a worker has to hear every second."""
+    samples = np.random.default_rng(1).normal(0, 0.05, round(8000 * seconds)).astype(np.float32)
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples, 8000, format="WAV", subtype="ULAW")
+    return buffer.getvalue()
+
+
+def submitted(appliance: Appliance, seconds: float) -> str:
+    answer = httpx.post(f"{appliance.url}{EXTRACTION}", files={"file": noise(seconds)}, timeout=30)
+    assert answer.status_code == 202, answer.text
+    return answer.headers["Location"].removeprefix(appliance.url)
+
+
+def state(appliance: Appliance, location: str) -> str:
+    return str(httpx.get(f"{appliance.url}{location}", timeout=30).json()["task"]["state"])
+
+
+def stopped(appliance: Appliance, number: signal.Signals) -> float:
+    """Sends the signal and returns after how many seconds the appliance had ended."""
+    started = time.monotonic()
+    appliance.process.send_signal(number)
+    appliance.process.wait(30)
+    return time.monotonic() - started
+
+
+def refused(models_dir: Path, tmp_path: Path, path: str | None = None, **settings: object) -> str:
+    """What `voiceprint up` says when it does not start."""
+    given = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
+    environment = child_environment(Settings.model_validate(given))
+    tried = subprocess.run(
+        [VOICEPRINT, "up"],
+        env=environment | ({} if path is None else {"PATH": path}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (tried.returncode, tried.stdout) == (2, "")
+    assert tried.stderr.startswith("error: ")
+    assert "Traceback" not in tried.stderr
+    return tried.stderr
+
+
+def test_ctrl_c_stops_an_idle_appliance_at_once(start_appliance: Start) -> None:
+    """Ctrl-C ends all processes well within 5 s, with exit code 0."""
+    appliance = start_appliance(workers=2)
+    found = children(appliance.process.pid)
+    assert {kind: len(pids) for kind, pids in found.items()} == {"redis": 1, "serve": 1, "worker": 2}
+    assert httpx.get(f"{appliance.url}/health").status_code == 200
+    assert stopped(appliance, signal.SIGINT) < 5
+    assert appliance.process.returncode == 0
+    assert alive(every(found)) == []
+
+
+def test_ctrl_c_gives_the_running_task_back(start_appliance: Start) -> None:
+    """A task that runs at Ctrl-C goes back to the queue, and the next start takes it up."""
+    first = start_appliance()
+    location = submitted(first, 7000)
+    eventually(lambda: state(first, location) == "running")
+    assert stopped(first, signal.SIGINT) < 5
+    second = start_appliance()
+    eventually(lambda: state(second, location) == "running")
+
+
+def test_sigterm_lets_the_running_task_finish(start_appliance: Start) -> None:
+    """A task that runs at SIGTERM is done before the appliance ends."""
+    first = start_appliance()
+    location = submitted(first, 1200)
+    eventually(lambda: state(first, location) == "running")
+    found = children(first.process.pid)
+    stopped(first, signal.SIGTERM)
+    assert first.process.returncode == 0
+    assert alive(every(found)) == []
+    # Without a worker nothing could finish it now.
+    second = start_appliance()
+    for pid in children(second.process.pid)["worker"]:
+        os.kill(pid, signal.SIGSTOP)
+    assert state(second, location) == "done"
+
+
+def test_a_worker_that_does_not_react_is_killed(start_appliance: Start) -> None:
+    """Ctrl-C ends the appliance within 5 s even when a worker is frozen."""
+    appliance = start_appliance()
+    found = children(appliance.process.pid)
+    os.kill(found["worker"][0], signal.SIGSTOP)
+    assert stopped(appliance, signal.SIGINT) < 5
+    assert appliance.process.returncode == 0
+    assert alive(every(found)) == []
+
+
+def test_a_second_ctrl_c_kills(start_appliance: Start) -> None:
+    """Nobody has to wait after a second Ctrl-C; the exit code says that it was not a clean end."""
+    appliance = start_appliance()
+    found = children(appliance.process.pid)
+    os.kill(found["worker"][0], signal.SIGSTOP)
+    appliance.process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    assert stopped(appliance, signal.SIGINT) < 1
+    assert appliance.process.returncode == 130
+    assert alive(every(found)) == []
+
+
+def test_ctrl_c_hastens_a_drain(start_appliance: Start) -> None:
+    """SIGTERM waits for a long task, a Ctrl-C after it does not."""
+    appliance = start_appliance()
+    location = submitted(appliance, 7000)
+    eventually(lambda: state(appliance, location) == "running")
+    appliance.process.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert appliance.process.poll() is None
+    assert stopped(appliance, signal.SIGINT) < 5
+    assert appliance.process.returncode == 0
+
+
+def test_a_killed_worker_is_replaced(start_appliance: Start) -> None:
+    """After a worker is killed, its task and the next are done."""
+    appliance = start_appliance()
+    location = submitted(appliance, 300)
+    eventually(lambda: state(appliance, location) == "running")
+    (worker,) = children(appliance.process.pid)["worker"]
+    os.kill(worker, signal.SIGKILL)
+    with appliance.client() as client:
+        assert ended(client, location)["task"] == {"task_id": location.rpartition("/")[2], "state": "done"}
+    assert children(appliance.process.pid)["worker"] != [worker]
+
+
+def test_a_killed_redis_is_replaced(start_appliance: Start) -> None:
+    """After Redis is killed, the others still run, and know the tasks from before."""
+    appliance = start_appliance()
+    location = submitted(appliance, 1)
+    with appliance.client() as client:
+        ended(client, location)
+    before = children(appliance.process.pid)
+    os.kill(before["redis"][0], signal.SIGKILL)
+    eventually(lambda: alive(before["redis"]) == [] and is_ready(appliance))
+    after = children(appliance.process.pid)
+    assert after["redis"] != before["redis"]
+    assert (after["serve"], after["worker"]) == (before["serve"], before["worker"])
+    assert state(appliance, location) == "done"
+    with appliance.client() as client:
+        ended(client, submitted(appliance, 1))
+
+
+def test_a_killed_http_process_refuses_nobody(start_appliance: Start) -> None:
+    """A client that connects while the HTTP process is being replaced is answered by the next one."""
+    appliance = start_appliance()
+    (before,) = children(appliance.process.pid)["serve"]
+    os.kill(before, signal.SIGKILL)
+    assert httpx.get(f"{appliance.url}/health", timeout=10).status_code == 200
+    assert children(appliance.process.pid)["serve"] != [before]
+
+
+def test_nothing_outlives_a_killed_supervisor(start_appliance: Start) -> None:
+    """SIGKILL to the supervisor ends every process that it started."""
+    appliance = start_appliance()
+    found = children(appliance.process.pid)
+    appliance.process.kill()
+    appliance.process.wait(5)
+    eventually(lambda: alive(every(found)) == [], 3)
+
+
+def test_a_taken_port_is_named(models_dir: Path, tmp_path: Path) -> None:
+    """A port that is in use is refused with the ways out, and nothing is left behind."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = refused(models_dir, tmp_path, http_port=port)
+    assert f"127.0.0.1:{port} is taken" in said
+    assert "--port" in said
+
+
+def test_a_second_appliance_is_refused(start_appliance: Start, models_dir: Path, tmp_path: Path) -> None:
+    """Two appliances cannot share a data folder; the refusal names the process that has it."""
+    appliance = start_appliance()
+    said = refused(models_dir, tmp_path)
+    assert f"(process {appliance.process.pid})" in said
+    assert is_ready(appliance)
+
+
+def test_missing_models_are_named(tmp_path: Path) -> None:
+    """Without models nothing starts, and the command that installs them is named."""
+    assert "`voiceprint models install`" in refused(tmp_path / "models", tmp_path)
+
+
+def test_missing_redis_is_named(models_dir: Path, tmp_path: Path) -> None:
+    """Without any Redis nothing starts, and all three cures are named."""
+    (tmp_path / "models").mkdir()
+    for network in models_dir.glob("*.onnx"):
+        (tmp_path / "models" / network.name).symlink_to(network)
+    said = refused(tmp_path / "models", tmp_path, path=str(tmp_path))
+    for cure in ("redis-server or valkey-server", "`voiceprint redis install`", "VOICEPRINT_REDIS_URL"):
+        assert cure in said
+
+
+def test_an_unusable_data_folder_is_named(models_dir: Path, tmp_path: Path) -> None:
+    """A data folder that cannot be made is refused with its name."""
+    (tmp_path / "file").touch()
+    assert str(tmp_path / "file" / "data") in refused(models_dir, tmp_path, data_dir=tmp_path / "file" / "data")
+
+
+@pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a GPU")
+def test_a_missing_gpu_is_named(models_dir: Path, tmp_path: Path) -> None:
+    """Asked for CUDA where there is none, nothing starts."""
+    assert "no CUDA device" in refused(models_dir, tmp_path, device="cuda")
