@@ -47,8 +47,10 @@ async def appliance() -> AsyncIterator[str]:
                 await process.wait()
 
 
-async def finished(session: aiohttp.ClientSession, submitted: aiohttp.ClientResponse) -> dict[str, Any]:
-    """The poll body of a submitted task once it has ended."""
+async def finished(
+    session: aiohttp.ClientSession, submitted: aiohttp.ClientResponse, every: float = 0.05
+) -> dict[str, Any]:
+    """The poll body of a submitted task once it has ended, asked for `every` so many seconds."""
     if submitted.status != 202:
         raise SystemExit(f"refused: {await submitted.text()}")
     while True:
@@ -56,7 +58,7 @@ async def finished(session: aiohttp.ClientSession, submitted: aiohttp.ClientResp
             body: dict[str, Any] = await answer.json()
         if body["task"]["state"] not in {"pending", "running"}:
             return body
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every)
 
 
 def shortened(value: Any) -> Any:
