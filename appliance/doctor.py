@@ -122,18 +122,22 @@ def _media() -> Finding:
 def _model(settings: Settings, name: str) -> Finding:
     from onnx_models import registry  # noqa: PLC0415
 
-    return Finding("ok", f"{registry.verify(registry.card(name), settings.models)} is as pinned")
+    try:
+        return Finding("ok", f"{registry.verify(registry.card(name), settings.models)} is as pinned")
+    except ConfigurationError as error:
+        finding, _, cure = error.message.rpartition("; ")
+        return Finding("fail", finding, cure)
 
 
 def _redis(settings: Settings) -> Finding:
     if settings.redis_url is not None:
         return _configured_redis(settings.redis_url.get_secret_value())
-    binary = redis_server.find(settings.models)
+    return judge_embedded(settings, redis_server.find(settings.models))
+
+
+def judge_embedded(settings: Settings, binary: Binary) -> Finding:
+    """The server that `voiceprint up` would run."""
     found = f"`voiceprint up` runs {binary.path} {binary.version}, appendfsync {settings.redis_fsync}, noeviction"
-    return _embedded_redis(settings, binary, found)
-
-
-def _embedded_redis(settings: Settings, binary: Binary, found: str) -> Finding:
     if binary.bundled:
         return Finding(
             "warn" if settings.loopback else "fail",
@@ -165,10 +169,11 @@ def _configured_redis(url: str) -> Finding:
         )
     except (redis.RedisError, ValueError) as error:
         return Finding("fail", f"{shown} does not answer: {error}", f"start it, or correct {PREFIX}REDIS_URL")
-    return _judged(found, configured)
+    return judge_redis(found, configured)
 
 
-def _judged(found: str, configured: dict[str, str]) -> Finding:
+def judge_redis(found: str, configured: dict[str, str]) -> Finding:
+    """What `CONFIG GET` of a running server answered, as far as it decides whether tasks can be lost."""
     if configured.get("maxmemory", "0") != "0" and configured["maxmemory-policy"] != "noeviction":
         return Finding(
             "fail",
@@ -192,7 +197,7 @@ def _judged(found: str, configured: dict[str, str]) -> Finding:
 
 def _folder(folder: Path, setting: str) -> Finding:
     place = _existing(folder)
-    if not os.access(place, os.W_OK | os.X_OK):
+    if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         return Finding("fail", f"{place} cannot be written to", f"make it yours, or set {PREFIX}{setting}")
     return Finding("ok", f"{folder} is writable" if place == folder else f"{folder} will be made")
 

