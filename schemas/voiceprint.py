@@ -139,7 +139,7 @@ def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
         ("merged", _uint32(voiceprint.merged)),
         ("quality", _binary(voiceprint.quality)),
     )
-    extras = tuple((name, bytes(msgpack.packb(value))) for name, value in voiceprint.extras.items())
+    extras = tuple((name, _extra(value)) for name, value in voiceprint.extras.items())
     # map16 rather than the shortest form: its width does not depend on the number of keys.
     payload = b"\xde" + struct.pack(">H", len(known) + len(extras) + 1)
     payload += b"".join(_text(name) + value for name, value in (*known, *extras)) + _text("pad")
@@ -180,6 +180,8 @@ def decode(data: bytes, keys: Mapping[int, bytes] | None = None) -> Voiceprint:
         raise VoiceprintDamaged("the voiceprint was damaged or altered: its check does not match its content")
     if flags & ~(SIGNED | NO_SPEECH) or reserved or (key_id and key is None):
         raise VoiceprintMalformed("the voiceprint's header has bits set that version 1 does not define")
+    if expected % 3:
+        raise VoiceprintMalformed(f"the voiceprint has {expected} bytes, which is not a multiple of 3")
     voiceprint = _from_map(_parse(data[_HEADER.size : -_CHECK_BYTES]))
     if voiceprint.has_speech == bool(flags & NO_SPEECH):
         raise VoiceprintMalformed("the voiceprint's no-speech flag contradicts its vector")
@@ -223,9 +225,18 @@ def _float64(value: float) -> bytes:
     return b"\xcb" + struct.pack(">d", value)
 
 
+def _extra(value: object) -> bytes:
+    try:
+        packed = bytes(msgpack.packb(value))
+        _unpack(packed)
+    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
+        raise VoiceprintMalformed("an extra field of the voiceprint cannot be written so that it reads back") from error
+    return packed
+
+
 def _parse(payload: bytes) -> dict[str, Any]:
     try:
-        parsed = msgpack.unpackb(payload, raw=False, strict_map_key=True, ext_hook=_refuse_extension)
+        parsed = _unpack(payload)
     except (ValueError, msgpack.UnpackException) as error:
         raise VoiceprintMalformed("the voiceprint's payload is not the msgpack map it should be") from error
     if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
@@ -233,8 +244,35 @@ def _parse(payload: bytes) -> dict[str, Any]:
     return parsed
 
 
+def _unpack(packed: bytes) -> Any:
+    return msgpack.unpackb(
+        packed,
+        raw=False,
+        strict_map_key=True,
+        ext_hook=_refuse_extension,
+        object_pairs_hook=_distinct,
+        list_hook=_without_timestamps,
+    )
+
+
 def _refuse_extension(code: int, _: bytes) -> None:
     raise ValueError(f"msgpack extension {code} has no meaning in a voiceprint")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key that is there twice, readers would take one or the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key occurs twice")
+    _without_timestamps(list(found.values()))
+    return found
+
+
+def _without_timestamps(values: list[Any]) -> list[Any]:
+    """The one extension that msgpack reads itself, without asking the hook."""
+    if any(isinstance(value, msgpack.Timestamp) for value in values):
+        _refuse_extension(-1, b"")
+    return values
 
 
 def _from_map(parsed: dict[str, Any]) -> Voiceprint:
@@ -280,13 +318,17 @@ def _validate(voiceprint: Voiceprint) -> None:
             ("sha256", len(voiceprint.model_sha256) == 32),
             ("media", len(voiceprint.media_sha256) == 32),
             ("quality", len(voiceprint.quality) == QUALITY_BYTES),
-            ("vector", voiceprint.vector.ndim == 1 and voiceprint.dimension > 0),
+            (
+                "vector",
+                voiceprint.vector.dtype == np.float32 and voiceprint.vector.ndim == 1 and voiceprint.dimension > 0,
+            ),
             ("speech", voiceprint.speech_length >= 0),
             ("recording", voiceprint.recording_length >= 0),
             ("rate", 0 < voiceprint.sample_rate < 1 << 32),
             ("channel", 0 <= voiceprint.channel_number < 1 << 32),
             ("created", 0 <= voiceprint.created_ms < 1 << 64),
             ("merged", 0 < voiceprint.merged < 1 << 32),
+            ("extras", all(isinstance(name, str) and name not in _FIELDS for name in voiceprint.extras)),
         )
         if not holds
     ]
