@@ -9,7 +9,7 @@ import numpy as np
 
 from onnx_models import batcher, media, registry, scoring
 from onnx_models.blocks import Samples
-from onnx_models.families import Window, families
+from onnx_models.families import Window, open_family
 from onnx_models.media import ChannelMode, MediaLimits, Recording
 from onnx_models.registry import SpeakerCard
 from onnx_models.session import Session, open_session
@@ -35,7 +35,7 @@ class Extractor:
         self.card = card
         self._network, self._detector = network, detector
         self._mean, self._limits = mean, limits
-        self._family = families()[card.family]
+        self._new_front_end = open_family(card.family, card.sample_rate, card.family_options)
 
     @classmethod
     def open(
@@ -114,7 +114,7 @@ class Extractor:
         speech: Iterator[Samples] = (part.samples for part in self._detector.speech(signal))
         if max_speech_length is not None:
             speech = _first(speech, round(max_speech_length * self.card.sample_rate))
-        front_end = self._family.front_end(self.card.sample_rate, self.card.family_options)
+        front_end = self._new_front_end()
         heard = 0
 
         def windows() -> Iterator[Window]:

@@ -30,7 +30,7 @@ class WheelMember(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requirement: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+==[A-Za-z0-9.]+$")]
+    requirement: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.]+$")]
     wheel_sha256: Sha256
     member: str
     member_sha256: Sha256

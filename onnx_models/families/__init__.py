@@ -7,8 +7,8 @@ and give its options.
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Iterable, Mapping
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -42,6 +42,21 @@ class Family(Protocol):
 
         Raises TypeError or ValueError for options that the family does not have.
         """
+
+
+def open_family(name: str, sample_rate: int, options: Mapping[str, Any]) -> Callable[[], FrontEnd]:
+    """What makes the front end of one recording after the other.
+
+    Raises ConfigurationError for a family that is not there or options that it does not take.
+    """
+    if name not in families():
+        raise ConfigurationError(f"there is no front end {name!r}; there are: {', '.join(families())}")
+    make = partial(families()[name].front_end, sample_rate, options)
+    try:
+        make()
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"front end {name!r} does not take the options of the card: {error}") from error
+    return make
 
 
 @cache

@@ -33,8 +33,9 @@ def front_end(sample_rate: int, options: Mapping[str, Any]) -> "GE2EMel":
 class GE2EMel:
     """Windows of `window_frames` frames (10 ms each), one every `hop_frames`, input `mels` (window_frames, 40).
 
-    Speech quieter than `level_dbfs` is raised to it. Its level (silence does not count) is known only at its end, so the frames wait until
-    then (40 float32 a frame, 58 MB an hour), and since they are power the square of the gain does the raising.
+    Speech quieter than `level_dbfs` is raised to it. Its level (silence does not count) is known only at its end, so
+    the frames wait until then (40 float32 a frame, 58 MB an hour), and since they are power the square of the gain does
+    the raising.
     """
 
     def __init__(self, sample_rate: int, *, window_frames: int, hop_frames: int, level_dbfs: float) -> None:

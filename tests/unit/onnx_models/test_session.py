@@ -1,0 +1,53 @@
+"""The runtime behind its Protocol."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from onnx_models import registry, session
+from onnx_models.session import DeviceUnavailable, available_devices, cuda_devices, open_session
+from schemas.errors import ConfigurationError
+
+
+def test_cpu_is_always_there() -> None:
+    """The CPU is among the devices, with the runtime's version."""
+    assert available_devices()["cpu"].startswith("onnxruntime ")
+
+
+def test_cuda_without_a_device_is_refused(models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking for CUDA where there is none names what is available and the cure."""
+    monkeypatch.setattr(session, "_DRIVER", "libcuda-that-is-not-here.so")
+    path = registry.card("ge2e").path(models_dir)
+    with pytest.raises(DeviceUnavailable, match=r"no CUDA device.*nvidia-smi.*available here: cpu"):
+        open_session(path, "cuda")
+    assert open_session(path, "auto").device == "cpu"
+    assert cuda_devices() == []
+
+
+def test_unknown_device_is_refused(models_dir: Path) -> None:
+    """A device of another name is refused with the names there are."""
+    with pytest.raises(ConfigurationError, match="auto, cpu, cuda"):
+        open_session(registry.card("ge2e").path(models_dir), "tpu")
+
+
+def test_file_that_is_no_graph_is_refused(tmp_path: Path) -> None:
+    """A file that onnxruntime does not take is named."""
+    (tmp_path / "network.onnx").write_bytes(b"no graph")
+    with pytest.raises(ConfigurationError, match=r"network\.onnx could not be loaded"):
+        open_session(tmp_path / "network.onnx", "cpu")
+
+
+def test_opening_frightens_nobody(models_dir: Path) -> None:
+    """Loading the runtime and opening a model prints nothing."""
+    program = f"from onnx_models import open_model; open_model(models_dir={str(models_dir)!r})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_package_imports_without_the_runtime() -> None:
+    """Importing onnx_models loads neither onnxruntime nor the onnx package."""
+    program = "import sys, onnx_models; print({'onnxruntime', 'onnx', 'soundfile', 'av'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
