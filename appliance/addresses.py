@@ -1,32 +1,38 @@
 """Where the appliance is, as its clients see it, and which names it answers to."""
 
 import ipaddress
+import re
+from contextlib import suppress
 
 from aiohttp import hdrs, web
 from yarl import URL
 
 from appliance.settings import Settings
+from schemas.errors import RequestInvalid
+
+# A host and a port, and nothing that would become another part of an address.
+_AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/?#@\\]+)(:[0-9]+)?")
 
 
 def base_url(request: web.Request, settings: Settings) -> URL:
     """Scheme and host for absolute addresses: the configured one, else the request's own.
 
     A proxy's `X-Forwarded-Proto` and `X-Forwarded-Host` count only when it is a configured one; of several values the
-    last, which that proxy wrote itself.
+    last, which that proxy wrote itself. Raises RequestInvalid for a host that is none.
     """
     if settings.public_url:
         return URL(settings.public_url)
     scheme, host = request.scheme, host_header(request)
     if _from_trusted_proxy(request, settings):
-        scheme = _last(request, hdrs.X_FORWARDED_PROTO) or scheme
-        host = _last(request, hdrs.X_FORWARDED_HOST) or host
+        scheme = "https" if _last(request, hdrs.X_FORWARDED_PROTO) == "https" else scheme
+        host = _authority(_last(request, hdrs.X_FORWARDED_HOST) or host)
     return URL(f"{scheme}://{host}")
 
 
 def host_header(request: web.Request) -> str:
-    """The request's host and port; for a request without one, the address it came in at."""
+    """The request's host and port; for a request without one, the address it came in at. Raises RequestInvalid."""
     if host := request.headers.get(hdrs.HOST):
-        return host
+        return _authority(host)
     address, port = request.get_extra_info("sockname")[:2]
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
@@ -39,12 +45,22 @@ def is_loopback_name(host: str | None) -> bool:
         return (host or "").lower() == "localhost"
 
 
+def _authority(text: str) -> str:
+    with suppress(ValueError):
+        if _AUTHORITY.fullmatch(text) and URL(f"http://{text}").host:
+            return text
+    raise RequestInvalid("the host that the request names is not a host name or address with a port")
+
+
 def _from_trusted_proxy(request: web.Request, settings: Settings) -> bool:
     if not settings.trusted_proxies or not request.remote:
         return False
     peer = ipaddress.ip_address(request.remote)
+    # How an IPv4 proxy looks to a server that listens on all IPv6 addresses.
+    peer = getattr(peer, "ipv4_mapped", None) or peer
     return any(peer in ipaddress.ip_network(network) for network in settings.trusted_proxies)
 
 
 def _last(request: web.Request, header: str) -> str:
-    return request.headers.get(header, "").rpartition(",")[2].strip()
+    # A proxy may also add a line of its own below the caller's.
+    return request.headers.getall(header, [""])[-1].rpartition(",")[2].strip()

@@ -3,22 +3,24 @@
 import asyncio
 import signal
 import socket
+import warnings
 from collections.abc import AsyncIterator
+from functools import partial
+from typing import cast
 
-from aiohttp import web
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 
+from appliance import answers
+from appliance.connection import Connection
 from appliance.context import FILES, INTAKE, SETTINGS, STORE
 from appliance.endpoints import health, system, tasks, technologies
 from appliance.intake import Intake
-from appliance.middlewares import doors, identify, put_headers, refuse
+from appliance.middlewares import doors, journal, refuse
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 
-# After a refusal what the client still sends is read and dropped for this long, so that it sees the answer instead of
-# a broken connection.
-LINGERING_SECONDS = 30.0
 # Requests under way at a stop get this long; the supervisor counts on it.
 SHUTDOWN_SECONDS = 2.0
 
@@ -27,16 +29,20 @@ def create_app(settings: Settings) -> web.Application:
     """The application. Raises ConfigurationError for a Redis address that cannot be used."""
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'serve' needs one")
-    app = web.Application(middlewares=[identify, refuse, doors(settings)], client_max_size=0)
+    app = web.Application(middlewares=[journal, refuse, doors(settings)], client_max_size=0)
     app[SETTINGS] = settings
     app[STORE] = TaskStore.open(settings.redis_url.get_secret_value())
     app[FILES] = LocalFileStore(settings.store)
     app[INTAKE] = Intake(settings, app[STORE], app[FILES])
-    app.on_response_prepare.append(put_headers)
+    app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_store_connection)
     for endpoint in (technologies, tasks, system, health):
         app.add_routes(endpoint.routes())
     return app
+
+
+async def _put_headers(request: web.Request, response: web.StreamResponse) -> None:
+    answers.put_headers(request, response)
 
 
 async def _store_connection(app: web.Application) -> AsyncIterator[None]:
@@ -50,19 +56,18 @@ def serve(settings: Settings, sock: socket.socket) -> None:
 
 
 async def _serve(app: web.Application, sock: socket.socket) -> None:
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        auto_decompress=False,
-        lingering_time=LINGERING_SECONDS,
-        shutdown_timeout=SHUTDOWN_SECONDS,
-    )
+    # A file name in a part's header that aiohttp finds odd would be logged with the warning.
+    warnings.simplefilter("ignore", BadContentDispositionHeader)
+    warnings.simplefilter("ignore", BadContentDispositionParam)
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.SockSite(runner, sock, backlog=1024).start()
-        stop = asyncio.Event()
+        server = cast("web.Server", runner.server)
+        listening = await loop.create_server(partial(Connection, server), sock=sock, backlog=1024)
         for signum in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+            loop.add_signal_handler(signum, stop.set)
         await stop.wait()
+        listening.close()
     finally:
         await runner.cleanup()

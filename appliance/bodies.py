@@ -1,20 +1,22 @@
 """Reading request bodies: streamed, counted, timed; whatever a client sends ends in a file or in a refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import BodyPartReader, hdrs, web
 
 from appliance.intake import FRAMING_BYTES
 from schemas import json
-from schemas.errors import Detail, RequestInvalid, RequestTimeout, UnsupportedMedia, ValidationError
+from schemas.errors import Detail, RequestInvalid, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
 
 # A client that sends nothing for this long is not slow but gone.
 STALL_SECONDS = 30.0
 _CHUNK_BYTES = 1 << 18
-_CONFIG_BYTES = 1 << 16
+# A form has two parts that count. Endless empty ones would keep the process busy and never reach a limit of bytes.
+_MOST_PARTS = 100
+_OURS = frozenset({"file", "config"})
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -34,39 +36,66 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
     """The part `file` to `write`; the part `config` as a dictionary, empty when there is none.
 
     Other parts are skipped. Raises UnsupportedMedia for another content type, RequestInvalid for a form that is cut
-    short or malformed, ValidationError for a missing or repeated file or a config that is no JSON object,
-    RequestTimeout.
+    short or malformed, ValidationError for a missing file, a repeated part or a config that is no JSON object,
+    TooLarge for more than FRAMING_BYTES beside the file, RequestTimeout.
     """
     _refuse_encoding(request)
     if request.content_type != "multipart/form-data":
         raise UnsupportedMedia("the body must be multipart/form-data with the recording in its part 'file'")
-    found, config, framing = False, {}, 0
+    seen: set[str | None] = set()
+    config, beside = {}, 0
     async with _deadline(seconds) as alive:
-        try:
-            reader = await request.multipart()
-            while (part := await reader.next()) is not None:
-                if not isinstance(part, BodyPartReader):
-                    raise RequestInvalid("a part of the form is itself a form")
-                if part.name == "file" and found:
-                    raise ValidationError("the form has more than one file", [_at("file", "repeated")])
-                text = bytearray()
-                while chunk := await part.read_chunk(_CHUNK_BYTES):
-                    alive()
-                    if part.name == "file":
-                        await write(chunk)
-                        continue
-                    framing += len(chunk)
-                    if framing > FRAMING_BYTES or len(text) > _CONFIG_BYTES:
-                        raise RequestInvalid("the form's parts beside its file are too large")
-                    text += chunk
-                found = found or part.name == "file"
-                if part.name == "config":
-                    config = _config(bytes(text))
-        except (ValueError, AssertionError, EOFError) as error:
-            raise RequestInvalid("the multipart form is malformed or cut short") from error
-    if not found:
+        async for part in _parts(request):
+            if part.name in seen & _OURS:
+                raise ValidationError(f"the form has more than one {part.name}", [_at(str(part.name), "repeated")])
+            seen.add(part.name)
+            text = bytearray()
+            async for chunk in _chunks(part):
+                alive()
+                if part.name == "file":
+                    await write(chunk)
+                    continue
+                beside += len(chunk)
+                if beside > FRAMING_BYTES:
+                    raise TooLarge(f"the form's parts beside its file are larger than {FRAMING_BYTES} bytes")
+                text += chunk
+            if part.name == "config":
+                config = _config(bytes(text))
+    if "file" not in seen:
         raise ValidationError("the form has no part named 'file'", [_at("file", "missing")])
     return config
+
+
+async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
+    with _form_errors():
+        reader = await request.multipart()
+    for _ in range(_MOST_PARTS):
+        with _form_errors():
+            part = await reader.next()
+        if part is None:
+            return
+        if not isinstance(part, BodyPartReader):
+            raise RequestInvalid("a part of the form is itself a form")
+        yield part
+    raise RequestInvalid(f"the form has more than {_MOST_PARTS} parts")
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while True:
+        with _form_errors():
+            chunk = await part.read_chunk(_CHUNK_BYTES)
+        if not chunk:
+            return
+        yield chunk
+
+
+@contextmanager
+def _form_errors() -> Iterator[None]:
+    """What aiohttp raises for forms that are not well formed; around its calls only, so that no fault of ours hides."""
+    try:
+        yield
+    except (ValueError, AssertionError, EOFError, RuntimeError) as error:
+        raise RequestInvalid("the multipart form is malformed or cut short") from error
 
 
 def _at(part: str, kind: str) -> Detail:
@@ -84,7 +113,7 @@ def _config(text: bytes) -> dict[str, Any]:
 
 
 def _refuse_encoding(request: web.Request) -> None:
-    if request.headers.get(hdrs.CONTENT_ENCODING, "identity") != "identity":
+    if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMedia("compressed request bodies are not read: send it without Content-Encoding")
 
 

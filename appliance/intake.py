@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pydantic
 
+from appliance.room import Room, Share
 from appliance.settings import Settings
 from schemas import json
-from schemas.errors import Overloaded, RequestInvalid, StorageFull, TooLarge
+from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, ValidationError
 from schemas.technologies import Document, Parameters, Technology, refusal
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
@@ -19,6 +20,8 @@ from tasks.store import TaskStore
 
 # JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
+# Of three bytes of JSON, an empty list and its comma, Python makes more than sixty. No technology takes as many values.
+_MOST_VALUES = 1_000_000
 # What a request may be longer than its file: multipart framing, a config, a stray part.
 FRAMING_BYTES = 1 << 20
 
@@ -26,20 +29,19 @@ FRAMING_BYTES = 1 << 20
 class Arrival:
     """A task on its way in. `parameters` may be set until its context ends."""
 
-    def __init__(self, task_id: str, upload: Upload, limit: int, room: int) -> None:
+    def __init__(self, task_id: str, upload: Upload, limit: int, share: Share) -> None:
         self.task_id = task_id
         self.parameters = Parameters()
         self._upload = upload
         self._limit = limit
-        self._room = room
+        self._share = share
 
     async def write(self, chunk: bytes) -> None:
         """More of its file. Raises TooLarge or StorageFull."""
         size = self._upload.size + len(chunk)
         if size > self._limit:
             raise TooLarge(f"the file is larger than the limit of {self._limit} bytes")
-        if size > self._room:
-            raise StorageFull("the input storage is full: try again when tasks have ended")
+        self._share.cover(size)
         await self._upload.write(chunk)
 
 
@@ -50,7 +52,7 @@ class Intake:
         self._settings = settings
         self._store = store
         self._files = files
-        self._arriving_bytes = 0
+        self._room = Room()
         self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
 
     @asynccontextmanager
@@ -64,33 +66,29 @@ class Intake:
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
-        room = await self._room()
-        if room <= 0 or expected > room + FRAMING_BYTES:
-            raise StorageFull("there is no room for this upload: try again when tasks have ended")
+        self._room.capacity = await self._capacity()
         task_id = str(uuid.uuid4())
-        self._arriving_bytes += expected
-        try:
-            async with self._files.upload(task_id) as upload:
-                arrival = Arrival(task_id, upload, limit, room)
-                yield arrival
-            await self._check(task_id, technology.document)
-            await self._submit(arrival, technology, upload)
-        except Unreachable:
-            # The task may exist all the same, so its file must; if not, the sweep removes it.
-            raise
-        except BaseException:
-            self._files.erase_input(task_id)
-            raise
-        finally:
-            self._arriving_bytes -= expected
+        with self._room.share(max(0, expected - FRAMING_BYTES)) as share:
+            try:
+                async with self._files.upload(task_id) as upload:
+                    arrival = Arrival(task_id, upload, limit, share)
+                    yield arrival
+                await self._check(task_id, technology.document)
+                await self._submit(arrival, technology, upload)
+            except (Unreachable, asyncio.CancelledError):
+                # The task may exist all the same, so its file must; if not, the sweep removes it.
+                raise
+            except BaseException:
+                self._files.erase_input(task_id)
+                raise
 
-    async def _room(self) -> int:
-        """Bytes that may still come in. Raises Overloaded when no further task may wait."""
+    async def _capacity(self) -> int:
+        """Bytes that fit beside those of open tasks. Raises Overloaded when no further task may wait."""
         settings, depth = self._settings, await self._store.depth()
         if depth.waiting + depth.running >= settings.max_queue_length:
             raise Overloaded(f"the queue is full: {depth.waiting} tasks wait already", headers={"Retry-After": "10"})
         return min(
-            int(settings.input_storage_size) - depth.input_bytes - self._arriving_bytes,
+            int(settings.input_storage_size) - depth.input_bytes,
             self._files.free_space() - int(settings.minimum_free_space),
         )
 
@@ -116,8 +114,14 @@ class Intake:
 
 
 def _validate(path: Path, document: type[Document]) -> None:
+    text = path.read_bytes()
+    # What comes before every value but the first; in Base64 there is none of them.
+    if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
+        raise ValidationError(
+            f"the body holds more than {_MOST_VALUES} values", [Detail(("body",), "too many values", "too_long")]
+        )
     try:
-        parsed = json.decode(path.read_bytes())
+        parsed = json.decode(text)
     except ValueError as error:
         raise RequestInvalid(f"the body is not JSON: {error}") from error
     try:

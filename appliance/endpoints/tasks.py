@@ -24,10 +24,11 @@ def routes() -> list[web.RouteDef]:
 
 
 async def poll(request: web.Request) -> web.StreamResponse:
-    technology, task_id = request.match_info["technology"], request.match_info["task_id"]
+    technology = request.match_info["technology"]
     unknown = NotFound("there is no such task: its id is wrong, or it has expired")
     try:
-        uuid.UUID(task_id)
+        # A UUID may be written in several ways; the store knows one.
+        task_id = str(uuid.UUID(request.match_info["task_id"]))
         record = await request.app[STORE].fetch(task_id)
     except ValueError as error:
         raise unknown from error

@@ -1,0 +1,50 @@
+"""What every answer carries, and every error as the contract's body."""
+
+import uuid
+
+from aiohttp import hdrs, web
+from aiohttp.web_exceptions import HTTPException
+
+from schemas import json
+from schemas.errors import MethodInvalid, NotFound, Refusal, RequestInvalid
+
+CORRELATION_ID, REQUEST_ID = "X-Correlation-Id", "X-Request-Id"
+# Callers choose their ids; longer ones would be a place to hide things in logs.
+_ID_CHARACTERS = 128
+
+
+def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
+    """The id that the caller gave in `header`, or a new one, the same for as long as the request lasts."""
+    if header not in request:
+        given = request.headers.get(header, "")
+        usable = 0 < len(given) <= _ID_CHARACTERS and given.isascii() and given.isprintable()
+        request[header] = given if usable else str(uuid.uuid4())
+    return str(request[header])
+
+
+def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """The ids, and nothing about what runs here."""
+    for header in (CORRELATION_ID, REQUEST_ID):
+        response.headers[header] = request_id(request, header)
+    response.headers[hdrs.SERVER] = "voiceprint"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+
+
+def error(refusal: Refusal) -> web.Response:
+    return web.Response(
+        status=refusal.http_status,
+        headers=refusal.headers,
+        body=json.encode(refusal.body()),
+        content_type="application/json",
+    )
+
+
+def translated(request: web.BaseRequest, raised: HTTPException) -> Refusal:
+    """What aiohttp itself refuses, in our words."""
+    if isinstance(raised, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(raised.allowed_methods))
+        return MethodInvalid(f"{request.method} is not possible here, but {allowed}", headers={hdrs.ALLOW: allowed})
+    if raised.status == NotFound.http_status:
+        return NotFound(f"there is nothing at {request.path[:200]}")
+    return RequestInvalid(raised.reason)

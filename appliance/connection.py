@@ -1,0 +1,65 @@
+"""A client's connection: what never reaches the application, or escapes from it, is answered like everything else."""
+
+import asyncio
+import logging
+
+from aiohttp import web
+from aiohttp.web_exceptions import HTTPException
+
+from appliance import answers
+from schemas.errors import Internal, RequestInvalid
+
+log = logging.getLogger(__name__)
+
+# After a refusal what the client still sends is read and dropped for this long, so that it sees the answer instead of
+# a broken connection.
+LINGERING_SECONDS = 30.0
+# A connection on which no request arrives is closed after this long, aiohttp would wait for an hour.
+_IDLE_SECONDS = 75.0
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's protocol, made to answer errors in the contract's shape and to log nothing that the client sent."""
+
+    def __init__(self, server: web.Server) -> None:
+        super().__init__(
+            server,
+            loop=asyncio.get_running_loop(),
+            access_log=None,  # type: ignore[arg-type]  # as AppRunner itself passes it
+            auto_decompress=False,
+            keepalive_timeout=_IDLE_SECONDS,
+            lingering_time=LINGERING_SECONDS,
+        )
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answers bytes that are not HTTP; raises ConnectionError when nobody can be answered any more."""
+        if isinstance(exc, ConnectionError):
+            log.info("a client left before it was answered, correlation %s", answers.request_id(request))
+            raise exc
+        if request.writer.output_size:
+            raise ConnectionError("the answer had begun and cannot become another") from exc
+        if status >= Internal.http_status:
+            log.error("a request failed outside of its handler", exc_info=exc)
+            response = answers.error(Internal("something went wrong here; it is logged"))
+        else:
+            # The first line of what aiohttp says; the others repeat what came in.
+            fault = (message or "").strip().partition("\n")[0].rstrip(":")
+            log.info("a request that is not HTTP was refused: %s", type(exc).__name__)
+            response = answers.error(RequestInvalid(f"the request is not HTTP as it should be: {fault}"))
+        answers.put_headers(request, response)
+        response.force_close()
+        return response
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """As aiohttp does; an HTTPException that was raised before the middlewares began gets its body here."""
+        if isinstance(resp, HTTPException):
+            resp = answers.error(answers.translated(request, resp))
+        return await super().finish_response(request, resp, start_time)
