@@ -22,7 +22,9 @@ def _numbers(value: Any) -> Any:
 
 
 ChannelMode = Literal["split", "mix"]
-Channels = Annotated[tuple[Annotated[int, Field(ge=0)], ...], BeforeValidator(_numbers), Field(min_length=1)]
+# Bounded as in the voiceprint, because the task record must be able to hold them.
+Channel = Annotated[int, Field(ge=0, lt=1 << 32)]
+Channels = Annotated[tuple[Channel, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=256)]
 
 
 class ExtractionParameters(Parameters):
