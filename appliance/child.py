@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from signal import SIGKILL, Signals
+from signal import SIG_BLOCK, SIGINT, SIGKILL, Signals, pthread_sigmask
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,7 @@ class Child:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=lambda: _end_with(parent),
+                preexec_fn=lambda: _before_exec(parent),
             )
         finally:
             os.close(output)
@@ -139,9 +139,11 @@ def ending(code: int) -> str:
     return f"was killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
-def _end_with(parent: int) -> None:
-    """In the child before exec: the kernel kills it when its parent dies, however that happens."""
+def _before_exec(parent: int) -> None:
+    """In the child: the kernel kills it when its parent dies, however that happens."""
     _libc.prctl(_PR_SET_PDEATHSIG, SIGKILL)
     # The parent may have died before the line above.
     if os.getppid() != parent:
         os.kill(os.getpid(), SIGKILL)
+    # A starting Python would answer SIGINT with a stack trace; `appliance.__main__` is ready for it, and unblocks it.
+    pthread_sigmask(SIG_BLOCK, {SIGINT})

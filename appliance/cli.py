@@ -46,7 +46,5 @@ def main() -> None:
     except ApplianceError as error:
         typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
         sys.exit(ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT)
-
-
-if __name__ == "__main__":
-    main()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)

@@ -151,10 +151,12 @@ class RedisServer:
         for fragment, reason in _REASONS.items():
             if fragment in text:
                 return f"the embedded Redis cannot run: {reason.format(folder=self.folder)}"
-        last = [line.rpartition(" # ")[2].strip() for line in text.splitlines() if line.strip()][-3:]
+        last = [_PREAMBLE.sub("", line) for line in text.splitlines() if line.strip()][-3:]
         return f"the embedded Redis cannot run on {self.folder}; it said last: {' | '.join(last) or 'nothing'}"
 
 
+# Process, role, time and level of a log line.
+_PREAMBLE = re.compile(r"^\d+:\w \d.*?\d{2}\.\d{3} \S ")
 _START_AFRESH = "or move {folder} away to start without the tasks that were in it"
 _DAMAGED = f"its append-only file in {{folder}} is damaged: repair it with `redis-check-aof --fix`, {_START_AFRESH}"
 # What Redis writes before it gives up, by how sure the cause is.

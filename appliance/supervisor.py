@@ -141,7 +141,7 @@ class Supervisor:
         return launch
 
     def _command(self, *words: str, **variables: str) -> tuple[list[str], dict[str, str]]:
-        return [sys.executable, "-m", "appliance.cli", *words], child_environment(
+        return [sys.executable, "-m", "appliance", *words], child_environment(
             self._settings, VOICEPRINT_REDIS_URL=self._redis_url, **variables
         )
 
@@ -151,7 +151,8 @@ class Supervisor:
             raise ConfigurationError(f"the {child.role} could not start, for the reason it gave above")
 
     async def _redis_died(self, child: Child) -> None:
-        if self._server and child.lines:
+        # What a signal ended had no reason of its own.
+        if self._server and (child.exit_code or 0) > 0:
             log.error("%s", self._server.explain(child.lines))
 
     async def _worker_died(self, child: Child) -> None:

@@ -121,7 +121,7 @@ def test_the_bundled_redis_is_for_demonstrations(configured: Configured, host: s
 def test_few_open_files_warn(configured: Configured) -> None:
     """A low limit of open files is a warning that names where to raise it."""
     asked = subprocess.run(
-        ["sh", "-c", f"ulimit -n 512; exec {sys.executable} -m appliance.cli doctor --json"],
+        ["sh", "-c", f"ulimit -n 512; exec {sys.executable} -m appliance doctor --json"],
         env=os.environ | child_environment(configured()),
         capture_output=True,
         text=True,

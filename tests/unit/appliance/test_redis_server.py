@@ -94,7 +94,8 @@ async def test_damage_is_explained(binary: Binary, tmp_path: Path) -> None:
 def test_an_unknown_end_is_told_in_its_own_words(binary: Binary, tmp_path: Path) -> None:
     """When the reason is none that is known, the last lines of the log are the reason."""
     with redis_server.prepared(binary, tmp_path, "always") as server:
-        assert "something new" in server.explain(["7:M 21 Nov 2026 08:00:00.000 # something new"])
+        said = server.explain(["7:M 21 Nov 2026 08:00:00.000 # something new"])
+    assert said == f"the embedded Redis cannot run on {tmp_path / 'redis'}; it said last: something new"
 
 
 async def test_a_long_path_gets_a_short_socket(binary: Binary, tmp_path: Path) -> None:
