@@ -1,0 +1,50 @@
+"""The benchmarks as commands."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from onnx_models.session import cuda_devices
+
+RECORDINGS = Path(__file__).parents[2] / "recordings"
+
+
+def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False, timeout=100)
+
+
+def test_accuracy(tmp_path: Path, models_dir: Path) -> None:
+    """Two speakers of two recordings each give a table with every condition."""
+    for speaker, names in (("one", ("demo.flac", "mpeg.mp3")), ("two", ("answer.flac", "again.flac"))):
+        (tmp_path / speaker).mkdir()
+        for name in names:
+            shutil.copy(RECORDINGS / name.replace("again", "answer"), tmp_path / speaker / name)
+    done = run("benchmarks.accuracy", tmp_path, "--models-dir", models_dir)
+    assert done.returncode == 0, done.stderr
+    assert "2 target and 4 non-target trials" in done.stdout
+    for condition in ("whole", "10 s of speech", "3 s of speech", "1 s of speech", "8 kHz mu-law"):
+        assert condition in done.stdout
+
+
+def test_mean_vector(tmp_path: Path, models_dir: Path) -> None:
+    """The mean of a folder is one float32 vector of the model's dimension, shorter than a unit vector."""
+    for name in ("demo.flac", "answer.flac"):
+        shutil.copy(RECORDINGS / name, tmp_path / name)
+    done = run("benchmarks.mean_vector", tmp_path, "--models-dir", models_dir, "--out", tmp_path / "mean.npy")
+    assert done.returncode == 0, done.stderr
+    mean = np.load(tmp_path / "mean.npy")
+    assert (mean.shape, mean.dtype) == ((256,), np.float32)
+    assert 0.5 < np.linalg.norm(mean) < 1
+
+
+@pytest.mark.skipif(bool(cuda_devices()), reason="refuses only where there is no CUDA device")
+def test_gpu_check_without_a_gpu(tmp_path: Path, models_dir: Path) -> None:
+    """On a machine without CUDA the check says so, exits with 2 and writes nothing."""
+    done = run("benchmarks.gpu_check", "--models-dir", models_dir, "--out", tmp_path / "figures.json")
+    assert done.returncode == 2
+    assert "no CUDA device is present" in done.stderr
+    assert not (tmp_path / "figures.json").exists()
