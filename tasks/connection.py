@@ -52,7 +52,8 @@ async def redis_errors() -> AsyncIterator[None]:
     except PASSING as error:
         raise Unreachable from error
     except exceptions.ResponseError as error:
-        if str(error).startswith(("OOM", "MISCONF")):
+        # redis-py takes the code away from one of them, and older servers wrap both when a script meets them.
+        if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in str(error) or "MISCONF" in str(error):
             raise StorageFull("the task store cannot write: its memory or its disk is full") from error
         raise
     except exceptions.RedisError as error:

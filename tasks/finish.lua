@@ -9,10 +9,16 @@ end
 if current ~= ARGV[1] then
     return 0
 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[5])
+-- Removing comes first: a script that has begun with it may write although the memory is full.
 redis.call('ZREM', KEYS[2], ARGV[3])
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[5])
 redis.call('HDEL', KEYS[3], ARGV[3])
-redis.call('DECRBY', KEYS[4], ARGV[4])
+-- A damaged record does not say how large its upload was; with no task left, none takes any room.
+if redis.call('ZCARD', KEYS[2]) == 0 then
+    redis.call('DEL', KEYS[4])
+else
+    redis.call('DECRBY', KEYS[4], ARGV[4])
+end
 redis.call('ZREM', KEYS[5], ARGV[3])
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
 return 1

@@ -128,18 +128,21 @@ class TaskStore:
         A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose record is damaged.
         """
         keys = [_WORKERS, _RUNNING, _OPEN, QUEUE, _MODELS]
-        orphans, stranded = await self._run("survey", keys, [only])
-        for crashed, task_ids in ((True, orphans), (False, stranded)):
-            for task_id in task_ids:
-                await self._recover(task_id.decode(), crashed=crashed, retention=retention)
-        return len(orphans) + len(stranded)
+        found = await self._run("survey", keys, [only])
+        for task_id, worker in found:
+            await self._recover(task_id.decode(), worker.decode(), retention=retention)
+        return len(found)
 
-    async def _recover(self, task_id: str, *, crashed: bool, retention: float) -> None:
+    async def _recover(self, task_id: str, worker: str, *, retention: float) -> None:
         try:
             record = await self.fetch(task_id) or TaskRecord.unpack(b"")
         except RecordDamaged as error:
             await self.fail_damaged(task_id, error, retention=retention)
             return
+        # Since the survey it may have ended after all, or another worker may have recovered it, even have claimed it.
+        if record.state.terminal or record.worker != worker:
+            return
+        crashed = bool(worker)
         if crashed and record.crashes + 1 >= CRASH_BUDGET:
             refusal = TaskInternalError(f"{CRASH_BUDGET} workers died while they worked on this task")
             await self.finish(record, record.refused(TaskState.FAILED, refusal.body()), retention=retention)
