@@ -146,7 +146,8 @@ def test_head_answers_as_get_without_a_body(client: httpx.Client) -> None:
     ],
     ids=lambda sent: repr(sent[:20]) + str(len(sent)),
 )
-def test_what_is_not_http_is_refused_in_the_same_shape(client: httpx.Client, appliance: Appliance, sent: bytes) -> None:
+@pytest.mark.usefixtures("client")
+def test_what_is_not_http_is_refused_in_the_same_shape(appliance: Appliance, sent: bytes) -> None:
     """Also what never becomes a request is answered with the error body, 400, and the ids."""
     answer = exchange(appliance.url, sent)
     message = assert_refused(answer, 400, "request.invalid")

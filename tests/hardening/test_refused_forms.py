@@ -81,13 +81,15 @@ def test_a_malformed_form_is_refused(client: httpx.Client, body: bytes, content_
     assert_refused(post(client, body, content_type), 400, "request.invalid")
 
 
-def test_a_body_cut_short_leaves_nothing(client: httpx.Client, appliance: Appliance) -> None:
+@pytest.mark.usefixtures("client")
+def test_a_body_cut_short_leaves_nothing(appliance: Appliance) -> None:
     """A client that announces more than it sends, and hangs up, is forgotten."""
     with connect(appliance.url) as connection:
         connection.sendall(request("POST", EXTRACTION, f"Content-Type: {FORM}", body=form(FILE), length=10_000))
 
 
-def test_a_body_longer_than_announced_is_refused(client: httpx.Client, appliance: Appliance) -> None:
+@pytest.mark.usefixtures("client")
+def test_a_body_longer_than_announced_is_refused(appliance: Appliance) -> None:
     """What follows a request's end is not HTTP, and says so in the same shape as every error."""
     with connect(appliance.url) as connection:
         connection.sendall(request("POST", EXTRACTION, f"Content-Type: {FORM}", body=form(FILE), length=50))
