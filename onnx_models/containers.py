@@ -37,19 +37,19 @@ _CONTAINERS = (
     (rb"\x1a\x45\xdf\xa3", MATROSKA),
     # Layer bits 00 are AAC in ADTS frames, the others the three layers of MPEG audio.
     (rb"\xff[\xf0\xf1\xf8\xf9]", AAC),
-    (rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]", MP3),
+    (rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xfd\xff]", MP3),
     (rb"ID3", MP3),
 )
 _OTHER_RECORDINGS = (
     (rb"RIFX....WAVE", "a big-endian WAV recording"),
     (rb"FORM....AIF[FC]", "an AIFF recording"),
     (rb"\.snd", "an AU recording"),
-    (rb"caff", "a CAF recording"),
+    (rb"caff\0\x01", "a CAF recording"),
     (rb"riff\x2e\x91\xcf\x11", "a Wave64 recording"),
     (rb"NIST_1A", "a NIST SPHERE recording"),
     (rb"OggS", "an Ogg file that holds neither Vorbis nor Opus"),
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "a Windows Media file"),
-    (rb"MAC ", "a Monkey's Audio recording"),
+    (rb"MAC .[\x0d-\x10]", "a Monkey's Audio recording"),
     (rb"wvpk", "a WavPack recording"),
 )
 _NOT_RECORDINGS = (
@@ -57,7 +57,7 @@ _NOT_RECORDINGS = (
     (rb"PK(\x03\x04|\x05\x06)", "a ZIP archive or an office document"),
     (rb"\x1f\x8b", "a gzip archive"),
     (rb"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
-    (rb"Rar!", "a RAR archive"),
+    (rb"Rar!\x1a", "a RAR archive"),
     (rb"\x89PNG", "a PNG image"),
     (rb"\xff\xd8\xff", "a JPEG image"),
     (rb"GIF8[79]a", "a GIF image"),
@@ -67,8 +67,9 @@ _NOT_RECORDINGS = (
     (rb"\0\0\x01[\xb3\xba]", "an MPEG video"),
     (rb"FLV\x01", "a Flash video"),
     (rb"\x7fELF", "a program"),
-    (rb"MZ", "a program"),
+    (rb"MZ.\0", "a program"),
     (rb"ZOVP", "a voiceprint"),
+    (rb"\xff\xfe|\xfe\xff", "text"),
 )
 
 

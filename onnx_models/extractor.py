@@ -14,7 +14,7 @@ from onnx_models.media import ChannelMode, MediaLimits, Recording
 from onnx_models.registry import SpeakerCard
 from onnx_models.session import Session, open_session
 from onnx_models.speech import SpeechDetector
-from schemas.errors import ApplianceError
+from schemas.errors import ApplianceError, ConfigurationError
 from schemas.voiceprint import Voiceprint
 
 _T = TypeVar("_T")
@@ -54,9 +54,14 @@ class Extractor:
         Raises ConfigurationError when something is not installed, damaged or not available.
         """
         card = registry.speaker_card(model)
+        voice_activity = registry.card(registry.VOICE_ACTIVITY_MODEL)
+        if card.sample_rate != voice_activity.sample_rate:
+            raise ConfigurationError(
+                f"{card.name} works at {card.sample_rate} Hz and the voice activity detector at "
+                f"{voice_activity.sample_rate} Hz; they must be equal"
+            )
         network = open_session(registry.verify(card, models_dir), device, threads)
         # One small step after the other: a GPU would only add its latency.
-        voice_activity = registry.card(registry.VOICE_ACTIVITY_MODEL)
         detector = SpeechDetector(open_session(registry.verify(voice_activity, models_dir), "cpu", threads))
         return cls(card, network, detector, registry.load_mean(card) if mean is None else mean, limits or MediaLimits())
 

@@ -1,8 +1,10 @@
 """The runtime behind one Protocol: the only file that imports onnxruntime."""
 
 import ctypes
+import io
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
@@ -113,8 +115,11 @@ def _cuda_fault() -> str | None:
 
 
 def _open_on_cuda(path: Path, threads: int) -> Session | None:
-    # Finds the CUDA and cuDNN libraries of the [gpu] extra, which the system's loader does not know.
-    onnxruntime.preload_dlls()
+    # Finds the CUDA and cuDNN libraries of the [gpu] extra, which the system's loader does not know. What it does not
+    # find it prints to standard output, where results go.
+    with redirect_stdout(io.StringIO()) as printed:
+        onnxruntime.preload_dlls()
+    log.debug("preloading CUDA libraries: %s", printed.getvalue())
     onnxruntime.set_default_logger_severity(_FATAL)
     try:
         session = _open(path, [("CUDAExecutionProvider", _CUDA_OPTIONS)], threads)

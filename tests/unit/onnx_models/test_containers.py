@@ -57,6 +57,8 @@ def test_bare_frames(head: bytes, container: Container) -> None:
         (b"Dear sir or madam,\r\n", "text, not a recording"),
         ("Grüße".encode(), "text, not a recording"),
         (b'{"json": true}', "text, not a recording"),
+        (b"MAC addresses and MZ\n", "text, not a recording"),
+        ("Grüße".encode("utf-16"), "text, not a recording"),
         (("é" * HEAD_BYTES).encode()[1 : HEAD_BYTES + 1], "not a recording of a known kind"),
         (("xé" * HEAD_BYTES).encode()[:HEAD_BYTES], "text, not a recording"),
         (bytes(64), "not a recording of a known kind"),

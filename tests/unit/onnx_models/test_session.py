@@ -26,6 +26,19 @@ def test_cuda_without_a_device_is_refused(models_dir: Path, monkeypatch: pytest.
     assert cuda_devices() == []
 
 
+@pytest.mark.skipif(bool(cuda_devices()), reason="pretends a device where there is none")
+def test_cuda_device_without_libraries(
+    models_dir: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A device whose libraries are missing leaves `auto` on the CPU, refuses `cuda` with the cure and prints nothing."""
+    monkeypatch.setattr(session, "cuda_devices", lambda: ["pretended"])
+    path = registry.card("ge2e").path(models_dir)
+    assert open_session(path, "auto").device == "cpu"
+    with pytest.raises(DeviceUnavailable, match=r"pip install 'voiceprint-appliance\[gpu\]'"):
+        open_session(path, "cuda")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_unknown_device_is_refused(models_dir: Path) -> None:
     """A device of another name is refused with the names there are."""
     with pytest.raises(ConfigurationError, match="auto, cpu, cuda"):
