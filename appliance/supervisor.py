@@ -73,7 +73,7 @@ class Supervisor:
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
             asked = first.result() if first.done() else SIGINT
             # From here on, what ends stays ended.
-            await _cancelled(living, first)
+            await _cancelled(living, first, *self._burials)
             code = await self._stop(asked, signals)
         if not living.cancelled():
             living.result()
@@ -101,10 +101,9 @@ class Supervisor:
         await redis.start()
         answer = asyncio.create_task(redis_server.wait_until_ready(server.url, _REDIS_START_SECONDS))
         death = asyncio.create_task(redis.wait())
-        await asyncio.wait((answer, death), return_when=asyncio.FIRST_COMPLETED)
-        died = death.done()
-        await _cancelled(death, *([answer] if died else []))
-        if died:
+        ended, _ = await asyncio.wait((answer, death), return_when=asyncio.FIRST_COMPLETED)
+        await _cancelled(answer, death)
+        if death in ended:
             raise ConfigurationError(server.explain(redis.lines))
         answer.result()
 

@@ -2,7 +2,8 @@
 
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +14,8 @@ from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from onnx_models.extractor import Extractor
     from schemas.technologies.speaker_identification_voiceprint_extraction import ExtractionParameters
     from schemas.voiceprint import Voiceprint
@@ -47,7 +50,6 @@ def extract(
         channel_mode=channel_mode,
         channels=channels,
         max_speech_length=max_speech_length,
-        include_vector_voiceprint=vector,
     )
     if out:
         _refuse_clashes(files)
@@ -59,12 +61,11 @@ def extract(
     # Standard output stays untouched: it may be a pipe that wants nothing but lines.
     bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty())
 
-    def aside(line: str) -> None:
-        bar.stop()
-        complain(line)
-        bar.start()
+    def refused(line: str) -> None:
+        with _cleared(bar):
+            complain(line)
 
-    inputs = Inputs(aside)
+    inputs = Inputs(refused)
 
     def work(file: Path) -> "list[Voiceprint]":
         return extractor.extract(
@@ -76,16 +77,22 @@ def extract(
 
     with bar:
         for file, voiceprints in inputs.worked(bar.track(files, description="extracting"), work):
-            lines = (
-                _write(out, file, voiceprints)
-                if out
-                else [_line(file, voiceprints, include_vector=parameters.include_vector_voiceprint)]
-            )
-            bar.stop()
-            sys.stdout.buffer.writelines(lines)
-            sys.stdout.buffer.flush()
-            bar.start()
+            lines = _write(out, file, voiceprints) if out else [_line(file, voiceprints, include_vector=vector)]
+            with _cleared(bar):
+                sys.stdout.buffer.writelines(lines)
+                sys.stdout.buffer.flush()
     raise typer.Exit(inputs.exit_code)
+
+
+@contextmanager
+def _cleared(bar: "Progress") -> Iterator[None]:
+    """The terminal without the bar, for what is printed meanwhile."""
+    if bar.disable:
+        yield
+        return
+    bar.stop()
+    yield
+    bar.start()
 
 
 def _parameters(**given: object) -> "ExtractionParameters":

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 import typer
 
+_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+
 
 def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Prints `rows` under `columns` on standard output."""
@@ -21,6 +23,3 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in rows:
         table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     Console().print(table)
-
-
-_STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}

