@@ -48,6 +48,8 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except Refusal as refusal:
+        if isinstance(refusal, Internal):
+            log.error("request %s: %s", request_id(request), refusal.message)
         return error(refusal)
     except HTTPException as raised:
         return error(translated(request, raised))

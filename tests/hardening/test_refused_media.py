@@ -62,9 +62,7 @@ def zipped() -> bytes:
 
 PCM = wav((NOISE * 32767).astype("<i2").tobytes())
 FLAC = encoded(NOISE, kind="FLAC")
-NOT_FINITE = [
-    encoded(np.where(np.arange(16_000) == 9_000, value, NOISE), subtype="FLOAT") for value in (np.nan, np.inf)
-]
+NAN, INFINITE = (encoded([*NOISE, value, *NOISE], subtype="FLOAT") for value in (np.nan, np.inf))
 
 
 @pytest.mark.parametrize(
