@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import numpy.typing as npt
 import soundfile
 import soxr
 import typer
@@ -81,7 +82,7 @@ def measure(
     return _score(condition.name, np.array(labels), np.stack(vectors), float(np.mean(lengths)))
 
 
-def _score(name: str, labels: np.ndarray, vectors: Vectors, speech: float) -> Accuracy:
+def _score(name: str, labels: npt.NDArray[np.str_], vectors: Vectors, speech: float) -> Accuracy:
     scores = cosine(vectors, vectors)
     once = np.triu(np.ones(scores.shape, bool), k=1)
     same = labels[:, np.newaxis] == labels

@@ -72,7 +72,7 @@ class Recording:
         Raises MediaDamaged, MediaNotFinite and MediaOutOfRange for what only decoding shows.
         """
         columns = list(selection)
-        signal = (np.ascontiguousarray(block[:, columns].mean(axis=1)) for block in self._blocks())
+        signal = (block[:, columns].mean(axis=1) for block in self._blocks())
         if sample_rate == self.info.sample_rate:
             yield from signal
             return

@@ -30,7 +30,7 @@ def test_cuda_without_a_device_is_refused(models_dir: Path, monkeypatch: pytest.
 def test_cuda_device_without_libraries(
     models_dir: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A device whose libraries are missing leaves `auto` on the CPU, refuses `cuda` with the cure and prints nothing."""
+    """A device without its libraries leaves `auto` on the CPU, refuses `cuda` with the cure and prints nothing."""
     monkeypatch.setattr(session, "cuda_devices", lambda: ["pretended"])
     path = registry.card("ge2e").path(models_dir)
     assert open_session(path, "auto").device == "cpu"
