@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-# A quarter of a second to 16 s of sound, 2 MB at 8 channels: calls cost nothing and memory does not count.
+# A third of a second to 16 s of sound, 2 MB at 8 channels: calls cost nothing and memory does not count.
 BLOCK_FRAMES = 65_536
 
 
