@@ -1,13 +1,20 @@
 """Whatever is done to the shared appliance: it serves on, keeps nothing of it, and nothing unforeseen was logged."""
 
+import asyncio
+import socket
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
+from appliance.settings import Settings, child_environment
 from schemas.voiceprint import encode, to_base64
+from tasks.store import TaskStore
 from tests.conftest import CONVERSION, Appliance, ended
 from tests.unit.schemas.sample_voiceprints import voiceprint
 
@@ -42,3 +49,43 @@ def assert_nothing_kept(data_dir: Path, seconds: float = 10.0) -> None:
 def stored(data_dir: Path) -> list[Path]:
     """The files of uploads, finished or not."""
     return [path for name in ("inputs", "partial") for path in (data_dir / "store" / name).iterdir()]
+
+
+@pytest.fixture
+def serve(redis_url: str, tmp_path: Path) -> Iterator[Callable[..., Appliance]]:
+    """Starts `voiceprint serve` with settings of the test's own, and without a worker: what is submitted waits."""
+    asyncio.run(_flush(redis_url))
+    with ExitStack() as stack:
+
+        def start(**settings: object) -> Appliance:
+            given = {"redis_url": redis_url, "data_dir": tmp_path} | settings
+            return stack.enter_context(_serving(Settings.model_validate(given)))
+
+        yield start
+
+
+@contextmanager
+def _serving(settings: Settings) -> Iterator[Appliance]:
+    with socket.create_server(("127.0.0.1", 0)) as listening, (settings.data_dir / "up.log").open("w") as log:
+        descriptor, port = listening.fileno(), listening.getsockname()[1]
+        process = subprocess.Popen(
+            [Path(sys.executable).with_name("voiceprint"), "serve", "--fd", str(descriptor)],
+            env=child_environment(settings),
+            pass_fds=(descriptor,),
+            stderr=log,
+            text=True,
+        )
+        try:
+            appliance = Appliance(f"http://127.0.0.1:{port}", settings.data_dir, process)
+            # The connection waits in the socket until the server takes it.
+            with appliance.client() as client:
+                assert client.get("/health").status_code == 200
+            yield appliance
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+async def _flush(redis_url: str) -> None:
+    async with TaskStore.open(redis_url) as store:
+        await store.redis.flushall()

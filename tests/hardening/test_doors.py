@@ -22,15 +22,10 @@ PATHS = ["/api/system/info", "/api/system/status", EXTRACTION, f"{CONVERSION}/x"
 @pytest.fixture(scope="module")
 def guarded(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     """An appliance with keys, behind a proxy on this machine that publishes it as speech.example."""
-    settings = Settings(
-        http_port=0,
-        data_dir=tmp_path_factory.mktemp("guarded"),
-        models_dir=models_dir,
-        workers=1,
-        api_keys=KEYS,  # type: ignore[arg-type]
-        public_url="https://speech.example/voice",
-    )
-    with running(settings) as started:
+    folder = tmp_path_factory.mktemp("guarded")
+    given = {"http_port": 0, "data_dir": folder, "models_dir": models_dir, "workers": 1}
+    public = {"public_url": "https://speech.example/voice"}
+    with running(Settings.model_validate(given | public | {"api_keys": ",".join(KEYS)})) as started:
         yield started
 
 
@@ -71,7 +66,7 @@ def test_a_loopback_name_is_let_in(client: httpx.Client, host: str) -> None:
         "localhost.evil.example",
         "127.0.0.1.evil.example",
         "10.0.0.1",
-        "0.0.0.0",
+        EVERYWHERE,
         "[::]",
     ],
 )
