@@ -31,6 +31,11 @@ def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
     response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
 
 
+def repeated(text: str) -> str:
+    """What a client sent, as it may stand in a message: short, and without the bytes that are no text."""
+    return text[:200].encode("ascii", "backslashreplace").decode()
+
+
 def error(refusal: Refusal) -> web.Response:
     return web.Response(
         status=refusal.http_status,
@@ -46,5 +51,5 @@ def translated(request: web.BaseRequest, raised: HTTPException) -> Refusal:
         allowed = ", ".join(sorted(raised.allowed_methods))
         return MethodInvalid(f"{request.method} is not possible here, but {allowed}", headers={hdrs.ALLOW: allowed})
     if raised.status == NotFound.http_status:
-        return NotFound(f"there is nothing at {request.path[:200]}")
+        return NotFound(f"there is nothing at {repeated(request.path)}")
     return RequestInvalid(raised.reason)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import BodyPartReader, hdrs, web
 
+from appliance.answers import repeated
 from appliance.intake import FRAMING_BYTES
 from schemas import json
 from schemas.errors import Detail, RequestInvalid, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
@@ -25,7 +26,7 @@ async def read_document(request: web.Request, write: Write, *, seconds: float) -
     """The JSON body to `write`. Raises UnsupportedMedia, RequestTimeout."""
     _refuse_encoding(request)
     if hdrs.CONTENT_TYPE in request.headers and request.content_type != "application/json":
-        raise UnsupportedMedia(f"the body must be application/json, not {request.content_type}")
+        raise UnsupportedMedia(f"the body must be application/json, not {repeated(request.content_type)}")
     async with _deadline(seconds) as alive:
         async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
             alive()

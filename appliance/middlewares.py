@@ -13,7 +13,7 @@ from aiohttp.web_exceptions import HTTPException
 from yarl import URL
 
 from appliance.addresses import base_url, host_header, is_loopback_name
-from appliance.answers import CORRELATION_ID, error, request_id, translated
+from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
 from appliance.settings import Settings
 from schemas.errors import Forbidden, Internal, Refusal, RequestInvalid, Unauthorized
 
@@ -76,12 +76,12 @@ def doors(settings: Settings) -> Middleware:
         host, base = URL(f"http://{host_header(request)}"), base_url(request, settings)
         if settings.loopback and not is_loopback_name(host.host) and not (public and public.host == host.host):
             raise Forbidden(
-                f"this appliance answers on loopback names only, not {host.host}; "
+                f"this appliance answers on loopback names only, not {repeated(str(host.host))}; "
                 "set VOICEPRINT_PUBLIC_URL when a proxy forwards to it"
             )
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and origin not in {str(base.origin()), str(host.origin())}:
-            raise Forbidden(f"web pages of {origin[:200]} may not call this appliance")
+            raise Forbidden(f"web pages of {repeated(origin)} may not call this appliance")
         if known and request.path not in OPEN_PATHS and not known(_presented(request)):
             raise Unauthorized(
                 "this appliance needs an API key: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'",

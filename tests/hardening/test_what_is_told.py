@@ -40,6 +40,19 @@ def test_an_id_that_is_none_is_replaced(client: httpx.Client, header: str, given
     assert uuid.UUID(answer.headers[header]).version == 4
 
 
+@pytest.mark.parametrize(
+    ("header", "status"), [("Origin", 403), ("Host", 403), ("Content-Type", 415), ("Content-Encoding", 415)]
+)
+@pytest.mark.parametrize("given", [b"\xff\xfe", b"application/\xff", "k\u00e4se".encode()])
+def test_bytes_that_are_no_text_are_refused_like_others(
+    client: httpx.Client, header: str, given: bytes, status: int
+) -> None:
+    """A message that repeats what was sent repeats it as text."""
+    answer = client.post(CONVERSION, content=b"{}", headers={header.encode(): given})
+    assert answer.status_code in {status, 400}
+    assert_refused(answer, answer.status_code, answer.json()["type"])
+
+
 def test_every_request_gets_ids_of_its_own(client: httpx.Client) -> None:
     """Those that are made are never the same."""
     answers = [client.get("/health") for _ in range(3)]
