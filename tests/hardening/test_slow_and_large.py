@@ -2,10 +2,11 @@
 
 import hashlib
 import os
+import signal
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -129,3 +130,14 @@ def test_the_http_process_is_still_the_same(client: httpx.Client, appliance: App
     assert client.get("/health").status_code == 200
     os.kill(http_process(appliance), 0)
     assert "HTTP server" not in (appliance.data_dir / "up.log").read_text()
+
+
+def test_a_stalled_upload_does_not_hold_up_the_end(start_appliance: Callable[..., Appliance]) -> None:
+    """Ctrl-C ends the appliance within 5 s, and what had arrived of the upload is removed."""
+    appliance = start_appliance()
+    with connect(appliance.url) as connection:
+        connection.sendall(HEAD)
+        wait_for_partial(appliance, 1)
+        appliance.process.send_signal(signal.SIGINT)
+        assert appliance.process.wait(5) == 0
+    assert not stored(appliance.data_dir)
