@@ -1,0 +1,197 @@
+"""The file store: whole files or none, for their owner alone, for as long as they are needed."""
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import StorageFull
+from tasks.files import LocalFileStore, ResultDamaged, ResultGone
+
+DATA = bytes(range(256)) * 1000
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFileStore:
+    return LocalFileStore(tmp_path / "store")
+
+
+def listed(tmp_path: Path) -> list[str]:
+    """All files of the store, with their folders."""
+    root = tmp_path / "store"
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir())
+
+
+def age(path: Path, seconds: float) -> None:
+    os.utime(path, (time.time() - seconds,) * 2)
+
+
+async def store_input(files: LocalFileStore, task_id: str) -> Path:
+    async with files.upload(task_id) as upload:
+        await upload.write(DATA)
+    return files.input(task_id)
+
+
+async def nobody(_: Sequence[str]) -> set[str]:
+    return set()
+
+
+async def test_an_upload_is_there_when_it_is_whole(files: LocalFileStore, tmp_path: Path) -> None:
+    """Nobody sees an upload before its last byte is on disk; then it is there, counted and hashed, and nothing else."""
+    async with files.upload("id") as upload:
+        for start in range(0, len(DATA), 1000):
+            await upload.write(DATA[start : start + 1000])
+        assert not files.input("id").exists()
+    assert files.input("id").read_bytes() == DATA
+    assert (upload.size, upload.sha256) == (len(DATA), hashlib.sha256(DATA).digest())
+    assert listed(tmp_path) == ["inputs/id"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
+async def test_a_broken_upload_leaves_nothing(
+    files: LocalFileStore, tmp_path: Path, error: type[BaseException]
+) -> None:
+    """An upload that fails or whose client goes away is removed, and its error is passed on."""
+
+    async def break_off() -> None:
+        async with files.upload("id") as upload:
+            await upload.write(DATA)
+            assert listed(tmp_path) == ["partial/id"]
+            raise error
+
+    with pytest.raises(error):
+        await break_off()
+    assert listed(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000], ids=["at the end", "on the way"])
+async def test_an_upload_to_a_full_disk_is_full_storage(files: LocalFileStore, tmp_path: Path, size: int) -> None:
+    """A full disk, noticed while writing or at the last flush, is told as such, and nothing stays."""
+    (tmp_path / "store" / "partial" / "id").symlink_to("/dev/full")
+    with pytest.raises(StorageFull):
+        async with files.upload("id") as upload:
+            await upload.write(bytes(size))
+    assert listed(tmp_path) == []
+
+
+@pytest.mark.parametrize("size", [10, 10_000_000])
+def test_a_result_for_a_full_disk_is_full_storage(files: LocalFileStore, tmp_path: Path, size: int) -> None:
+    """A result that finds no room is refused by name and leaves nothing."""
+    (tmp_path / "store" / "partial" / "id.1").symlink_to("/dev/full")
+    with pytest.raises(StorageFull):
+        files.write_result("id", 1, bytes(size))
+    assert listed(tmp_path) == []
+
+
+def test_other_errors_are_not_called_a_full_disk(files: LocalFileStore, tmp_path: Path) -> None:
+    """A store that somebody broke is not told as one that is full."""
+    (tmp_path / "store" / "partial").rmdir()
+    with pytest.raises(FileNotFoundError):
+        files.write_result("id", 1, DATA)
+
+
+def test_a_result_comes_back(files: LocalFileStore, tmp_path: Path) -> None:
+    """What was stored is read from its start, as many bytes and with the hash that were told."""
+    size, sha256 = files.write_result("id", 2, DATA)
+    assert (size, sha256) == (len(DATA), hashlib.sha256(DATA).digest())
+    with files.open_result("id", 2, size, sha256) as stored:
+        assert stored.read() == DATA
+    assert listed(tmp_path) == ["results/id.2"]
+
+
+def test_each_attempt_has_a_result_of_its_own(files: LocalFileStore) -> None:
+    """An attempt that was given up and comes late overwrites nothing."""
+    first, second = files.write_result("id", 1, b"first"), files.write_result("id", 2, b"second")
+    files.erase_result("id", 1)
+    with files.open_result("id", 2, *second) as stored:
+        assert stored.read() == b"second"
+    with pytest.raises(ResultGone):
+        files.open_result("id", 1, *first)
+
+
+@pytest.mark.parametrize("damage", [DATA[:-1], DATA + b"x", b"", DATA[:100] + b"x" + DATA[101:]])
+def test_a_changed_result_is_damaged(files: LocalFileStore, tmp_path: Path, damage: bytes) -> None:
+    """A result of another length or content is never shown."""
+    told = files.write_result("id", 1, DATA)
+    (tmp_path / "store" / "results" / "id.1").write_bytes(damage)
+    with pytest.raises(ResultDamaged):
+        files.open_result("id", 1, *told)
+
+
+async def test_erasing_is_final_and_may_be_repeated(files: LocalFileStore, tmp_path: Path) -> None:
+    """What is erased is gone from the disk, and erasing it again is no error."""
+    await store_input(files, "id")
+    files.write_result("id", 1, DATA)
+    for _ in range(2):
+        files.erase_input("id")
+        files.erase_result("id", 1)
+    assert listed(tmp_path) == []
+
+
+def test_the_folders_are_private(files: LocalFileStore, tmp_path: Path) -> None:
+    """Nobody but the service's own user can look at media and results."""
+    assert files.free_space() > 0
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "store").iterdir()}
+    assert modes == {"partial": 0o700, "inputs": 0o700, "results": 0o700}
+
+
+async def test_a_second_store_on_the_folder_sees_the_same(files: LocalFileStore, tmp_path: Path) -> None:
+    """Another process or machine that shares the folder finds what the first one stored."""
+    path = await store_input(files, "id")
+    told = files.write_result("id", 1, DATA)
+    other = LocalFileStore(tmp_path / "store")
+    assert other.input("id") == path
+    with other.open_result("id", 1, *told) as stored:
+        assert stored.read() == DATA
+
+
+def test_probe_writes_and_leaves_nothing(files: LocalFileStore, tmp_path: Path) -> None:
+    """The probe succeeds on a folder that can be written, fails on one that is gone, and leaves no file."""
+    files.probe()
+    assert listed(tmp_path) == []
+    (tmp_path / "store" / "partial").rmdir()
+    with pytest.raises(OSError, match="partial"):
+        files.probe()
+
+
+async def test_the_sweep_keeps_what_is_needed(files: LocalFileStore, tmp_path: Path) -> None:
+    """Media of open tasks however old, media just arrived, results within their time and uploads on their way stay."""
+    age(await store_input(files, "open"), 10_000)
+    await store_input(files, "fresh")
+    files.write_result("id", 1, DATA)
+    age(tmp_path / "store" / "results" / "id.1", 900)
+    (tmp_path / "store" / "partial" / "slow").write_bytes(DATA)
+    age(tmp_path / "store" / "partial" / "slow", 3000)
+    asked: list[str] = []
+
+    async def still_open(task_ids: Sequence[str]) -> set[str]:
+        asked.extend(task_ids)
+        return {"open"}
+
+    before = listed(tmp_path)
+    assert await files.sweep(1000, still_open) == 0
+    assert listed(tmp_path) == before
+    assert asked == ["open"]
+
+
+async def test_the_sweep_removes_what_nobody_needs(files: LocalFileStore, tmp_path: Path) -> None:
+    """Media without an open task, results past their retention and uploads whose process died go."""
+    age(await store_input(files, "orphan"), 61)
+    files.write_result("id", 1, DATA)
+    age(tmp_path / "store" / "results" / "id.1", 1100)
+    (tmp_path / "store" / "partial" / "lost").write_bytes(DATA)
+    age(tmp_path / "store" / "partial" / "lost", 3700)
+    assert await files.sweep(1000, nobody) == 3
+    assert listed(tmp_path) == []
+
+
+async def test_two_sweeps_at_once_do_not_mind_each_other(files: LocalFileStore, tmp_path: Path) -> None:
+    """Every worker sweeps; what another removed first is no error."""
+    for number in range(50):
+        age(await store_input(files, f"orphan{number}"), 61)
+    await asyncio.gather(*(LocalFileStore(tmp_path / "store").sweep(1000, nobody) for _ in range(4)))
+    assert listed(tmp_path) == []

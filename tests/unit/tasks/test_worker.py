@@ -1,0 +1,290 @@
+"""A real worker process on a real Redis: what it makes of tasks, good and bad, and what it leaves where."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+import pytest
+
+from schemas.task import TaskState
+from schemas.technologies import technologies
+from schemas.voiceprint import encode, to_base64
+from tasks.connection import connect
+from tasks.dispatch import QUEUE, entry
+from tasks.files import LocalFileStore
+from tasks.record import TaskRecord
+from tasks.store import TaskStore
+from tests.unit.schemas.sample_voiceprints import voiceprint
+
+CONVERSION = "speaker-identification-voiceprint-conversion"
+EXTRACTION = "speaker-identification-voiceprint-extraction"
+RUN = """
+import json, pathlib, sys
+from tasks.worker import WorkerConfig, run
+given = json.loads(sys.argv[1])
+run(WorkerConfig(**given | {name: pathlib.Path(given[name]) for name in ("store_dir", "models_dir")}))
+"""
+
+
+@dataclass(frozen=True)
+class Working:
+    """A worker that runs, and the store folder that it shares with the test."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    files: LocalFileStore
+    folder: Path
+
+
+Start = Callable[..., Working]
+
+
+@pytest.fixture(scope="module")
+def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts workers that end with the module."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> Working:
+        folder = tmp_path_factory.mktemp("store")
+        config = {
+            "name": f"worker-{len(started)}",
+            "redis_url": redis_url,
+            "store_dir": str(folder),
+            "models_dir": str(models_dir),
+            "model": "ge2e",
+            "device": "cpu",
+            "max_audio_length": 7200.0,
+            "retention": 1000.0,
+            "drain_timeout": 30.0,
+        }
+        started.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)]))
+        return Working(str(config["name"]), started[-1], LocalFileStore(folder), folder)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def working(start: Start) -> Working:
+    """One worker for the tests that only give it tasks."""
+    return start()
+
+
+async def submit(
+    store: TaskStore, files: LocalFileStore, data: bytes, technology: str = CONVERSION, **parameters: Any
+) -> TaskRecord:
+    record = TaskRecord(str(uuid.uuid4()), technology, 1_750_000_000_123, parameters)
+    async with files.upload(record.task_id) as upload:
+        await upload.write(data)
+    record = replace(record, input_bytes=upload.size, input_sha256=upload.sha256)
+    await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
+    return record
+
+
+async def until(holds: Callable[[], Awaitable[object]]) -> None:
+    """Returns once `holds` answers yes."""
+    for _ in range(6000):
+        if await holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("that never came true")
+
+
+async def ended(store: TaskStore, record: TaskRecord) -> TaskRecord:
+    """The record of the task once it has ended and its worker has cleared up after it."""
+
+    async def over() -> bool:
+        now = await store.fetch(record.task_id)
+        assert now is not None
+        return now.state.terminal and not await store.redis.exists(entry(record).in_progress_key)
+
+    await until(over)
+    now = await store.fetch(record.task_id)
+    assert now is not None
+    return now
+
+
+def document(*containers: bytes) -> bytes:
+    return json.dumps({"voiceprints": [to_base64(container) for container in containers]}).encode()
+
+
+def result(files: LocalFileStore, record: TaskRecord) -> Any:
+    with files.open_result(record.task_id, record.attempt, record.result_bytes, record.result_sha256) as stored:
+        if record.state is TaskState.DONE:
+            return json.loads(b"".join(technologies()[record.technology].render(stored)))
+        return json.loads(stored.read())
+
+
+async def test_a_task_is_done_and_its_media_is_gone(store: TaskStore, working: Working) -> None:
+    """The result is a file of the attempt that the record describes, and the upload is erased."""
+    done = await ended(store, await submit(store, working.files, document(encode(voiceprint()))))
+    assert (done.state, done.attempt, done.error) == (TaskState.DONE, 1, None)
+    (shown,) = result(working.files, done)["vector_voiceprints"]
+    assert np.array(shown, np.float32).tobytes() == voiceprint().vector.tobytes()
+    assert not working.files.input(done.task_id).exists()
+    assert (await store.depth()).input_bytes == 0
+
+
+async def test_redis_holds_no_part_of_a_voiceprint(store: TaskStore, working: Working) -> None:
+    """Beside a task that was done and one that runs, nothing in Redis has bytes of a vector or of its Base64."""
+    vector = np.random.default_rng(2).standard_normal(256).astype(np.float32)
+    body = document(encode(voiceprint(vector=vector)))
+    await ended(store, await submit(store, working.files, body))
+    working.process.send_signal(signal.SIGSTOP)
+    try:
+        running = await submit(store, working.files, body)
+        await store.claim(running, "another")
+        text = body[body.index(b"Wk9W") :]
+        secrets = [part[n : n + 12] for part in (text, vector.tobytes()) for n in range(200, len(part) - 12, 4)]
+        readers = {
+            b"string": store.redis.get,
+            b"zset": partial(store.redis.zrange, start=0, end=-1),
+            b"hash": store.redis.hgetall,
+            b"list": partial(store.redis.lrange, start=0, end=-1),
+        }
+        keys = await store.redis.keys()
+        assert {b"voiceprint:open", b"voiceprint:running", f"voiceprint:task:{running.task_id}".encode()} <= set(keys)
+        for key in keys:
+            read = await readers[await store.redis.type(key)](key)
+            content = key + (read if isinstance(read, bytes) else repr(read).encode())
+            assert not any(secret in content for secret in secrets)
+            assert len(content) < 2000
+        await store.redis.flushall()
+    finally:
+        working.process.send_signal(signal.SIGCONT)
+
+
+async def test_a_voiceprint_that_cannot_be_read_rejects_the_task(store: TaskStore, working: Working) -> None:
+    """Every bad one among good ones is named by its index and its fault."""
+    good, damaged = encode(voiceprint()), bytearray(encode(voiceprint()))
+    damaged[100] ^= 1
+    rejected = await ended(store, await submit(store, working.files, document(good, b"foreign", good, bytes(damaged))))
+    assert rejected.state is TaskState.REJECTED
+    assert rejected.error is not None
+    assert rejected.error["type"] == "task.validation-error"
+    assert [(fault["location"], fault["type"]) for fault in rejected.error["detail"]] == [
+        (["body", "voiceprints", 1], "voiceprint.wrong-magic"),
+        (["body", "voiceprints", 3], "voiceprint.damaged"),
+    ]
+    assert not working.files.input(rejected.task_id).exists()
+
+
+async def test_a_long_error_is_a_file(store: TaskStore, working: Working) -> None:
+    """A thousand bad voiceprints are a thousand details, none of them in Redis."""
+    rejected = await ended(store, await submit(store, working.files, document(*[b"foreign"] * 1000)))
+    assert (rejected.state, rejected.error) == (TaskState.REJECTED, None)
+    assert len(result(working.files, rejected)["detail"]) == 1000
+    assert len(rejected.pack()) < 1000
+
+
+async def test_text_as_audio_rejects_the_task(store: TaskStore, working: Working) -> None:
+    """What is no recording ends its task as rejected, and the next one works."""
+    rejected = await ended(store, await submit(store, working.files, b"to whom it may concern " * 100, EXTRACTION))
+    assert rejected.state is TaskState.REJECTED
+    assert rejected.error is not None
+    assert rejected.error["type"] == "task.validation-error"
+    done = await ended(store, await submit(store, working.files, document(encode(voiceprint()))))
+    assert done.state is TaskState.DONE
+
+
+@pytest.mark.parametrize("fault", ["no input", "unknown parameters", "not a document"])
+async def test_a_fault_of_ours_fails_the_task(store: TaskStore, working: Working, fault: str) -> None:
+    """What should never happen ends the task as failed, without telling how it looks inside, and the worker lives."""
+    record = TaskRecord(str(uuid.uuid4()), EXTRACTION if fault == "unknown parameters" else CONVERSION, 1)
+    if fault == "unknown parameters":
+        record = replace(record, parameters={"channel_mode": "no such mode"})
+    if fault == "not a document":
+        async with working.files.upload(record.task_id) as upload:
+            await upload.write(b"{}")
+    await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
+    failed = await ended(store, record)
+    assert failed.state is TaskState.FAILED
+    assert failed.error == {
+        "type": "internal",
+        "message": "the task failed unexpectedly; it may succeed when repeated",
+        "detail": [],
+    }
+    assert working.process.poll() is None
+
+
+@pytest.mark.usefixtures("working")
+async def test_a_damaged_record_ends_as_failed(store: TaskStore) -> None:
+    """A worker that is given a task whose record was altered ends it, and does nothing of what it says."""
+    record = TaskRecord(str(uuid.uuid4()), CONVERSION, 1)
+    damaged = bytearray(record.pack())
+    damaged[-1] ^= 1
+    await store.redis.set(f"voiceprint:task:{record.task_id}", bytes(damaged))
+    await store.redis.zadd("voiceprint:open", {record.task_id: 1})
+    await store.redis.set(entry(record).job_key, entry(record).job)
+    await store.redis.zadd(QUEUE, {record.task_id: 1})
+
+    async def changed() -> bool:
+        return bool(await store.redis.get(f"voiceprint:task:{record.task_id}") != bytes(damaged))
+
+    await until(changed)
+    failed = await ended(store, record)
+    assert failed.error is not None
+    assert (failed.state, failed.error["message"]) == (TaskState.FAILED, "the task record was damaged in the store")
+    assert await store.redis.zcard(QUEUE) == 0
+
+
+async def test_an_entry_without_its_job_is_rebuilt_and_done(store: TaskStore, working: Working) -> None:
+    """A task of which arq has lost the job is put into the queue again by the workers themselves."""
+    working.process.send_signal(signal.SIGSTOP)
+    try:
+        record = await submit(store, working.files, document(encode(voiceprint())))
+        await store.redis.delete(entry(record).job_key)
+    finally:
+        working.process.send_signal(signal.SIGCONT)
+    done = await ended(store, record)
+    assert (done.state, done.crashes) == (TaskState.DONE, 0)
+
+
+async def test_pickles_are_not_read(store: TaskStore, working: Working, tmp_path: Path) -> None:
+    """A job that somebody put into the queue as a pickle runs no code, and the worker goes on."""
+    # protocol 0: os.system("touch …")
+    pickled = f"cposix\nsystem\n(S'touch {tmp_path}/owned'\ntR.".encode()
+    await store.redis.set("arq:job:evil", pickled)
+    await store.redis.zadd(QUEUE, {"evil": 1})
+    done = await ended(store, await submit(store, working.files, document(encode(voiceprint()))))
+
+    async def gone() -> bool:
+        return not await store.redis.exists("arq:job:evil")
+
+    await until(gone)
+    assert done.state is TaskState.DONE
+    assert os.listdir(tmp_path) == []  # noqa: PTH208  # reads a folder that nobody writes
+    assert working.process.poll() is None
+
+
+def test_both_ends_speak_msgpack(redis_url: str) -> None:
+    """The pool that worker and client share never falls back to arq's pickle."""
+    pool = connect(redis_url)
+    assert (pool.job_serializer, pool.job_deserializer) == (msgpack.packb, msgpack.unpackb)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_an_idle_worker_leaves_when_told_to(store: TaskStore, start: Start, number: int) -> None:
+    """After either signal it ends with exit code 0 and is no longer counted as alive."""
+    worker = start()
+
+    async def alive() -> bool:
+        return worker.name in (await store.depth()).workers
+
+    await until(alive)
+    os.kill(worker.process.pid, number)
+    assert await asyncio.to_thread(worker.process.wait, 30) == 0
+    assert not await alive()
