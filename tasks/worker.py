@@ -9,6 +9,7 @@ import logging
 import signal
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,18 +91,19 @@ class _Worker:
         loop.add_signal_handler(signal.SIGTERM, leaving.set)
         loop.add_signal_handler(signal.SIGINT, give_back)
         queue = _Queue(self._store.redis, dict.fromkeys(jobs(), self._attempt))
-        async with self._store, asyncio.TaskGroup() as group:
-            consuming = group.create_task(queue.consume())
-            duties = [
-                group.create_task(_every(HEARTBEAT_SECONDS, self._heartbeat)),
-                group.create_task(_every(_SWEEP_SECONDS, self._sweep)),
-            ]
-            log.info("worker %s is ready", self._config.name)
-            await leaving.wait()
-            consuming.cancel()
-            await queue.drain(self._give_back, self._config.drain_timeout)
-            for duty in duties:
-                duty.cancel()
+        ended = asyncio.Event()
+        async with self._store:
+            async with asyncio.TaskGroup() as group:
+                consuming = group.create_task(queue.consume())
+                group.create_task(_every(HEARTBEAT_SECONDS, self._heartbeat, ended))
+                group.create_task(_every(_SWEEP_SECONDS, self._sweep, ended))
+                log.info("worker %s is ready", self._config.name)
+                await leaving.wait()
+                # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
+                queue.allow_pick_jobs = False
+                consuming.cancel()
+                await queue.drain(self._give_back, self._config.drain_timeout)
+                ended.set()
             # What did not stop in time goes to another worker now, not when this one's heartbeat lapses.
             await self._store.bury(self._config.name, retention=self._config.retention)
 
@@ -224,7 +226,7 @@ class _Queue(Worker):
 
     async def consume(self) -> None:
         """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
-        while True:
+        while self.allow_pick_jobs:
             try:
                 await self._poll_iteration()
                 if self.tasks:
@@ -243,10 +245,11 @@ class _Queue(Worker):
             await asyncio.wait(self.tasks.values(), timeout=_STOP_SECONDS)
 
 
-async def _every(seconds: float, duty: Callable[[], Awaitable[None]]) -> None:
-    while True:
+async def _every(seconds: float, duty: Callable[[], Awaitable[None]], ended: asyncio.Event) -> None:
+    while not ended.is_set():
         try:
             await duty()
         except (Overloaded, StorageFull) as error:
             log.warning("%s", error.message)
-        await asyncio.sleep(seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), seconds)

@@ -24,6 +24,8 @@ _ENCODINGS = {
 _FORMATS = {"WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3"}
 # libsndfile's own value for a length that the file does not tell.
 _UNKNOWN_FRAMES = (1 << 63) - 1
+# What its MP3 decoder ends with when it finds no sound; the words that go with it blame the file system.
+_NO_REGULAR_FILE = 7
 
 
 class _Forward(soundfile.SoundFile):  # type: ignore[misc]
@@ -96,4 +98,6 @@ def _check_wav_header(file: BinaryIO) -> None:
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
+    if error.code == _NO_REGULAR_FILE:
+        return "nothing that can be decoded follows its first bytes"
     return str(error.error_string).removeprefix("Error :").strip().rstrip(".") or "no reason given"

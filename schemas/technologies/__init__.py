@@ -12,6 +12,7 @@ from functools import cache
 from typing import Annotated, Any, BinaryIO, TypeVar
 
 import pydantic
+import pydantic_core
 
 from schemas import voiceprint
 from schemas.errors import ConfigurationError, Detail, ValidationError, VoiceprintMalformed
@@ -89,8 +90,15 @@ def parse_parameters(kind: type[_P], query: Mapping[str, str], config: Mapping[s
 def refusal(error: pydantic.ValidationError, places: list[str]) -> ValidationError:
     """pydantic's faults as the contract's error body; `places` holds the outermost location of each fault."""
     details = [
-        Detail((place, *fault["loc"]), fault["msg"].removeprefix("Value error, "), fault["type"])
+        Detail((place, *fault["loc"]), _message(fault), fault["type"])
         for place, fault in zip(places, error.errors(include_url=False, include_context=False), strict=True)
     ]
     named = "; ".join(f"{'.'.join(map(str, d.location))}: {d.message}" for d in details[:3])
     return ValidationError(f"the request is not valid: {named}", details)
+
+
+def _message(fault: pydantic_core.ErrorDetails) -> str:
+    # pydantic would name the class that stands for the document.
+    if fault["type"] == "model_type":
+        return "must be a JSON object"
+    return fault["msg"].removeprefix("Value error, ")
