@@ -199,7 +199,8 @@ class Supervisor:
         for worker in self._workers:
             if worker.exit_code:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bury(worker.name), _BURIAL_SECONDS)
+                    async with asyncio.timeout(_BURIAL_SECONDS):
+                        await self._bury(worker.name)
         if self._redis:
             self._redis.send(SIGTERM)
             await _gone([self._redis], _REDIS_DRAIN_SECONDS if drain else _REDIS_INTERRUPT_SECONDS)
@@ -217,9 +218,12 @@ def _received() -> "asyncio.Queue[Signals]":
 
 async def _cancelled(*tasks: "asyncio.Task[Any]") -> None:
     """Returns when the tasks have ended; how is left to whoever asks them."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    pending = set(tasks)
+    while pending:
+        # More than once: under redis-py, `wait_for` of Python 3.11 loses a cancellation that meets its result.
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_POLL_SECONDS)
 
 
 async def _gone(children: Iterable[Child], patience: float) -> None:
