@@ -30,6 +30,13 @@ def _network(value: str) -> str:
     return value
 
 
+def _key(value: SecretStr) -> SecretStr:
+    key = value.get_secret_value()
+    if not (key.isascii() and key.isprintable()) or set(key) & {" ", ","} or not key:
+        raise ValueError("a key must be one word of ASCII characters, without commas")
+    return value
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -53,7 +60,8 @@ Size = Annotated[ByteSize, Field(gt=0)]
 class Settings(pydantic.BaseModel):
     """The appliance's settings. Sizes take `500MB` (decimal) or `1GiB` (binary), times are seconds."""
 
-    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+    # Inputs hold secrets: they must not reach a log by way of an error.
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     host: str = Field("127.0.0.1", description="address to listen on")
     http_port: Port = Field(8000, description="port of the REST interface; 0 takes a free one")
@@ -64,7 +72,7 @@ class Settings(pydantic.BaseModel):
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
         (), description="addresses or networks whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed"
     )
-    api_keys: Annotated[tuple[SecretStr, ...], BeforeValidator(_words)] = Field(
+    api_keys: Annotated[tuple[Annotated[SecretStr, AfterValidator(_key)], ...], BeforeValidator(_words)] = Field(
         (), description="keys of which every call but health must carry one, separated by commas"
     )
     allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
