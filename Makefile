@@ -10,11 +10,11 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
 
-# The networks and a Redis server; nothing is fetched when they are there. The bundled server exists for x86-64 only.
+# The networks and a Redis server; nothing is fetched when they are there.
 .PHONY: install
 install: $(STAMP)
 	@$(BIN)/voiceprint models install
-	@$(BIN)/voiceprint redis install || command -v redis-server || command -v valkey-server
+	@$(BIN)/voiceprint redis install
 
 demo: install ## set up, and do the main job once from end to end
 	@$(BIN)/python clients/demo.py

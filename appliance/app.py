@@ -1,6 +1,7 @@
 """The HTTP process: everything is wired here and nowhere else."""
 
 import asyncio
+import logging
 import signal
 import socket
 import warnings
@@ -20,6 +21,8 @@ from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
+
+log = logging.getLogger(__name__)
 
 # Requests under way at a stop get this long; the supervisor counts on it.
 SHUTDOWN_SECONDS = 2.0
@@ -67,6 +70,7 @@ async def _serve(app: web.Application, sock: socket.socket) -> None:
         listening = await loop.create_server(partial(Connection, server), sock=sock, backlog=1024)
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
+        log.info("the HTTP server listens on port %d", sock.getsockname()[1])
         await stop.wait()
         listening.close()
     finally:

@@ -31,7 +31,9 @@ async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     # The path as it came, still encoded: decoded, it could hold a line end and look like a line of its own.
     path = request.rel_url.raw_path
-    log.info(
+    # What asks every second whether we live would drown the rest.
+    log.log(
+        logging.DEBUG if request.path in OPEN_PATHS else logging.INFO,
         "%s %s %d in %.1f ms, correlation %s",
         request.method,
         path if len(path) < _PATH_CHARACTERS else "(long path)",

@@ -1,9 +1,7 @@
 """`voiceprint up`: embedded Redis, HTTP process and workers; started in order, kept alive, stopped in order."""
 
 import asyncio
-import itertools
 import logging
-import os
 import socket
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -19,7 +17,7 @@ from appliance.exit_codes import ExitCode
 from appliance.redis_server import RedisServer
 from appliance.settings import Settings, child_environment
 from schemas.errors import ConfigurationError, Refusal
-from tasks.store import TaskStore
+from tasks.store import TaskStore, new_worker_name
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +49,6 @@ class Supervisor:
     ) -> None:
         self._settings, self._listening, self._redis_url, self._server = settings, listening, redis_url, server
         self._url = listener.url(listening)
-        self._names = (f"{socket.gethostname()}-{os.getpid()}-{n}" for n in itertools.count(1))
         self._http = Child("HTTP server", self._launch_http, self._must_be_configured)
         self._workers = [
             Child("worker", self._launch_worker(devices[n % len(devices)] if devices else None), self._worker_died)
@@ -133,8 +130,8 @@ class Supervisor:
         variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
 
         def launch() -> Launch:
-            # A name is never used again: the tasks of a dead worker must not look like its successor's.
-            name = next(self._names)
+            # Anew each time: the tasks of a dead worker must not look like its successor's.
+            name = new_worker_name()
             return Launch(name, *self._command("worker", "--name", name, **variables))
 
         return launch

@@ -6,6 +6,8 @@ Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have n
 `voiceprint:input-bytes` the room that uploads of open tasks take.
 """
 
+import secrets
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,11 @@ CRASH_BUDGET = 2
 _OPEN, _RUNNING = "voiceprint:open", "voiceprint:running"
 _WORKERS, _MODELS = "voiceprint:workers", "voiceprint:models"
 _INPUT_BYTES, _SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
+
+
+def new_worker_name() -> str:
+    """A name for one process and no other: in a container that is restarted, host name and process id come back."""
+    return f"{socket.gethostname()}-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True, slots=True)

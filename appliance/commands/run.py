@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 from contextlib import ExitStack
@@ -82,11 +81,11 @@ def worker(
     """Run one worker; it needs a Redis that others share, and their store folder."""
     _end_quietly_while_starting()
     settings = _settings()
-    config = worker_config(settings, name or f"{socket.gethostname()}-{os.getpid()}")
 
+    from tasks.store import new_worker_name  # noqa: PLC0415
     from tasks.worker import run  # noqa: PLC0415
 
-    run(config)
+    run(worker_config(settings, name or new_worker_name()))
 
 
 def worker_config(settings: Settings, name: str) -> "WorkerConfig":

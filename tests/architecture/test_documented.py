@@ -29,9 +29,7 @@ def test_every_setting_is_in_the_table() -> None:
     for name, field in Settings.model_fields.items():
         default = "the user's data folder" if field.default_factory else shown(field.default)
         rows.append(f"| `{PREFIX}{name.upper()}` | {default} | {field.description} |")
-    written = [
-        line for line in (ROOT / "docs/settings.md").read_text().splitlines() if line.startswith(f"| `{PREFIX}")
-    ]
+    written = [line for line in (ROOT / "docs/settings.md").read_text().splitlines() if line.startswith(f"| `{PREFIX}")]
     assert written == rows
 
 

@@ -46,9 +46,7 @@ def test_one_file_reads_the_environment(path: Path) -> None:
 def test_a_dependency_stays_behind_its_seam(module: str, seam: set[str]) -> None:
     """Whoever replaces it finds it in these files and no others."""
     users = {
-        str(path.relative_to(ROOT))
-        for path in SOURCES
-        if module in {name.partition(".")[0] for name in imported(path)}
+        str(path.relative_to(ROOT)) for path in SOURCES if module in {name.partition(".")[0] for name in imported(path)}
     }
     assert users <= seam
     assert users
