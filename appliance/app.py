@@ -70,7 +70,7 @@ async def _serve(app: web.Application, sock: socket.socket) -> None:
         listening = await loop.create_server(partial(Connection, server), sock=sock, backlog=1024)
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
-        log.info("the HTTP server listens on port %d", sock.getsockname()[1])
+        log.info("listening on port %d", sock.getsockname()[1])
         await stop.wait()
         listening.close()
     finally:

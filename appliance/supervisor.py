@@ -90,9 +90,11 @@ class Supervisor:
             async with asyncio.TaskGroup() as group:
                 for duty in (*duties, self._announce()):
                     group.create_task(duty)
-        except* ConfigurationError as refused:
-            # The others say the same.
-            raise refused.exceptions[0] from None
+        except ExceptionGroup as faults:
+            # The others say the same. Not except*, which wraps what is raised in it on Python before 3.11.4.
+            if refused := faults.subgroup(ConfigurationError):
+                raise refused.exceptions[0] from None
+            raise
 
     async def _start_redis(self, redis: Child, server: RedisServer) -> None:
         await redis.start()
