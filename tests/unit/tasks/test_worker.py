@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgpack
 import numpy as np
@@ -94,27 +94,32 @@ async def submit(
     return record
 
 
-async def until(holds: Callable[[], Awaitable[object]]) -> None:
-    """Returns once `holds` answers yes."""
+async def until(holds: Callable[[], Awaitable[object]]) -> object:
+    """The first answer of `holds` that is a yes."""
     for _ in range(6000):
-        if await holds():
-            return
+        if answer := await holds():
+            return answer
         await asyncio.sleep(0.01)
     raise AssertionError("that never came true")
 
 
 async def ended(store: TaskStore, record: TaskRecord) -> TaskRecord:
-    """The record of the task once it has ended and its worker has cleared up after it."""
+    """The record of the task once it has ended."""
 
-    async def over() -> bool:
+    async def over() -> TaskRecord | None:
         now = await store.fetch(record.task_id)
-        assert now is not None
-        return now.state.terminal and not await store.redis.exists(entry(record).in_progress_key)
+        return now if now and now.state.terminal else None
 
-    await until(over)
-    now = await store.fetch(record.task_id)
-    assert now is not None
-    return now
+    return cast("TaskRecord", await until(over))
+
+
+async def media_is_gone(files: LocalFileStore, record: TaskRecord) -> None:
+    """Returns once the upload is erased, which a worker does just after it has ended the task."""
+
+    async def gone() -> bool:
+        return not files.input(record.task_id).exists()
+
+    await until(gone)
 
 
 def document(*containers: bytes) -> bytes:
@@ -134,7 +139,7 @@ async def test_a_task_is_done_and_its_media_is_gone(store: TaskStore, working: W
     assert (done.state, done.attempt, done.error) == (TaskState.DONE, 1, None)
     (shown,) = result(working.files, done)["vector_voiceprints"]
     assert np.array(shown, np.float32).tobytes() == voiceprint().vector.tobytes()
-    assert not working.files.input(done.task_id).exists()
+    await media_is_gone(working.files, done)
     assert (await store.depth()).input_bytes == 0
 
 
@@ -179,7 +184,7 @@ async def test_a_voiceprint_that_cannot_be_read_rejects_the_task(store: TaskStor
         (["body", "voiceprints", 1], "voiceprint.wrong-magic"),
         (["body", "voiceprints", 3], "voiceprint.damaged"),
     ]
-    assert not working.files.input(rejected.task_id).exists()
+    await media_is_gone(working.files, rejected)
 
 
 async def test_a_long_error_is_a_file(store: TaskStore, working: Working) -> None:
