@@ -311,3 +311,4 @@ def test_a_child_gets_changes_and_everything_else(environment: pytest.MonkeyPatc
     made = child_environment(Settings(http_port=2, workers=1), VOICEPRINT_WORKERS="5")
     assert (made["SOMEBODY_ELSES"], made["VOICEPRINT_HTTP_PORT"], made["VOICEPRINT_WORKERS"]) == ("1", "2", "5")
     assert "VOICEPRINT_SETTINGS_FILE" not in made
+    assert "VOICEPRINT_PUBLIC_URL" not in child_environment(Settings(public_url=None))

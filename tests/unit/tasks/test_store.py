@@ -265,8 +265,9 @@ async def test_a_burial_does_not_wait(store: TaskStore) -> None:
     """A worker that is known to be dead loses its tasks at once, and only that one."""
     for worker in ("dead", "other"):
         await store.heartbeat(worker, "m")
-    dead, other = await claimed(store, "dead"), await claimed(store, "other")
+    dead, other, unheard = [await claimed(store, worker) for worker in ("dead", "other", "unheard")]
     assert await store.bury("dead", retention=RETENTION) == 1
+    assert await store.fetch(unheard.task_id) == unheard
     assert await store.fetch(dead.task_id) == dead.released(crashed=True)
     assert await store.fetch(other.task_id) == other
 
