@@ -81,33 +81,28 @@ async def store(redis_url: str) -> AsyncIterator[TaskStore]:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Appliance]:
-    """`voiceprint up` with `settings`, from its ready line to its end."""
-    process = subprocess.Popen(
-        [Path(sys.executable).with_name("voiceprint"), "up"],
-        env=child_environment(settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        line = process.stdout.readline()
-        if not line:
-            raise AssertionError(f"the appliance did not start: {process.stderr.read()}")
-        # What it logs must be read, or it stops when the pipe is full.
-        log = settings.data_dir / "up.log"
-        with log.open("w") as out, subprocess.Popen(["cat"], stdin=process.stderr, stdout=out) as reader:
+    """`voiceprint up` with `settings`, from its ready line to its end; it logs to `up.log` in its data folder."""
+    log = settings.data_dir / "up.log"
+    with (
+        log.open("a") as errors,
+        subprocess.Popen(
+            [Path(sys.executable).with_name("voiceprint"), "up"],
+            env=child_environment(settings),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            assert line, f"the appliance did not start: {log.read_text()}"
             yield Appliance(line.split()[-1], settings.data_dir, process)
             process.send_signal(signal.SIGINT)
             process.wait(20)
-            reader.wait(20)
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(10)
-        process.stdout.close()
-        process.stderr.close()
+        finally:
+            if process.poll() is None:
+                process.kill()
 
 
 @pytest.fixture

@@ -20,6 +20,9 @@ _CODECS = {
     *("amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "amr_nb", "amr_wb"),
     *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_alaw", "pcm_mulaw"),
 }
+# Titles and the like need not be UTF-8. PyAV before 19 refuses a file for that unless told otherwise, and 19 knows no such
+# option any more.
+_LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 # An MP4 file lists all its sound in front; encoder delay and padding are a few hundredths of a second.
 _MP4_SHORTFALL_SECONDS = 0.5
 
@@ -61,7 +64,7 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
     Raises MediaDamaged for a broken header, MediaUnknown for a file without sound or with a codec that is not listed.
     """
     try:
-        source = av.open(file, format=container.demuxer, metadata_errors="replace")
+        source = av.open(file, format=container.demuxer, **_LENIENT)
     except (av.FFmpegError, ValueError) as error:
         raise _damaged(container.title, error) from error
     with source:
