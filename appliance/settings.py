@@ -37,6 +37,12 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+def _given(value: Any) -> Any:
+    if value == "":
+        raise ValueError("must not be empty")
+    return value
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -51,7 +57,7 @@ def _data_dir() -> Path:
     return platformdirs.user_data_path("voiceprint")
 
 
-Folder = Annotated[Path, AfterValidator(_absolute)]
+Folder = Annotated[Path, BeforeValidator(_given), AfterValidator(_absolute)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Size = Annotated[ByteSize, Field(gt=0)]

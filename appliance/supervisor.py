@@ -17,6 +17,7 @@ from appliance.exit_codes import ExitCode
 from appliance.redis_server import RedisServer
 from appliance.settings import Settings, child_environment
 from schemas.errors import ConfigurationError, Refusal
+from tasks.files import LocalFileStore
 from tasks.store import TaskStore, new_worker_name
 
 log = logging.getLogger(__name__)
@@ -65,7 +66,8 @@ class Supervisor:
         when the appliance cannot start.
         """
         signals = _received()
-        async with TaskStore.open(self._redis_url) as self._store:
+        files = LocalFileStore(self._settings.store)
+        async with TaskStore.open(self._redis_url, ended=files.erase_input) as self._store:
             living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
             asked = first.result() if first.done() else SIGINT

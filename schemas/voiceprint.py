@@ -42,11 +42,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import msgpack
 import numpy as np
 import numpy.typing as npt
 import pybase64
 
+from schemas import packing
 from schemas.errors import (
     VoiceprintDamaged,
     VoiceprintKeyUnknown,
@@ -117,6 +117,10 @@ class Signer:
     key_id: int
     key: bytes = field(repr=False)
 
+    def __post_init__(self) -> None:
+        if not 0 < self.key_id < 1 << 32:
+            raise ValueError("a key id is a number from 1 to 2**32 - 1")
+
 
 def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
     """The container of `voiceprint`; the same voiceprint always gives the same bytes.
@@ -125,26 +129,26 @@ def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
     """
     _validate(voiceprint)
     known = (
-        ("model", _text(voiceprint.model)),
-        ("sha256", _binary(voiceprint.model_sha256)),
-        ("space", _text(voiceprint.space)),
-        ("dim", _uint32(voiceprint.dimension)),
-        ("vector", _binary(voiceprint.vector.astype("<f4", copy=False).tobytes())),
-        ("speech", _float64(voiceprint.speech_length)),
-        ("recording", _float64(voiceprint.recording_length)),
-        ("rate", _uint32(voiceprint.sample_rate)),
-        ("channel", _uint32(voiceprint.channel_number)),
-        ("media", _binary(voiceprint.media_sha256)),
-        ("created", _uint64(voiceprint.created_ms)),
-        ("merged", _uint32(voiceprint.merged)),
-        ("quality", _binary(voiceprint.quality)),
+        ("model", packing.pack(voiceprint.model)),
+        ("sha256", packing.pack(voiceprint.model_sha256)),
+        ("space", packing.pack(voiceprint.space)),
+        ("dim", packing.uint32(voiceprint.dimension)),
+        ("vector", packing.pack(voiceprint.vector.astype("<f4", copy=False).tobytes())),
+        ("speech", packing.float64(voiceprint.speech_length)),
+        ("recording", packing.float64(voiceprint.recording_length)),
+        ("rate", packing.uint32(voiceprint.sample_rate)),
+        ("channel", packing.uint32(voiceprint.channel_number)),
+        ("media", packing.pack(voiceprint.media_sha256)),
+        ("created", packing.uint64(voiceprint.created_ms)),
+        ("merged", packing.uint32(voiceprint.merged)),
+        ("quality", packing.pack(voiceprint.quality)),
     )
     extras = tuple((name, _extra(value)) for name, value in voiceprint.extras.items())
     # map16 rather than the shortest form: its width does not depend on the number of keys.
     payload = b"\xde" + struct.pack(">H", len(known) + len(extras) + 1)
-    payload += b"".join(_text(name) + value for name, value in (*known, *extras)) + _text("pad")
+    payload += b"".join(packing.pack(name) + value for name, value in (*known, *extras)) + packing.pack("pad")
     padding = -(_HEADER.size + len(payload) + 2 + _CHECK_BYTES) % 3
-    payload += _binary(bytes(padding))
+    payload += packing.pack(bytes(padding))
     flags = (SIGNED if signer else 0) | (0 if voiceprint.has_speech else NO_SPEECH)
     framed = _HEADER.pack(MAGIC, VERSION, flags, 0, signer.key_id if signer else 0, len(payload)) + payload
     if len(framed) + _CHECK_BYTES > MAXIMUM_BYTES:
@@ -205,74 +209,23 @@ def _check(framed: bytes, key: bytes | None) -> bytes:
     return hashlib.sha256(framed).digest() if key is None else hmac.digest(key, framed, "sha256")
 
 
-def _text(value: str) -> bytes:
-    return bytes(msgpack.packb(value))
-
-
-def _binary(value: bytes) -> bytes:
-    return bytes(msgpack.packb(value))
-
-
-def _uint32(value: int) -> bytes:
-    return b"\xce" + struct.pack(">I", value)
-
-
-def _uint64(value: int) -> bytes:
-    return b"\xcf" + struct.pack(">Q", value)
-
-
-def _float64(value: float) -> bytes:
-    return b"\xcb" + struct.pack(">d", value)
-
-
-def _extra(value: object) -> bytes:
-    try:
-        packed = bytes(msgpack.packb(value))
-        _unpack(packed)
-    except (ValueError, TypeError, OverflowError, msgpack.UnpackException) as error:
-        raise VoiceprintMalformed("an extra field of the voiceprint cannot be written so that it reads back") from error
-    return packed
-
-
 def _parse(payload: bytes) -> dict[str, Any]:
     try:
-        parsed = _unpack(payload)
-    except (ValueError, msgpack.UnpackException) as error:
+        parsed = packing.unpack(payload)
+    except ValueError as error:
         raise VoiceprintMalformed("the voiceprint's payload is not the msgpack map it should be") from error
     if not isinstance(parsed, dict) or not all(isinstance(name, str) for name in parsed):
         raise VoiceprintMalformed("the voiceprint's payload is not a map with text keys")
     return parsed
 
 
-def _unpack(packed: bytes) -> Any:
-    return msgpack.unpackb(
-        packed,
-        raw=False,
-        strict_map_key=True,
-        ext_hook=_refuse_extension,
-        object_pairs_hook=_distinct,
-        list_hook=_without_timestamps,
-    )
-
-
-def _refuse_extension(code: int, _: bytes) -> None:
-    raise ValueError(f"msgpack extension {code} has no meaning in a voiceprint")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Of a key that is there twice, readers would take one or the other."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key occurs twice")
-    _without_timestamps(list(found.values()))
-    return found
-
-
-def _without_timestamps(values: list[Any]) -> list[Any]:
-    """The one extension that msgpack reads itself, without asking the hook."""
-    if any(isinstance(value, msgpack.Timestamp) for value in values):
-        _refuse_extension(-1, b"")
-    return values
+def _extra(value: object) -> bytes:
+    try:
+        packed = packing.pack(value)
+        packing.unpack(packed)
+    except ValueError as error:
+        raise VoiceprintMalformed("an extra field of the voiceprint cannot be written so that it reads back") from error
+    return packed
 
 
 def _from_map(parsed: dict[str, Any]) -> Voiceprint:

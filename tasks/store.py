@@ -8,7 +8,7 @@ Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have n
 
 import secrets
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -47,18 +47,22 @@ class Depth:
 
 
 class TaskStore:
-    """Every method may be repeated; raises Overloaded while Redis cannot be reached."""
+    """Every method may be repeated; raises Overloaded while Redis cannot be reached.
 
-    def __init__(self, redis: ArqRedis) -> None:
+    `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased.
+    """
+
+    def __init__(self, redis: ArqRedis, ended: Callable[[str], None] = lambda _: None) -> None:
         self.redis = redis
+        self._ended = ended
         folder = Path(__file__).parent
         self._scripts: dict[str, AsyncScript] = {
             path.stem: redis.register_script(path.read_text()) for path in folder.glob("*.lua")
         }
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        return cls(connect(url))
+    def open(cls, url: str, ended: Callable[[str], None] = lambda _: None) -> Self:
+        return cls(connect(url), ended)
 
     async def __aenter__(self) -> Self:
         return self
@@ -172,6 +176,8 @@ class TaskStore:
             [_key(ended.task_id), _OPEN, _RUNNING, _INPUT_BYTES, QUEUE, *keys],
             [old, ended.pack(), ended.task_id, ended.input_bytes, int(retention * 1000)],
         )
+        if changed:
+            self._ended(ended.task_id)
         return bool(changed)
 
     async def depth(self) -> Depth:

@@ -62,6 +62,8 @@ def run(config: WorkerConfig) -> None:
 
     Raises ConfigurationError before the first task when the model or the device is missing.
     """
+    # arq tells how long a job waited from its place in the queue, which is no time here.
+    logging.getLogger("arq").setLevel(logging.WARNING)
     extractor = Extractor.open(
         config.model,
         models_dir=config.models_dir,
@@ -75,8 +77,8 @@ class _Worker:
     def __init__(self, config: WorkerConfig, extractor: Extractor) -> None:
         self._config = config
         self._extractor = extractor
-        self._store = TaskStore.open(config.redis_url)
         self._files: FileStore = LocalFileStore(config.store_dir)
+        self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
         self._give_back = threading.Event()
         self._heard_since: float | None = None
 
@@ -152,7 +154,6 @@ class _Worker:
             # Given up for dead meanwhile: a later attempt owns the task, its media and its queue entry.
             self._files.erase_result(task_id, claimed.attempt)
             raise Retry
-        self._files.erase_input(task_id)
         log.info("task %s is %s after attempt %d", task_id, ended.state.value, ended.attempt)
 
     async def _finish(self, claimed: TaskRecord, ended: TaskRecord) -> bool:

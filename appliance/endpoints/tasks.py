@@ -34,7 +34,8 @@ async def poll(request: web.Request) -> web.StreamResponse:
         raise unknown from error
     except RecordDamaged as error:
         raise Internal(error.message) from error
-    if record is None or record.technology != technology:
+    # A record that was found damaged has ended as failed and does not know its technology any more.
+    if record is None or record.technology not in {technology, ""}:
         raise unknown
     if not record.result_bytes:
         return web.Response(body=json.encode(record.view().body()), content_type="application/json")

@@ -20,8 +20,8 @@ _CODECS = {
     *("amrnb", "amrwb", "libopencore_amrnb", "libopencore_amrwb", "amr_nb", "amr_wb"),
     *("pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_alaw", "pcm_mulaw"),
 }
-# Titles and the like need not be UTF-8. PyAV before 19 refuses a file for that unless told otherwise, and 19 knows no such
-# option any more.
+# Titles and the like need not be UTF-8. PyAV before 19 refuses a file for that unless told otherwise; later ones know
+# no such option.
 _LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 # An MP4 file lists all its sound in front; encoder delay and padding are a few hundredths of a second.
 _MP4_SHORTFALL_SECONDS = 0.5

@@ -72,6 +72,27 @@ def test_the_parts_do_the_main_job(parts: tuple[str, list[subprocess.Popen[bytes
     assert [process.wait(20) for process in processes] == [0, 0, 0]
 
 
+def test_a_damaged_record_is_a_failed_task(parts: tuple[str, list[subprocess.Popen[bytes]]], redis_url: str) -> None:
+    """A bit that flips in Redis while a task waits ends it as failed, where its client looks for it."""
+    url, (_, *workers) = parts
+    with httpx.Client(base_url=url, timeout=30) as client, redis.Redis.from_url(redis_url) as shared:
+        until_ready(client)
+        for worker in workers:
+            worker.send_signal(signal.SIGSTOP)
+        submitted = client.post(EXTRACTION, files={"file": (RECORDINGS / "demo.flac").read_bytes()})
+        task_id = submitted.json()["task"]["task_id"]
+        shared.setbit(f"voiceprint:task:{task_id}", 200, 1 - shared.getbit(f"voiceprint:task:{task_id}", 200))
+        assert client.get(submitted.headers["Location"]).status_code == 500
+        for worker in workers:
+            worker.send_signal(signal.SIGCONT)
+        end = time.monotonic() + 20
+        while (answer := client.get(submitted.headers["Location"])).status_code == 500:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        assert answer.json()["task"]["state"] == "failed"
+        assert "damaged" in answer.json()["error"]["message"]
+
+
 def test_without_a_worker_it_is_not_ready(parts: tuple[str, list[subprocess.Popen[bytes]]]) -> None:
     """`/ready` is a 503 that names the worker once the last one is gone, and `/health` stays a 200."""
     url, (_, *workers) = parts

@@ -125,7 +125,7 @@ def test_a_killed_worker_changes_nothing(start_appliance: Start, recording: byte
 
 
 def test_two_killed_workers_are_enough(start_appliance: Start, recording: bytes) -> None:
-    """A task in whose hands two workers have died ends as failed, and the next task works."""
+    """A task in whose hands two workers have died ends as failed, its media goes, and the next task works."""
     appliance = start_appliance()
     with appliance.client() as client:
         location = running(client, recording)
@@ -136,6 +136,7 @@ def test_two_killed_workers_are_enough(start_appliance: Start, recording: bytes)
         body: dict[str, Any] = ended(client, location)
         assert (body["task"]["state"], body["error"]["type"]) == ("failed", "internal")
         assert "2 workers died" in body["error"]["message"]
+        media_is_gone(appliance, location)
         next_one = submitted(client, (RECORDINGS / "call.flac").read_bytes())
         assert ended(client, next_one)["task"]["state"] == "done"  # type: ignore[index]
 

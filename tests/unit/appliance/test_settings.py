@@ -132,6 +132,13 @@ def test_relative_folders_become_absolute(environment: pytest.MonkeyPatch, tmp_p
     assert load(data_dir="~/data").data_dir == Path.home() / "data"
 
 
+def test_an_empty_folder_is_refused(environment: pytest.MonkeyPatch) -> None:
+    """A variable that was meant to hold a folder and is empty does not mean the current one."""
+    environment.setenv("VOICEPRINT_DATA_DIR", "")
+    with pytest.raises(ConfigurationError, match="VOICEPRINT_DATA_DIR: must not be empty"):
+        load()
+
+
 def test_a_misspelt_variable_is_refused(environment: pytest.MonkeyPatch) -> None:
     """A variable with our prefix that is no setting is named, however many there are."""
     environment.setenv("VOICEPRINT_HTTPPORT", "1")
