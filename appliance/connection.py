@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 LINGERING_SECONDS = 30.0
 # A connection on which no request arrives is closed after this long, aiohttp would wait for an hour.
 _IDLE_SECONDS = 75.0
+# How much of a body waits in memory. Each piece of it is a trip to a thread that writes, so pieces should be large.
+_BUFFER_BYTES = 1 << 19
 
 
 class Connection(web.RequestHandler):
@@ -29,6 +31,7 @@ class Connection(web.RequestHandler):
             auto_decompress=False,
             keepalive_timeout=_IDLE_SECONDS,
             lingering_time=LINGERING_SECONDS,
+            read_bufsize=_BUFFER_BYTES,
         )
 
     def handle_error(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from onnx_models import batcher, media, registry, scoring
 from onnx_models.blocks import Samples
@@ -36,6 +37,7 @@ class Extractor:
         self._network, self._detector = network, detector
         self._mean, self._limits = mean, limits
         self._new_front_end = open_family(card.family, card.sample_rate, card.family_options)
+        self._blas = ThreadpoolController()
 
     @classmethod
     def open(
@@ -94,7 +96,9 @@ class Extractor:
         created = time.time_ns() // 1_000_000 if created_ms is None else created_ms
         voiceprints = []
         for selection in selections:
-            vector, speech_samples = self._embed(recording, selection, max_speech_length, stop or _never)
+            # The front end's products are small: more threads would only spin on the cores of other workers.
+            with self._blas.limit(limits=1, user_api="blas"):
+                vector, speech_samples = self._embed(recording, selection, max_speech_length, stop or _never)
             voiceprints.append(
                 Voiceprint(
                     model=self.card.name,
