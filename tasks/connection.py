@@ -3,10 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgpack
-from arq.connections import ArqRedis
 from redis import exceptions
-from redis.asyncio import ConnectionPool
+from redis.asyncio import ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
@@ -24,7 +22,7 @@ class Unreachable(Overloaded):
         super().__init__("the task store cannot be reached; try again", headers={"Retry-After": "2"})
 
 
-def connect(url: str) -> ArqRedis:
+def connect(url: str) -> Redis:
     """A pool for `redis://`, `rediss://` or `unix://` addresses; nothing is sent yet.
 
     Without a socket timeout a frozen Redis would hang its callers for ever. Every command of ours may be repeated
@@ -41,7 +39,7 @@ def connect(url: str) -> ArqRedis:
         )
     except ValueError as error:
         raise ConfigurationError(f"VOICEPRINT_REDIS_URL: {error}") from error
-    return ArqRedis(pool, job_serializer=msgpack.packb, job_deserializer=msgpack.unpackb)
+    return Redis(connection_pool=pool)
 
 
 @asynccontextmanager

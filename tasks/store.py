@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from arq.connections import ArqRedis
+from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from schemas.errors import Overloaded, StorageFull, TaskInternalError
@@ -52,7 +52,7 @@ class TaskStore:
     `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased.
     """
 
-    def __init__(self, redis: ArqRedis, ended: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, redis: Redis, ended: Callable[[str], None] = lambda _: None) -> None:
         self.redis = redis
         self._ended = ended
         folder = Path(__file__).parent

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgpack
 from arq.connections import ArqRedis
 from arq.worker import Retry, Worker, func
+from redis.asyncio import Redis
 
 from onnx_models.extractor import Extractor, Stopped
 from onnx_models.media import MediaLimits
@@ -205,11 +207,11 @@ class _Worker:
 class _Queue(Worker):
     """arq's worker, one job at a time, woken by a token instead of a timer."""
 
-    def __init__(self, redis: ArqRedis, attempts: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]]) -> None:
+    def __init__(self, redis: Redis, attempts: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]]) -> None:
         super().__init__(
             [func(attempt, name=name) for name, attempt in attempts.items()],  # type: ignore[arg-type]
             queue_name=QUEUE,
-            redis_pool=redis,
+            redis_pool=ArqRedis(redis.connection_pool),
             handle_signals=False,
             max_jobs=1,
             queue_read_limit=16,
@@ -219,8 +221,9 @@ class _Queue(Worker):
             # arq's results would repeat in Redis what is in our files.
             keep_result=0,
             log_results=False,
-            job_serializer=redis.job_serializer,
-            job_deserializer=redis.job_deserializer,
+            # Its own default is pickle: whoever can write to Redis would run code here.
+            job_serializer=msgpack.packb,
+            job_deserializer=msgpack.unpackb,
         )
         # By default as long as the longest job: what a worker held that was killed would wait for that.
         self.in_progress_timeout_s = _IN_PROGRESS_SECONDS

@@ -39,7 +39,7 @@ def test_one_file_reads_the_environment(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "seam"),
     [
-        ("arq", {"tasks/dispatch.py", "tasks/worker.py", "tasks/connection.py", "tasks/store.py"}),
+        ("arq", {"tasks/dispatch.py", "tasks/worker.py"}),
         ("onnxruntime", {"onnx_models/session.py"}),
     ],
 )

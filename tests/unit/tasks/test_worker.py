@@ -20,7 +20,6 @@ import pytest
 from schemas.task import TaskState
 from schemas.technologies import technologies
 from schemas.voiceprint import encode, to_base64
-from tasks.connection import connect
 from tasks.dispatch import QUEUE, entry
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
@@ -275,10 +274,10 @@ async def test_pickles_are_not_read(store: TaskStore, working: Working, tmp_path
     assert working.process.poll() is None
 
 
-def test_both_ends_speak_msgpack(redis_url: str) -> None:
-    """The pool that worker and client share never falls back to arq's pickle."""
-    pool = connect(redis_url)
-    assert (pool.job_serializer, pool.job_deserializer) == (msgpack.packb, msgpack.unpackb)
+def test_a_job_is_msgpack() -> None:
+    """What is put into the queue is a msgpack map that tells arq the technology and nothing else."""
+    job = msgpack.unpackb(entry(TaskRecord("id", "a-technology", created_ms=5)).job)
+    assert job == {"t": None, "f": "a-technology", "a": [], "k": {}, "et": 5}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
