@@ -6,15 +6,16 @@ STAMP := .venv/.installed
 .PHONY: demo run test lint gpu-check clean
 
 $(STAMP): pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@
+	@echo "Fetching some 300 MB of packages into .venv ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
 
-# The networks and a Redis server; nothing is fetched when they are there.
+# The networks, and a Redis where there is none; nothing is fetched when they are there.
 .PHONY: install
 install: $(STAMP)
 	@$(BIN)/voiceprint models install
-	@$(BIN)/voiceprint redis install
+	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || $(BIN)/voiceprint redis install
 
 demo: install ## set up, and do the main job once from end to end
 	@$(BIN)/python clients/demo.py
@@ -23,6 +24,7 @@ run: install ## serve on http://127.0.0.1:8000 until Ctrl-C
 	@exec $(BIN)/voiceprint up
 
 test: install
+	@$(BIN)/voiceprint redis install
 	$(BIN)/python -m pytest
 
 lint: $(STAMP)

@@ -43,6 +43,10 @@ def main() -> None:
     """Runs the command line; what people can put right is one line on standard error, never a stack trace."""
     try:
         app()
+    except OSError as error:
+        # What is printed may end on a full disk or in a pipe that nobody reads.
+        typer.secho(f"error: {error.strerror or error}", fg=typer.colors.RED, err=True)
+        sys.exit(ExitCode.FAULT)
     except ApplianceError as error:
         typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
         sys.exit(ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT)

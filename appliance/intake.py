@@ -66,7 +66,7 @@ class Intake:
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
-        self._room.capacity = await self._capacity()
+        self._room.capacity, self._room.reason = await self._capacity()
         task_id = str(uuid.uuid4())
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share:
             try:
@@ -82,14 +82,18 @@ class Intake:
                 self._files.erase_input(task_id)
                 raise
 
-    async def _capacity(self) -> int:
-        """Bytes that fit beside those of open tasks. Raises Overloaded when no further task may wait."""
+    async def _capacity(self) -> tuple[int, str]:
+        """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded when no task may wait."""
         settings, depth = self._settings, await self._store.depth()
         if depth.waiting + depth.running >= settings.max_queue_length:
             raise Overloaded(f"the queue is full: {depth.waiting} tasks wait already", headers={"Retry-After": "10"})
+        storage, free = int(settings.input_storage_size), self._files.free_space()
         return min(
-            int(settings.input_storage_size) - depth.input_bytes,
-            self._files.free_space() - int(settings.minimum_free_space),
+            (
+                storage - depth.input_bytes,
+                f"waiting tasks have {depth.input_bytes} of {storage} bytes of input storage",
+            ),
+            (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
 
     async def _check(self, task_id: str, document: type[Document] | None) -> None:

@@ -31,9 +31,11 @@ async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     # The path as it came, still encoded: decoded, it could hold a line end and look like a line of its own.
     path = request.rel_url.raw_path
-    # What asks every second whether we live would drown the rest.
+    # Polls and questions for our health would drown the rest.
     log.log(
-        logging.DEBUG if request.path in OPEN_PATHS else logging.INFO,
+        logging.DEBUG
+        if request.path in OPEN_PATHS or (request.method, response.status) == ("GET", 200)
+        else logging.INFO,
         "%s %s %d in %.1f ms, correlation %s",
         request.method,
         path if len(path) < _PATH_CHARACTERS else "(long path)",

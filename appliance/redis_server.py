@@ -168,6 +168,7 @@ _DAMAGED = f"its append-only file in {{folder}} is damaged: repair it with `redi
 # What Redis writes before it gives up, by how sure the cause is.
 _REASONS = {
     "No space left on device": "the disk of {folder} is full: free some space",
+    "Short write while writing to the AOF": "the disk of {folder} is full: free some space",
     "Disk quota exceeded": "the disk quota for {folder} is used up: free some space",
     "Can't handle RDB format version": f"{{folder}} was written by a newer server: install that one, {_START_AFRESH}",
     "Bad file format reading the append only file": _DAMAGED,

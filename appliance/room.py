@@ -7,17 +7,20 @@ from schemas.errors import StorageFull
 
 
 class Room:
-    """`capacity` is how many bytes the uploads under way may have together; whoever admits one knows it best."""
+    """`capacity` is how many bytes the uploads under way may have together, and `reason` what bounds it; whoever admits
+    one knows both best.
+    """
 
     def __init__(self) -> None:
         self.capacity = 0
+        self.reason = ""
         self.taken = 0
 
     @contextmanager
     def share(self, size: int) -> Iterator["Share"]:
         """A share of `size` bytes until the context ends. Raises StorageFull when no more than that is left."""
         if self.taken + size >= self.capacity:
-            raise StorageFull("there is no room for this upload: try again when tasks have ended")
+            raise StorageFull(f"there is no room for this upload: {self.reason}")
         share = Share(self)
         share.cover(size)
         try:
@@ -37,6 +40,6 @@ class Share:
         """Grows to `size` bytes, if it is smaller. Raises StorageFull."""
         more = max(0, size - self.size)
         if self._room.taken + more > self._room.capacity:
-            raise StorageFull("the input storage is full: try again when tasks have ended")
+            raise StorageFull(f"there is no more room for this upload: {self._room.reason}")
         self._room.taken += more
         self.size += more

@@ -69,7 +69,7 @@ class Settings(pydantic.BaseModel):
     # Inputs hold secrets: they must not reach a log by way of an error.
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    host: str = Field("127.0.0.1", description="address to listen on")
+    host: Annotated[str, BeforeValidator(_given)] = Field("127.0.0.1", description="address to listen on")
     http_port: Port = Field(8000, description="port of the REST interface; 0 takes a free one")
     grpc_port: Port = Field(8080, description="reserved for the gRPC interface, which is not there yet")
     public_url: Annotated[str, AfterValidator(_without_slash)] | None = Field(
@@ -79,7 +79,7 @@ class Settings(pydantic.BaseModel):
         (), description="addresses or networks whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed"
     )
     api_keys: Annotated[tuple[Annotated[SecretStr, AfterValidator(_key)], ...], BeforeValidator(_words)] = Field(
-        (), description="keys of which every call but health must carry one, separated by commas"
+        (), description="keys of which every call but health must carry one, each a word of ASCII characters"
     )
     allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
 
@@ -87,7 +87,8 @@ class Settings(pydantic.BaseModel):
         None, description="`redis://`, `rediss://` or `unix://` address; without it `up` runs a Redis of its own"
     )
     redis_fsync: Literal["always", "everysec"] = Field(
-        "always", description="`appendfsync` of the embedded Redis: only `always` makes a 202 survive a power cut"
+        "always",
+        description="`appendfsync` of the embedded Redis: always, or everysec and a 202 may not survive a power cut",
     )
     data_dir: Folder = Field(default_factory=_data_dir, description="state: store folder, embedded Redis")
     store_dir: Folder | None = Field(
@@ -98,7 +99,7 @@ class Settings(pydantic.BaseModel):
     )
 
     model: str = Field("ge2e", description="speaker model that is served")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run: auto, cpu or cuda")
     workers: int | None = Field(None, ge=1, le=1024, description="worker processes; one per core or GPU when not set")
 
     single_file_upload_size: Size = Field(ByteSize(500_000_000), description="largest request body")
@@ -110,7 +111,9 @@ class Settings(pydantic.BaseModel):
     minimum_free_space: Size = Field(ByteSize(256 << 20), description="disk space below which nothing is accepted")
 
     drain_timeout: Seconds = Field(60.0, description="after SIGTERM, how long running tasks may take to finish")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least level that is logged: debug, info, warning or error"
+    )
 
     @pydantic.model_validator(mode="after")
     def _doors(self) -> Self:

@@ -28,7 +28,7 @@ _INTERRUPT_SECONDS, _REDIS_INTERRUPT_SECONDS = 3.4, 0.6
 # SIGTERM: workers bound themselves by `drain_timeout`; the margin is for giving back what it did not suffice for.
 _DRAIN_MARGIN_SECONDS, _REDIS_DRAIN_SECONDS = 5.0, 10.0
 _BURIAL_SECONDS = 0.3
-_POLL_SECONDS, _COMPLAINT_SECONDS = 0.05, 20.0
+_POLL_SECONDS, _COMPLAINT_SECONDS = 0.05, 5.0
 
 
 class Supervisor:

@@ -95,4 +95,7 @@ async def main(recording: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED))
+    try:
+        asyncio.run(main(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -49,6 +49,9 @@ async def redis_errors() -> AsyncIterator[None]:
         yield
     except PASSING as error:
         raise Unreachable from error
+    except exceptions.NoScriptError as error:
+        # Redis was restarted between the loading of a script and its run, twice in a row.
+        raise Unreachable from error
     except exceptions.ResponseError as error:
         # redis-py takes the code away from one of them, and older servers wrap both when a script meets them.
         if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in str(error) or "MISCONF" in str(error):

@@ -195,6 +195,13 @@ class _Worker:
 
     def _refused(self, record: TaskRecord, refusal: TaskRefusal) -> TaskRecord:
         state = TaskState.FAILED if refusal.retryable else TaskState.REJECTED
+        log.log(
+            logging.WARNING if refusal.retryable else logging.INFO,
+            "task %s ends as %s: %s",
+            record.task_id,
+            state.value,
+            refusal.message,
+        )
         if fits_inline(refusal):
             return record.refused(state, refusal.body())
         try:

@@ -49,6 +49,6 @@ def _store(app: web.Application) -> str | None:
         free = app[FILES].free_space()
     except OSError as error:
         return f"the store folder cannot be written: {error.strerror}"
-    if free < app[SETTINGS].minimum_free_space:
-        return f"the store folder's disk is full: {free} bytes are free"
+    if free < (least := int(app[SETTINGS].minimum_free_space)):
+        return f"the store folder's disk is full: {free} bytes are free, VOICEPRINT_MINIMUM_FREE_SPACE is {least}"
     return None

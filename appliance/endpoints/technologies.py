@@ -18,15 +18,17 @@ def routes() -> list[web.RouteDef]:
 def _endpoint(technology: Technology) -> Handler:
     async def submit(request: web.Request) -> web.Response:
         settings, kind = request.app[SETTINGS], technology.parameters
-        parse_parameters(kind, request.query, {})  # a wrong query is refused before the body is read
+        # Many clients send a list as a parameter that is repeated. Where no list belongs, the comma makes it wrong.
+        query = {name: ",".join(request.query.getall(name)) for name in request.query}
+        parse_parameters(kind, query, {})  # a wrong query is refused before the body is read
         async with request.app[INTAKE].arrival(technology, request.content_length) as arrival:
             seconds = settings.single_file_upload_timeout
             if technology.document is None:
                 config = await read_form(request, arrival.write, seconds=seconds)
-                arrival.parameters = parse_parameters(kind, request.query, config)
+                arrival.parameters = parse_parameters(kind, query, config)
             else:
                 await read_document(request, arrival.write, seconds=seconds)
-                arrival.parameters = parse_parameters(kind, request.query, {})
+                arrival.parameters = parse_parameters(kind, query, {})
         location = str(base_url(request, settings) / "api/technology" / technology.name / arrival.task_id)
         return web.Response(
             status=202,

@@ -16,5 +16,5 @@ def run(work: Work) -> bytes:
             faults.append(error.at("body", "voiceprints", index))
     if faults:
         named = ", ".join(str(fault.location[-1]) for fault in faults[:10]) + (", …" if len(faults) > 10 else "")
-        raise TaskValidationError(f"voiceprints that cannot be read: {named}", faults)
+        raise TaskValidationError(f"voiceprints that cannot be read, by their index from 0: {named}", faults)
     return technology.pack(vectors)
