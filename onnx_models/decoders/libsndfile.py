@@ -13,8 +13,10 @@ import numpy.typing as npt
 import soundfile
 
 from onnx_models import wav_header
-from onnx_models.containers import FLAC, OGG, WAV, Container
+from onnx_models.containers import FLAC, MP3, OGG, WAV, Container
 from onnx_models.decoders.decoder import BLOCK_FRAMES, Decoder, MediaInfo
+from onnx_models.decoders.endless import SHORTEST_ESTIMATE, EndlessFile, counts_frames
+from onnx_models.decoders.tail import sound_end
 from schemas.errors import MediaDamaged, MediaUnknown
 
 _ENCODINGS = {
@@ -22,8 +24,8 @@ _ENCODINGS = {
     *("VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III"),
 }
 _FORMATS = {"WAV", "WAVEX", "RF64", "FLAC", "OGG", "MP3"}
-# libsndfile's own value for a length that the file does not tell.
-_UNKNOWN_FRAMES = (1 << 63) - 1
+# More than the decoder of FLAC reads ahead, and than the frames of padding at the end of an MP3.
+_MOST_BYTES_BEHIND = 16_384
 # What its MP3 decoder ends with when it finds no sound; the words that go with it blame the file system.
 _NO_REGULAR_FILE = 7
 
@@ -38,16 +40,21 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class _Recording:
-    def __init__(self, sound: Any, info: MediaInfo, allowed_shortfall: float | None) -> None:
-        self._sound = sound
+    def __init__(self, sound: Any, info: MediaInfo, allowed_shortfall: float | None, file: BinaryIO | None) -> None:
+        """`file` is given where sound behind the header's length is to be found out."""
+        self._sound, self._file = sound, file
         self.info = info
         self.allowed_shortfall = allowed_shortfall
 
     def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         decoded = 0
         while True:
+            wanted = BLOCK_FRAMES
+            if self.info.frames is not None and self.allowed_shortfall is not None:
+                # Asked for more than there is, the FLAC decoder takes a tag behind the sound for damaged sound.
+                wanted = min(wanted, self.info.frames - decoded)
             try:
-                block: npt.NDArray[np.float32] = self._sound.read(BLOCK_FRAMES, dtype="float32", always_2d=True)
+                block: npt.NDArray[np.float32] = self._sound.read(wanted, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
                 seconds = decoded / self.info.sample_rate
                 raise MediaDamaged(
@@ -56,9 +63,20 @@ class _Recording:
                     + f": {_reason(error)}"
                 ) from error
             if not len(block):
-                return
+                break
             decoded += len(block)
             yield block
+        if self._file is not None and self.info.frames is not None:
+            self._check_end(self._file)
+
+    def _check_end(self, file: BinaryIO) -> None:
+        # libsndfile never reads past the header's length, for instance into a second recording appended to the first.
+        behind = -file.tell() + sound_end(file)
+        if behind > _MOST_BYTES_BEHIND:
+            raise MediaDamaged(
+                f"the {self.info.container} recording goes on for {behind} bytes after "
+                f"the {self.info.length:.2f} s that its header promises"
+            )
 
 
 @contextmanager
@@ -69,10 +87,12 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
     """
     if container is WAV:
         _check_wav_header(file)
+    endless = container is MP3 and not counts_frames(file)
     # By descriptor, from the start: libsndfile never sees a name, which might make it guess.
+    source = EndlessFile(file) if endless else file.fileno()
     file.seek(0)
     try:
-        sound = _Forward(file.fileno(), closefd=False)
+        sound = _Forward(source, closefd=False)
     except soundfile.LibsndfileError as error:
         raise MediaDamaged(f"the header of the {container.title} recording is damaged: {_reason(error)}") from error
     with sound:
@@ -81,10 +101,12 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
                 f"this is a {container.title} recording encoded as {sound.subtype}, which is not decoded here; "
                 "convert it to 16-bit PCM"
             )
-        frames = None if sound.frames >= _UNKNOWN_FRAMES else sound.frames
+        frames = None if sound.frames >= SHORTEST_ESTIMATE else sound.frames
         title = container.title if container is not OGG else f"Ogg {sound.subtype.title()}"
         info = MediaInfo(title, sound.samplerate, sound.channels, frames)
-        yield _Recording(sound, info, 0.0 if container in (WAV, FLAC) else None)
+        yield _Recording(
+            sound, info, 0.0 if container in (WAV, FLAC) else None, file if container in (FLAC, MP3) else None
+        )
 
 
 def _check_wav_header(file: BinaryIO) -> None:

@@ -1,0 +1,72 @@
+"""Recordings of which a decoder would quietly keep a part: they are decoded whole, or refused."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile
+
+from onnx_models.media import MediaLimits, Recording
+from schemas.errors import MediaDamaged, MediaOutOfRange
+
+RATE = 16_000
+ID3V1 = b"TAG" + b"title".ljust(125, b"\0")
+APE = b"APETAGEX" + (2000).to_bytes(4, "little") + (2032).to_bytes(4, "little") + bytes(16)
+
+
+def decoded(path: Path, limits: MediaLimits | None = None) -> npt.NDArray[np.float32]:
+    return np.concatenate(list(Recording(path, limits or MediaLimits()).samples((0,), RATE)))
+
+
+@pytest.fixture
+def uncounted(tmp_path: Path, noise: npt.NDArray[np.float32]) -> Path:
+    """An MP3 at a variable bit rate, 2 s loud and 20 s faint (libsndfile estimates 16 s), whose frames are not counted in its first one."""
+    path = tmp_path / "uncounted.mp3"
+    sound = np.concatenate([noise, np.tile(0.001 * noise, 10)])
+    soundfile.write(path, sound, RATE, format="MP3", bitrate_mode="VARIABLE", compression_level=0.0)
+    content = path.read_bytes()
+    assert content.count(b"Xing") == 1
+    # The frame that held the count stays, as one of silence.
+    path.write_bytes(content.replace(b"Xing", bytes(4)))
+    return path
+
+
+def test_mp3_without_a_count(uncounted: Path) -> None:
+    """An MP3 at a variable bit rate without a count of its frames is decoded to its end."""
+    assert len(decoded(uncounted)) == pytest.approx(22 * RATE, abs=0.3 * RATE)
+    recording = Recording(uncounted, MediaLimits())
+    assert recording.info.frames is None
+    assert recording.length == pytest.approx(22, abs=0.3)
+
+
+def test_mp3_without_a_count_has_limits(uncounted: Path) -> None:
+    """Its length is held against the limit while it is decoded."""
+    with pytest.raises(MediaOutOfRange, match="longer than 20 s"):
+        decoded(uncounted, MediaLimits(max_audio_length=20.0))
+
+
+@pytest.mark.parametrize("behind", [ID3V1, b"x" * 2000 + APE, bytes(300_000), bytes(50) + ID3V1])
+def test_tags_behind_an_mp3(uncounted: Path, behind: bytes) -> None:
+    """Tags and zeros behind an MP3 change nothing."""
+    whole = decoded(uncounted)
+    uncounted.write_bytes(uncounted.read_bytes() + behind)
+    np.testing.assert_array_equal(decoded(uncounted), whole)
+
+
+@pytest.mark.parametrize("behind", [ID3V1, bytes(4), bytes(300_000), APE, b"x" * 100])
+@pytest.mark.parametrize("name", ["demo.flac", "mpeg.mp3", "gsm-8k.wav"])
+def test_bytes_behind_a_known_length(recordings: Path, tmp_path: Path, name: str, behind: bytes) -> None:
+    """Where the header tells the length, what a tagger puts behind the sound is not decoded."""
+    path = tmp_path / name
+    path.write_bytes((recordings / name).read_bytes() + behind)
+    np.testing.assert_array_equal(decoded(path), decoded(recordings / name))
+
+
+@pytest.mark.parametrize("name", ["demo.flac", "mpeg.mp3"])
+def test_recordings_appended_to_each_other(recordings: Path, tmp_path: Path, name: str) -> None:
+    """A second recording behind the first, of which the header tells nothing, is not lost without a word."""
+    path = tmp_path / name
+    path.write_bytes((recordings / name).read_bytes() * 2)
+    with pytest.raises(MediaDamaged, match=r"goes on for \d+ bytes after the 5\.49 s"):
+        decoded(path)
