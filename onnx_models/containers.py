@@ -21,7 +21,7 @@ class Container:
 
 WAV = Container("WAV", "libsndfile")
 FLAC = Container("FLAC", "libsndfile")
-OGG = Container("Ogg", "libsndfile")
+OGG = Container("Ogg", "libsndfile", "ogg")
 MP3 = Container("MP3", "libsndfile")
 MP4 = Container("MP4 (m4a, mp4, 3gp)", "ffmpeg", "mov")
 AMR = Container("AMR", "ffmpeg", "amr")

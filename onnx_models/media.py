@@ -17,7 +17,7 @@ import soxr
 
 from onnx_models import containers
 from onnx_models.blocks import Samples
-from onnx_models.decoders import libsndfile
+from onnx_models.decoders import libsndfile, ogg_pages
 from onnx_models.decoders.decoder import Decoder, MediaInfo
 from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
@@ -112,17 +112,22 @@ def _opened(path: Path, limits: MediaLimits) -> Iterator[Decoder]:
     # Unbuffered: a decoder that takes the descriptor must find it where the file object is.
     with path.open("rb", buffering=0) as file:
         container = containers.identify(file.read(containers.HEAD_BYTES))
+        has_extra = find_spec("av") is not None
+        chained = container is containers.OGG and ogg_pages.chained(file)
+        # libsndfile takes valid Opus files that do not start at 0 for damaged.
+        refused = container is containers.OGG and has_extra and not chained and not libsndfile.begins(file, container)
         file.seek(0)
-        if container.decoder == "libsndfile":
+        if container.decoder == "libsndfile" and not chained and not refused:
             opening = libsndfile.opened(file, container)
-        elif find_spec("av") is not None:
+        elif has_extra:
             # Only here, since the extra may not be installed and is slow to import.
             from onnx_models.decoders import ffmpeg  # noqa: PLC0415
 
             opening = ffmpeg.opened(file, container)
         else:
+            kind = "chained Ogg, several recordings in one" if chained else container.title
             raise MediaUnknown(
-                f"this is a recording of the kind {container.title}, which needs the media extra: "
+                f"this is a recording of the kind {kind}, which needs the media extra: "
                 "pip install 'voiceprint-appliance[media]'"
             )
         with opening as decoder:

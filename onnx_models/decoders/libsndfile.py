@@ -109,6 +109,16 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
         )
 
 
+def begins(file: BinaryIO, container: Container) -> bool:
+    """Whether the header and the first block of `file` can be decoded. Moves the position of `file`."""
+    try:
+        with opened(file, container) as decoder:
+            next(decoder.blocks(), None)
+    except MediaDamaged:
+        return False
+    return True
+
+
 def _check_wav_header(file: BinaryIO) -> None:
     data = wav_header.read_data_chunk(file, os.fstat(file.fileno()).st_size)
     if data is not None and data.truncated:

@@ -1,14 +1,17 @@
 """Recordings of which a decoder would quietly keep a part: they are decoded whole, or refused."""
 
+import importlib.util
 from pathlib import Path
 
+import av
 import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
 
+from onnx_models import media
 from onnx_models.media import MediaLimits, Recording
-from schemas.errors import MediaDamaged, MediaOutOfRange
+from schemas.errors import MediaDamaged, MediaOutOfRange, MediaUnknown
 
 RATE = 16_000
 ID3V1 = b"TAG" + b"title".ljust(125, b"\0")
@@ -21,7 +24,7 @@ def decoded(path: Path, limits: MediaLimits | None = None) -> npt.NDArray[np.flo
 
 @pytest.fixture
 def uncounted(tmp_path: Path, noise: npt.NDArray[np.float32]) -> Path:
-    """An MP3 at a variable bit rate, 2 s loud and 20 s faint (libsndfile estimates 16 s), whose frames are not counted in its first one."""
+    """An MP3 of variable bit rate without a count of its frames, 2 s loud and 20 s faint: libsndfile estimates 16 s."""
     path = tmp_path / "uncounted.mp3"
     sound = np.concatenate([noise, np.tile(0.001 * noise, 10)])
     soundfile.write(path, sound, RATE, format="MP3", bitrate_mode="VARIABLE", compression_level=0.0)
@@ -70,3 +73,44 @@ def test_recordings_appended_to_each_other(recordings: Path, tmp_path: Path, nam
     path.write_bytes((recordings / name).read_bytes() * 2)
     with pytest.raises(MediaDamaged, match=r"goes on for \d+ bytes after the 5\.49 s"):
         decoded(path)
+
+
+@pytest.mark.parametrize("name", ["vorbis.ogg", "opus.opus"])
+def test_chained_ogg(recordings: Path, tmp_path: Path, name: str) -> None:
+    """Ogg recordings appended to each other, as the format allows, are all decoded."""
+    path = tmp_path / name
+    path.write_bytes((recordings / name).read_bytes() * 3)
+    assert len(decoded(path)) == pytest.approx(3 * 5.49 * RATE, abs=0.1 * RATE)
+
+
+@pytest.mark.parametrize("between", [b"", bytes(70_000)])
+def test_chained_ogg_without_the_extra(
+    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, between: bytes
+) -> None:
+    """Without PyAV a chain is refused as such, and an Ogg recording on its own is decoded as before."""
+    monkeypatch.setattr(media, "find_spec", lambda module: None if module == "av" else importlib.util.find_spec(module))
+    one = recordings / "vorbis.ogg"
+    assert len(decoded(one)) == pytest.approx(5.49 * RATE, abs=0.1 * RATE)
+    (tmp_path / "chain.ogg").write_bytes(between.join([one.read_bytes()] * 2))
+    with pytest.raises(MediaUnknown, match=r"chained Ogg, .* needs the media extra"):
+        decoded(tmp_path / "chain.ogg")
+
+
+def test_ogg_links_of_different_kinds(recordings: Path, tmp_path: Path) -> None:
+    """A chain whose sound changes its encoding on the way is refused, not cut short."""
+    path = tmp_path / "chain.ogg"
+    path.write_bytes((recordings / "vorbis.ogg").read_bytes() + (recordings / "opus.opus").read_bytes())
+    with pytest.raises(MediaDamaged):
+        decoded(path)
+
+
+def test_opus_that_starts_late(recordings: Path, tmp_path: Path) -> None:
+    """An Opus file cut out of a longer one, whose positions do not start at 0, is decoded."""
+    path = tmp_path / "late.opus"
+    with av.open(str(recordings / "opus.opus")) as source, av.open(str(path), "w", format="ogg") as target:
+        track = target.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.pts is not None and packet.pts >= 96_000:
+                packet.stream = track
+                target.mux(packet)
+    assert len(decoded(path)) == pytest.approx(3.49 * RATE, abs=0.1 * RATE)
