@@ -24,6 +24,11 @@ class DataChunk:
     def truncated(self) -> bool:
         return self.found < self.promised
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether sound follows a length of 0: the writer never came back to say how much."""
+        return self.promised == 0 < self.found
+
 
 def read_data_chunk(file: BinaryIO, file_bytes: int) -> DataChunk | None:
     """The sound of the WAV, WAVEX or RF64 `file`, or None when no such chunk is found.
@@ -50,10 +55,21 @@ def read_data_chunk(file: BinaryIO, file_bytes: int) -> DataChunk | None:
             promised = long_data_bytes if riff == b"RF64" and length == _UNKNOWN_32 else length
             if _length_unknown(riff_bytes, promised, bytes_per_second):
                 promised = found
-            return DataChunk(promised, min(found, promised), bytes_per_second)
+            if promised > 0 or _chunk_follows(file, found):
+                found = min(found, promised)
+            return DataChunk(promised, found, bytes_per_second)
         # Chunks are padded to even lengths.
         file.seek(body + length + length % 2)
     return None
+
+
+def _chunk_follows(file: BinaryIO, rest_bytes: int) -> bool:
+    """Whether what comes next is the end of the file or a chunk that fits into it, and not sound."""
+    chunk = file.read(8)
+    if len(chunk) < 8:
+        return True
+    name, length = struct.unpack("<4sI", chunk)
+    return all(0x20 <= byte < 0x7F for byte in name) and length <= rest_bytes - 8
 
 
 def _length_unknown(riff_bytes: int, data_bytes: int, bytes_per_second: int) -> bool:

@@ -121,6 +121,11 @@ def begins(file: BinaryIO, container: Container) -> bool:
 
 def _check_wav_header(file: BinaryIO) -> None:
     data = wav_header.read_data_chunk(file, os.fstat(file.fileno()).st_size)
+    if data is not None and data.unfinished:
+        raise MediaDamaged(
+            f"the header of the WAV recording gives no length (0), and {data.found} bytes follow: "
+            "it was never finished by what wrote it"
+        )
     if data is not None and data.truncated:
         unit, scale = ("s", data.bytes_per_second) if data.bytes_per_second else ("bytes", 1)
         raise MediaDamaged(

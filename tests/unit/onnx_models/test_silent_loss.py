@@ -1,6 +1,7 @@
 """Recordings of which a decoder would quietly keep a part: they are decoded whole, or refused."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import av
@@ -114,3 +115,10 @@ def test_opus_that_starts_late(recordings: Path, tmp_path: Path) -> None:
                 packet.stream = track
                 target.mux(packet)
     assert len(decoded(path)) == pytest.approx(3.49 * RATE, abs=0.1 * RATE)
+
+
+@pytest.mark.parametrize("riff_bytes", [0, 36, None])
+def test_wav_whose_writer_never_came_back(raw_wav: Callable[..., Path], riff_bytes: int | None) -> None:
+    """A WAV whose header says 0 in front of a second of sound is refused, not taken for empty."""
+    with pytest.raises(MediaDamaged, match=r"gives no length \(0\), and 32000 bytes follow"):
+        decoded(raw_wav(RATE, riff_bytes=riff_bytes, data_bytes=0))

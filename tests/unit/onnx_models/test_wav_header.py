@@ -45,6 +45,21 @@ def test_one_unknown_length_is_no_pipe() -> None:
     assert found.truncated
 
 
+@pytest.mark.parametrize("riff_bytes", [0, 36, 436])
+def test_writer_that_never_came_back(riff_bytes: int) -> None:
+    """Sound behind a length of 0 makes the file an unfinished one."""
+    found = chunk_of(b"RIFF", riff_bytes, FMT, data(0, 400))
+    assert found is not None
+    assert found.unfinished
+    assert found.found == 400
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0", struct.pack("<4sI", b"LIST", 4) + b"INFO"])
+def test_no_sound_at_all(behind: bytes) -> None:
+    """A length of 0 with nothing behind it, or another chunk, is an empty recording."""
+    assert chunk_of(b"RIFF", 36 + len(behind), FMT, data(0, 0), behind) == DataChunk(0, 0, 2 * RATE)
+
+
 @pytest.mark.parametrize(("said", "truncated"), [(400, False), (1 << 33, True)])
 def test_long_lengths(said: int, truncated: bool) -> None:
     """RF64 says its lengths in 64 bits in a chunk of their own."""
