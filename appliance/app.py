@@ -18,7 +18,8 @@ from appliance.endpoints import health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
 from appliance.settings import Settings
-from schemas.errors import ConfigurationError
+from schemas.errors import ConfigurationError, Overloaded
+from tasks.connection import shown
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 
@@ -50,6 +51,11 @@ async def _put_headers(request: web.Request, response: web.StreamResponse) -> No
 
 async def _store_connection(app: web.Application) -> AsyncIterator[None]:
     async with app[STORE]:
+        try:
+            await app[STORE].ping()
+        except Overloaded as error:
+            url = app[SETTINGS].redis_url
+            log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
         yield
 
 

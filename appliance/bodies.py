@@ -60,7 +60,7 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
                 if beside > FRAMING_BYTES:
                     raise TooLarge(f"the form's parts beside its file are larger than {FRAMING_BYTES} bytes")
                 text += chunk
-            if part.name == "config":
+            if part.name == "config" and text:
                 config = _config(bytes(text))
     if "file" not in seen:
         raise ValidationError("the form has no part named 'file'", [_at("file", "missing")])

@@ -22,6 +22,7 @@ from appliance import listener, redis_server
 from appliance.redis_server import Binary
 from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError
+from tasks.connection import shown as printable
 
 _PACKAGES = ("aiohttp", "arq", "numpy", "redis", "soundfile", "soxr")
 _NEWEST_TESTED = (3, 13)
@@ -150,7 +151,7 @@ def judge_embedded(settings: Settings, binary: Binary) -> Finding:
 
 
 def _configured_redis(url: str) -> Finding:
-    shown = redis_server.shown(url)
+    shown = printable(url)
     try:
         with closing(
             redis.Redis.from_url(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import redis.asyncio
 from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
@@ -21,6 +21,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from appliance.child import Launch
 from appliance.settings import PREFIX
 from schemas.errors import ConfigurationError
+from tasks.connection import shown
 
 # Valkey is the fork that distributions ship since Redis changed its licence.
 _NAMES = ("redis-server", "valkey-server")
@@ -238,9 +239,3 @@ async def wait_until_ready(url: str, patience: float) -> None:
             else:
                 return
             await asyncio.sleep(_POLL_SECONDS)
-
-
-def shown(url: str) -> str:
-    """`url` as it may be printed: without its user name, password and query."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

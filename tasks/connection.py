@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from redis import exceptions
 from redis.asyncio import ConnectionPool, Redis
@@ -10,7 +11,8 @@ from redis.backoff import ExponentialBackoff
 
 from schemas.errors import ConfigurationError, Overloaded, StorageFull
 
-PASSING = (exceptions.ConnectionError, exceptions.TimeoutError, exceptions.BusyLoadingError)
+_BROKEN = (exceptions.ConnectionError, exceptions.BusyLoadingError)
+PASSING = (*_BROKEN, exceptions.TimeoutError)
 # Long enough for a restart of Redis under the supervisor, short enough for a client that waits.
 _RETRIES = 6
 
@@ -22,11 +24,18 @@ class Unreachable(Overloaded):
         super().__init__("the task store cannot be reached; try again", headers={"Retry-After": "2"})
 
 
+def shown(url: str) -> str:
+    """`url` as it may be printed: without its user name, password and query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
 def connect(url: str) -> Redis:
     """A pool for `redis://`, `rediss://` or `unix://` addresses; nothing is sent yet.
 
-    Without a socket timeout a frozen Redis would hang its callers for ever. Every command of ours may be repeated
-    safely, so all are retried. Raises ConfigurationError for an address that cannot be used.
+    Without a socket timeout a frozen Redis would hang its callers for ever. A connection that breaks is tried again,
+    since every command of ours may be repeated safely; one that stays silent is not, or each of its timeouts would
+    count several times. Raises ConfigurationError for an address that cannot be used.
     """
     try:
         pool = ConnectionPool.from_url(
@@ -34,8 +43,8 @@ def connect(url: str) -> Redis:
             socket_timeout=5.0,
             socket_connect_timeout=2.0,
             health_check_interval=30,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES),
-            retry_on_error=list(PASSING),
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES, supported_errors=_BROKEN),
+            retry_on_error=list(_BROKEN),
         )
     except ValueError as error:
         raise ConfigurationError(f"VOICEPRINT_REDIS_URL: {error}") from error

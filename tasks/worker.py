@@ -25,7 +25,7 @@ from schemas import json
 from schemas.errors import Overloaded, Refusal, StorageFull, TaskInternalError, TaskRefusal
 from schemas.task import TaskState
 from schemas.technologies import technologies
-from tasks.connection import PASSING
+from tasks.connection import PASSING, shown
 from tasks.dispatch import QUEUE, WAKE
 from tasks.files import FileStore, LocalFileStore
 from tasks.jobs import Work, jobs
@@ -83,6 +83,7 @@ class _Worker:
         self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
         self._give_back = threading.Event()
         self._heard_since: float | None = None
+        self._silent = False
 
     async def run(self) -> None:
         leaving = asyncio.Event()
@@ -101,7 +102,6 @@ class _Worker:
                 consuming = group.create_task(queue.consume())
                 group.create_task(_every(HEARTBEAT_SECONDS, self._heartbeat, ended))
                 group.create_task(_every(_SWEEP_SECONDS, self._sweep, ended))
-                log.info("worker %s is ready", self._config.name)
                 await leaving.wait()
                 # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
                 queue.allow_pick_jobs = False
@@ -109,7 +109,8 @@ class _Worker:
                 await queue.drain(self._give_back, self._config.drain_timeout)
                 ended.set()
             # What did not stop in time goes to another worker now, not when this one's heartbeat lapses.
-            await self._store.bury(self._config.name, retention=self._config.retention)
+            with suppress(Overloaded, StorageFull):
+                await self._store.bury(self._config.name, retention=self._config.retention)
 
     async def _heartbeat(self) -> None:
         """Says that this worker lives, and looks after the tasks of those that do not.
@@ -119,11 +120,15 @@ class _Worker:
         """
         try:
             await self._store.heartbeat(self._config.name, self._config.model)
-        except (Overloaded, StorageFull):
-            self._heard_since = None
-            raise
+        except (Overloaded, StorageFull) as error:
+            if not self._silent:
+                log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
+            self._silent, self._heard_since = True, None
+            return
         now = asyncio.get_running_loop().time()
-        self._heard_since = self._heard_since or now
+        if self._heard_since is None:
+            log.info("worker %s is ready", self._config.name)
+            self._silent, self._heard_since = False, now
         if now - self._heard_since > ALIVE_SECONDS:
             recovered = await self._store.recover(retention=self._config.retention)
             if recovered:
@@ -245,7 +250,8 @@ class _Queue(Worker):
                 else:
                     await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
             except PASSING as error:
-                log.warning("the queue cannot be read, trying again: %s", type(error).__name__)
+                # The heartbeat meets the same and tells it once.
+                log.debug("the queue cannot be read: %s", type(error).__name__)
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def drain(self, give_back: threading.Event, seconds: float) -> None:
@@ -261,6 +267,6 @@ async def _every(seconds: float, duty: Callable[[], Awaitable[None]], ended: asy
         try:
             await duty()
         except (Overloaded, StorageFull) as error:
-            log.warning("%s", error.message)
+            log.debug("%s", error.message)
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), seconds)

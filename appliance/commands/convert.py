@@ -1,5 +1,6 @@
 """`voiceprint convert`: voiceprints to vectors, in process."""
 
+import codecs
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +13,9 @@ from appliance.commands.inputs import Inputs
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", help="Voiceprints: .vp files, or text with one in Base64 on each line."),
+    typer.Argument(
+        metavar="FILE...", help="Voiceprints: .vp files, or text with one in Base64 on each line.", readable=False
+    ),
 ]
 
 
@@ -47,6 +50,7 @@ def _entries(file: Path, data: bytes) -> Iterator[_Entry]:
     """What is text can only be Base64, a voiceprint a line; anything else, and nothing, is taken for a container."""
     from schemas.voiceprint import MAGIC  # noqa: PLC0415
 
+    data = data.removeprefix(codecs.BOM_UTF8)
     if data.startswith(MAGIC) or not data.isascii() or not data.strip():
         yield _Entry(file, None, data)
         return
@@ -58,7 +62,12 @@ def _entries(file: Path, data: bytes) -> Iterator[_Entry]:
 def _vector(entry: _Entry) -> dict[str, Any]:
     """As in the result of an extraction. Raises VoiceprintError."""
     from schemas import voiceprint  # noqa: PLC0415
+    from schemas.errors import VoiceprintTruncated, VoiceprintWrongMagic  # noqa: PLC0415
 
+    if entry.content.startswith(b"{"):
+        raise VoiceprintWrongMagic("this is JSON; give the text of its field 'voiceprint', or .vp files")
+    if not entry.content.strip():
+        raise VoiceprintTruncated("the file is empty")
     container = voiceprint.from_base64(entry.content.decode("ascii")) if entry.line else entry.content
     found = voiceprint.decode(container)
     return {

@@ -1,10 +1,15 @@
 """`GET /health`: this process is alive. `GET /ready`: a task submitted now would be done."""
 
+import asyncio
+
 from aiohttp import web
 
 from appliance.context import FILES, SETTINGS, STORE
 from schemas import json
 from schemas.errors import Refusal
+
+# Those who ask for our health give up after a few seconds themselves.
+_PATIENCE_SECONDS = 2.0
 
 
 def routes() -> list[web.RouteDef]:
@@ -30,10 +35,11 @@ async def pings(app: web.Application) -> dict[str, str | None]:
     """What is wrong with each thing that the service needs, or None where nothing is."""
     settings = app[SETTINGS]
     try:
-        depth = await app[STORE].depth()
-    except Refusal as refusal:
-        redis, workers, model = refusal.message, "unknown without Redis", "unknown without Redis"
-        return {"redis": redis, "worker": workers, "model": model, "store": _store(app)}
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            depth = await app[STORE].depth()
+    except (Refusal, TimeoutError):
+        unknown = "unknown without Redis"
+        return {"redis": "Redis does not answer", "worker": unknown, "model": unknown, "store": _store(app)}
     served = settings.model in depth.workers.values()
     return {
         "redis": None,

@@ -75,12 +75,13 @@ def technologies() -> Mapping[str, Technology]:
 
 
 def parse_parameters(kind: type[_P], query: Mapping[str, str], config: Mapping[str, Any]) -> _P:
-    """The parameters from both places; the query string wins where both set one.
+    """The parameters from both places; the query string wins where both set one, and a null counts as not set.
 
     Raises ValidationError with one detail per fault, each located at where the value came from.
     """
     try:
-        return kind.model_validate({**config, **query})
+        given = {name: value for name, value in config.items() if value is not None}
+        return kind.model_validate({**given, **query})
     except pydantic.ValidationError as error:
         first = [str(fault["loc"][0]) if fault["loc"] else "" for fault in error.errors()]
         places = ["query" if name in query else "config" for name in first]

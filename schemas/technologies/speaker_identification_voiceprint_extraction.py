@@ -1,5 +1,6 @@
 """A recording in, one voiceprint per channel out."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, BinaryIO, Literal
 
@@ -14,16 +15,15 @@ from schemas.voiceprint import Voiceprint
 def _numbers(value: Any) -> Any:
     """`0,1` in the query string; a list or a single number in a config."""
     if isinstance(value, str):
-        try:
-            return tuple(int(number) for number in value.split(","))
-        except ValueError as error:
-            raise ValueError("must be channel numbers separated by commas, such as 0,1") from error
+        if not re.fullmatch("-?[0-9]{1,1000}(,-?[0-9]{1,1000})*", value):
+            raise ValueError("must be channel numbers from 0, separated by commas and nothing else, such as 0,1")
+        return tuple(int(number) for number in value.split(","))
     return (value,) if isinstance(value, int) else value
 
 
 ChannelMode = Literal["split", "mix"]
 # Bounded as in the voiceprint, because the task record must be able to hold them.
-Channel = Annotated[int, Field(ge=0, lt=1 << 32)]
+Channel = Annotated[int, Field(ge=0, lt=1 << 32, strict=True)]
 Channels = Annotated[tuple[Channel, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=256)]
 
 

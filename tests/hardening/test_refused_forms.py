@@ -96,12 +96,18 @@ def test_a_body_longer_than_announced_is_refused(appliance: Appliance) -> None:
         assert_refused(received(connection), 400, "request.invalid")
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b"1", b"null", b"[" * 100_000, b'{"channel_mode": "\xff"}'])
+@pytest.mark.parametrize("text", [b"{", b"[]", b"1", b"null", b"[" * 100_000, b'{"channel_mode": "\xff"}'])
 def test_a_config_that_is_no_object_is_refused(client: httpx.Client, text: bytes) -> None:
     """The part 'config' is a JSON object or 422, before and after the file."""
     for parts in ((config(text), FILE), (FILE, config(text))):
         answer = post(client, form(*parts))
         assert_refused(answer, 422, "request.validation-error", (("body", "config"), "malformed"))
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b'{"channel_mode": null, "channels": null}'])
+def test_what_is_not_set_is_the_default(client: httpx.Client, text: bytes) -> None:
+    """An empty config, and nulls in one, are what clients send whose user chose nothing."""
+    assert post(client, form(config(text), FILE)).status_code == 202
 
 
 @pytest.mark.parametrize("name", ["config", "stray"])

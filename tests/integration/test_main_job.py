@@ -88,6 +88,7 @@ def test_stereo_is_split_mixed_or_selected(client: httpx.Client) -> None:
     left, right = extract(client, "call.flac")
     (mixed,) = extract(client, "call.flac", channel_mode="mix")
     (selected,) = extract(client, "call.flac", channels="1")
+    assert [channel["channel_number"] for channel in extract(client, "call.flac", channels=[0, 1])] == [0, 1]
     vectors = [
         voiceprint.decode(voiceprint.from_base64(str(channel["voiceprint"]))).vector
         for channel in (left, right, mixed, selected)
