@@ -96,7 +96,9 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
     except soundfile.LibsndfileError as error:
         raise MediaDamaged(f"the header of the {container.title} recording is damaged: {_reason(error)}") from error
     with sound:
-        if sound.format not in _FORMATS or sound.subtype not in _ENCODINGS:
+        # MPEG audio in a WAV file carries a length that is neither exact nor an estimate.
+        mpeg_in_wav = container is WAV and sound.subtype.startswith("MPEG")
+        if sound.format not in _FORMATS or sound.subtype not in _ENCODINGS or mpeg_in_wav:
             raise MediaUnknown(
                 f"this is a {container.title} recording encoded as {sound.subtype}, which is not decoded here; "
                 "convert it to 16-bit PCM"

@@ -122,3 +122,15 @@ def test_wav_whose_writer_never_came_back(raw_wav: Callable[..., Path], riff_byt
     """A WAV whose header says 0 in front of a second of sound is refused, not taken for empty."""
     with pytest.raises(MediaDamaged, match=r"gives no length \(0\), and 32000 bytes follow"):
         decoded(raw_wav(RATE, riff_bytes=riff_bytes, data_bytes=0))
+
+
+def test_mp3_in_wav(tmp_path: Path, noise: npt.NDArray[np.float32]) -> None:
+    """MP3 within a WAV file is refused by its encoding, not as a truncated WAV."""
+    path = tmp_path / "mp3.wav"
+    with av.open(str(path), "w", format="wav") as target:
+        track = target.add_stream("libmp3lame", rate=RATE, layout="mono")
+        frame = av.AudioFrame.from_ndarray(noise[None], format="fltp", layout="mono")
+        frame.sample_rate = RATE
+        target.mux([*track.encode(frame), *track.encode(None)])
+    with pytest.raises(MediaUnknown, match="WAV recording encoded as MPEG_LAYER_III"):
+        decoded(path)
