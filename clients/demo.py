@@ -66,7 +66,7 @@ def shortened(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: shortened(item) for key, item in value.items()}
     if isinstance(value, list) and value and isinstance(value[0], float):
-        return f"[{value[0]}, {value[1]}, …] {len(value)} values"
+        return [*value[:2], f"… {len(value)} values in all"]
     if isinstance(value, list):
         return [shortened(item) for item in value]
     if isinstance(value, str) and len(value) > 60:
