@@ -61,7 +61,8 @@ class Intake:
 
         `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull or Overloaded before
         a byte is read when it is clear that the task cannot be taken; RequestInvalid or ValidationError for a document
-        that is not what the technology takes. Whatever is raised, nothing stays stored.
+        that is not what the technology takes. Whatever is raised, nothing stays stored, but for Unreachable:
+        then the task may exist all the same.
         """
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
         if expected > limit + FRAMING_BYTES:
@@ -86,7 +87,10 @@ class Intake:
         """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded when no task may wait."""
         settings, depth = self._settings, await self._store.depth()
         if depth.waiting + depth.running >= settings.max_queue_length:
-            raise Overloaded(f"the queue is full: {depth.waiting} tasks wait already", headers={"Retry-After": "10"})
+            raise Overloaded(
+                f"the queue is full: {settings.max_queue_length} tasks wait or run already",
+                headers={"Retry-After": "10"},
+            )
         storage, free = int(settings.input_storage_size), self._files.free_space()
         return min(
             (

@@ -8,6 +8,7 @@ from schemas.errors import MediaUnknown
 
 # Enough for every magic below; text is judged by as much.
 HEAD_BYTES = 4096
+Library = Literal["libsndfile", "ffmpeg"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Container:
     """A kind of recording and what decodes it; `demuxer` is FFmpeg's name of it."""
 
     title: str
-    decoder: Literal["libsndfile", "ffmpeg"]
+    decoder: Library
     demuxer: str = ""
 
 

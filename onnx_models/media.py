@@ -17,6 +17,7 @@ import soxr
 
 from onnx_models import containers
 from onnx_models.blocks import Samples
+from onnx_models.containers import Container, Library
 from onnx_models.decoders import libsndfile, ogg_pages
 from onnx_models.decoders.decoder import Decoder, MediaInfo
 from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
@@ -43,7 +44,9 @@ class Recording:
         """Raises the MediaError that says why the file cannot be taken."""
         self._path, self._limits = path, limits
         self._decoded_frames: int | None = None
-        with _opened(path, limits) as decoder:
+        # Found out once: every channel is decoded in a pass of its own.
+        self._container, self._library = _identified(path)
+        with self._opened() as decoder:
             self.info = decoder.info
 
     @property
@@ -81,9 +84,23 @@ class Recording:
             yield resampler.resample_chunk(block)
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
+    @contextmanager
+    def _opened(self) -> Iterator[Decoder]:
+        with self._path.open("rb", buffering=0) as file:
+            if self._library == "libsndfile":
+                opening = libsndfile.opened(file, self._container)
+            else:
+                # Only here, since the extra may not be installed and is slow to import.
+                from onnx_models.decoders import ffmpeg  # noqa: PLC0415
+
+                opening = ffmpeg.opened(file, self._container)
+            with opening as decoder:
+                _check_header(decoder.info, self._limits)
+                yield decoder
+
     def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
         decoded = 0
-        with _opened(self._path, self._limits) as decoder:
+        with self._opened() as decoder:
             for block in decoder.blocks():
                 decoded += len(block)
                 if decoded > self._limits.max_audio_length * self.info.sample_rate:
@@ -107,32 +124,25 @@ def sha256(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-@contextmanager
-def _opened(path: Path, limits: MediaLimits) -> Iterator[Decoder]:
+def _identified(path: Path) -> tuple[Container, Library]:
+    """What kind of file it is and which library is to decode it. Raises MediaUnknown when none here can."""
+    has_extra = find_spec("av") is not None
     # Unbuffered: a decoder that takes the descriptor must find it where the file object is.
     with path.open("rb", buffering=0) as file:
         container = containers.identify(file.read(containers.HEAD_BYTES))
-        has_extra = find_spec("av") is not None
-        chained = container is containers.OGG and ogg_pages.chained(file)
-        # libsndfile takes valid Opus files that do not start at 0 for damaged.
-        refused = container is containers.OGG and has_extra and not chained and not libsndfile.begins(file, container)
-        file.seek(0)
-        if container.decoder == "libsndfile" and not chained and not refused:
-            opening = libsndfile.opened(file, container)
-        elif has_extra:
-            # Only here, since the extra may not be installed and is slow to import.
-            from onnx_models.decoders import ffmpeg  # noqa: PLC0415
-
-            opening = ffmpeg.opened(file, container)
-        else:
-            kind = "chained Ogg, several recordings in one" if chained else container.title
-            raise MediaUnknown(
-                f"this is a recording of the kind {kind}, which needs the media extra: "
-                "pip install 'voiceprint-appliance[media]'"
-            )
-        with opening as decoder:
-            _check_header(decoder.info, limits)
-            yield decoder
+        kind, library = container.title, container.decoder
+        if container is containers.OGG:
+            if ogg_pages.chained(file):
+                kind, library = "chained Ogg, several recordings in one", "ffmpeg"
+            elif has_extra and not libsndfile.begins(file, container):
+                # It takes valid Opus files that do not start at 0 for damaged.
+                library = "ffmpeg"
+    if library == "ffmpeg" and not has_extra:
+        raise MediaUnknown(
+            f"this is a recording of the kind {kind}, which needs the media extra: "
+            "pip install 'voiceprint-appliance[media]'"
+        )
+    return container, library
 
 
 def _check_header(info: MediaInfo, limits: MediaLimits) -> None:

@@ -46,7 +46,6 @@ class TaskRecord:
     attempt: int = 0
     crashes: int = 0
     worker: str = ""
-    ended_ms: int = 0
     result_bytes: int = 0
     result_sha256: bytes = b""
     error: dict[str, Any] | None = None
@@ -74,7 +73,6 @@ class TaskRecord:
         return replace(
             self,
             state=TaskState.DONE,
-            ended_ms=now_ms(),
             result_bytes=result_bytes,
             result_sha256=result_sha256,
         )
@@ -82,7 +80,7 @@ class TaskRecord:
     def refused(self, state: TaskState, body: dict[str, Any] | None, result: tuple[int, bytes] = (0, b"")) -> Self:
         """Ended as failed or rejected; `body` is None when it is in the result file that `result` describes."""
         size, sha256 = result
-        return replace(self, state=state, ended_ms=now_ms(), error=body, result_bytes=size, result_sha256=sha256)
+        return replace(self, state=state, error=body, result_bytes=size, result_sha256=sha256)
 
     def view(self) -> TaskView:
         return TaskView(self.task_id, self.state, self.error)

@@ -86,7 +86,7 @@ class TaskStore:
             [record.pack(), record.task_id, max_open, max_input_bytes, record.input_bytes, queued.job],
         )
         if answer == b"queue full":
-            raise Overloaded(f"the queue is full: {max_open} tasks wait already", headers={"Retry-After": "10"})
+            raise Overloaded(f"the queue is full: {max_open} tasks wait or run already", headers={"Retry-After": "10"})
         if answer == b"storage full":
             raise StorageFull(f"the uploads that wait already fill the input storage of {max_input_bytes} bytes")
 

@@ -28,7 +28,6 @@ BODIES = strategies.dictionaries(strategies.text(), plain_values(), max_size=3)
         attempt=strategies.integers(0, 1000),
         crashes=strategies.integers(0, 1000),
         worker=strategies.text(max_size=40),
-        ended_ms=strategies.integers(0, 1 << 48),
         result_bytes=strategies.integers(0, 1 << 48),
         result_sha256=strategies.binary(max_size=32),
         error=strategies.none() | BODIES,
