@@ -124,7 +124,7 @@ def _model(settings: Settings, name: str) -> Finding:
     from onnx_models import registry  # noqa: PLC0415
 
     try:
-        return Finding("ok", f"{registry.verify(registry.card(name), settings.models)} is as pinned")
+        return Finding("ok", f"{registry.verify(registry.card(name, settings.models), settings.models)} is as pinned")
     except ConfigurationError as error:
         finding, _, cure = error.message.rpartition("; ")
         return Finding("fail", finding, cure)

@@ -18,7 +18,7 @@ def require_models(settings: Settings) -> None:
     from onnx_models import registry  # noqa: PLC0415
 
     for name in (settings.model, registry.VOICE_ACTIVITY_MODEL):
-        if not registry.installed(registry.card(name), settings.models):
+        if not registry.installed(registry.card(name, settings.models), settings.models):
             raise ConfigurationError(
                 f"model {name} is not installed in {settings.models}: install it with `voiceprint models install`, "
                 f"or set {PREFIX}MODELS_DIR to where it is"

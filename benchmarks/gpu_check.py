@@ -39,17 +39,15 @@ def main(
         typer.echo(f"gpu-check cannot run: {error.message}", err=True)
         raise typer.Exit(2) from error
     cpu = open_session(path, "cpu")
-    windows = _windows(int(card.family_options["window_frames"]))
-    cosines = _cosines(_run(cpu, card.output, windows), _run(cuda, card.output, windows))
+    windows = _windows(round(card.window_seconds / 0.01))
+    cosines = _cosines(_run(cpu, windows), _run(cuda, windows))
     agree = bool(cosines.min() >= LEAST_COSINE)
-    hop_seconds = float(card.family_options["hop_frames"]) / 100
+    hop_seconds = card.hop_seconds
     figures: dict[str, Any] = {
         "model": card.name,
         "devices": available_devices(),
         "parity": {"windows": _WINDOWS, "least_cosine": float(cosines.min()), "demanded": LEAST_COSINE, "agree": agree},
-        "speed": [
-            _speed(session, card.output, windows, batch, hop_seconds) for session in (cpu, cuda) for batch in BATCHES
-        ],
+        "speed": [_speed(session, windows, batch, hop_seconds) for session in (cpu, cuda) for batch in BATCHES],
     }
     out.write_bytes(encode(figures, indent=True) + b"\n")
     typer.echo(out.read_text(encoding="utf-8"))
@@ -63,8 +61,8 @@ def _windows(frames: int) -> Vectors:
     return (generator.gamma(0.5, 1.0, (_WINDOWS, frames, 40)) * falling).astype(np.float32)
 
 
-def _run(session: Session, output: str, windows: Vectors) -> Vectors:
-    return session.run((output,), {"mels": windows})[0]
+def _run(session: Session, windows: Vectors) -> Vectors:
+    return session.run((session.outputs[0],), {session.inputs[0]: windows})[0]
 
 
 def _cosines(ours: Vectors, theirs: Vectors) -> Vectors:
@@ -72,13 +70,13 @@ def _cosines(ours: Vectors, theirs: Vectors) -> Vectors:
     return cosines
 
 
-def _speed(session: Session, output: str, windows: Vectors, batch: int, hop_seconds: float) -> dict[str, Any]:
+def _speed(session: Session, windows: Vectors, batch: int, hop_seconds: float) -> dict[str, Any]:
     """Windows a second, and seconds of speech a second, since a window comes every `hop_seconds`."""
     chosen = windows[:batch]
-    _run(session, output, chosen)
+    _run(session, chosen)
     count, start = 0, time.perf_counter()
     while time.perf_counter() - start < _SECONDS_PER_BATCH_SIZE:
-        _run(session, output, chosen)
+        _run(session, chosen)
         count += batch
     rate = count / (time.perf_counter() - start)
     return {

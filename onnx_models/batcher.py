@@ -15,25 +15,26 @@ from onnx_models.session import Session
 Vectors = npt.NDArray[np.float32]
 
 
-def embed(session: Session, output: str, windows: Iterable[Window], size: int) -> Iterator[Vectors]:
-    """The network's `output` for every window in order, in arrays of shape (at most `size`, dimension).
+def embed(session: Session, output: str | int, windows: Iterable[Window], size: int) -> Iterator[Vectors]:
+    """The network's `output`, by name or position, for every window in order: arrays (at most `size`, dimension).
 
     Only windows of equal shapes share a batch: padding would change what a network makes of them.
     """
+    name = output if isinstance(output, str) else session.outputs[output]
     batch: list[Window] = []
     for window in windows:
         if batch and (len(batch) == size or _shapes(batch[0]) != _shapes(window)):
-            yield _run(session, output, batch)
+            yield _run(session, name, batch)
             batch = []
         batch.append(window)
     if batch:
-        yield _run(session, output, batch)
+        yield _run(session, name, batch)
 
 
-def _shapes(window: Window) -> dict[str, tuple[int, ...]]:
-    return {name: values.shape for name, values in window.items()}
+def _shapes(window: Window) -> list[tuple[int, ...]]:
+    return [values.shape for values in window]
 
 
 def _run(session: Session, output: str, batch: list[Window]) -> Vectors:
-    inputs = {name: np.stack([window[name] for window in batch]) for name in batch[0]}
+    inputs = {name: np.stack(values) for name, values in zip(session.inputs, zip(*batch, strict=True), strict=True)}
     return session.run((output,), inputs)[0]

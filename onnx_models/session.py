@@ -39,9 +39,15 @@ class Session(Protocol):
     def device(self) -> str:
         """`cpu` or `cuda`."""
 
-    def run(
-        self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[np.float32]]
-    ) -> list[npt.NDArray[np.float32]]:
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The graph's inputs by name, in its order."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The graph's outputs by name, in its order."""
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
         """The named outputs for the named inputs, batch first."""
 
 
@@ -51,12 +57,24 @@ class _OnnxSession:
 
     session: Any
     device: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
-    def run(
-        self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[np.float32]]
-    ) -> list[npt.NDArray[np.float32]]:
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
         results: list[npt.NDArray[np.float32]] = self.session.run(list(outputs), dict(inputs))
         return results
+
+
+@dataclass(frozen=True, slots=True)
+class NoNetwork:
+    """For front ends whose windows are vectors already."""
+
+    device: str = "cpu"
+    inputs: tuple[str, ...] = ("vectors",)
+    outputs: tuple[str, ...] = ("vectors",)
+
+    def run(self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
+        return [inputs[name] for name in outputs]
 
 
 def open_session(path: Path, device: str = "auto", threads: int = 1) -> Session:
@@ -141,4 +159,9 @@ def _open(path: Path, providers: list[tuple[str, dict[str, str]]], threads: int)
     # The runtime's own exceptions share no ancestor below Exception.
     except Exception as error:
         raise ConfigurationError(f"{path.name} could not be loaded as an ONNX graph: {error}") from error
-    return _OnnxSession(session, "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu")
+    return _OnnxSession(
+        session,
+        "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu",
+        tuple(found.name for found in session.get_inputs()),
+        tuple(found.name for found in session.get_outputs()),
+    )

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import soxr
 
 from onnx_models.blocks import Samples, reblocked
 from onnx_models.session import Session
+from schemas.errors import ConfigurationError
 
+RATE = 16_000
 FRAME = 512
 _CONTEXT = 64
 _STATE = (1, 1, 128)
@@ -94,26 +97,32 @@ class Segmenter:
 
 
 class SpeechDetector:
-    """Finds the speech of one recording after the other."""
+    """Finds the speech of one recording after the other, in samples at `sample_rate` hertz."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, sample_rate: int = RATE) -> None:
+        """Raises ConfigurationError for a rate at which the network's frames are no whole number of samples."""
+        self._session, self._rate = session, sample_rate
+        self._frame, rest = divmod(FRAME * sample_rate, RATE)
+        if rest:
+            raise ConfigurationError(
+                f"speech cannot be found at {sample_rate} Hz: a model's sample rate must be a multiple of 125 Hz"
+            )
 
     def speech(self, blocks: Iterable[Samples]) -> Iterator[Speech]:
-        """The speech in `blocks`, which hold float32 samples at 16 kHz, in order and as soon as it is certain."""
+        """The speech in `blocks`, which hold float32 samples, in order and as soon as it is certain."""
         segmenter = Segmenter()
         held, held_from = np.empty(0, np.float32), 0
         for block, probabilities in self._probabilities(blocks):
             held = np.concatenate([held, block])
             for start, end in segmenter.push(probabilities):
-                yield _cut(held, held_from, start, end)
-            passed = segmenter.horizon * FRAME - held_from
+                yield self._cut(held, held_from, start, end)
+            passed = min(len(held), segmenter.horizon * self._frame - held_from)
             held, held_from = held[passed:], held_from + passed
         for start, end in segmenter.finish():
-            yield _cut(held, held_from, start, end)
+            yield self._cut(held, held_from, start, end)
 
     def segments(self, blocks: Iterable[Samples]) -> list[tuple[int, int]]:
-        """The segments of speech in `blocks` as [start, end) in samples at 16 kHz."""
+        """The segments of speech in `blocks` as [start, end) in samples."""
         segments: list[tuple[int, int]] = []
         for part in self.speech(blocks):
             touches = bool(segments) and segments[-1][1] == part.start
@@ -124,15 +133,33 @@ class SpeechDetector:
     def _probabilities(self, blocks: Iterable[Samples]) -> Iterator[tuple[Samples, npt.NDArray[np.float32]]]:
         hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
         context = np.zeros(_CONTEXT, np.float32)
-        for block in reblocked(blocks, _BLOCK_FRAMES * FRAME):
-            # Only the recording's last block has an incomplete frame.
-            frames = np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)
+        for block, frames in self._frames(blocks):
+            if not len(frames):
+                yield block, np.empty(0, np.float32)
+                continue
             contexts = np.concatenate([context[np.newaxis], frames[:-1, -_CONTEXT:]])
             context = frames[-1, -_CONTEXT:]
             inputs = {"input": np.concatenate([contexts, frames], axis=1), "h": hidden, "c": cell}
             probabilities, hidden, cell = self._session.run(("speech_probs", "hn", "cn"), inputs)
             yield block, probabilities
 
+    def _frames(self, blocks: Iterable[Samples]) -> Iterator[tuple[Samples, Samples]]:
+        """The signal in blocks, each with the frames (n, FRAME) at RATE that it completes."""
+        signal = reblocked(blocks, _BLOCK_FRAMES * self._frame)
+        if self._rate == RATE:
+            # Only the recording's last block has an incomplete frame.
+            yield from ((block, np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)) for block in signal)
+            return
+        resampler = soxr.ResampleStream(self._rate, RATE, 1, dtype="float32", quality="HQ")
+        rest = np.empty(0, np.float32)
+        for block in signal:
+            rest = np.concatenate([rest, resampler.resample_chunk(block)])
+            whole = len(rest) - len(rest) % FRAME
+            yield block, rest[:whole].reshape(-1, FRAME)
+            rest = rest[whole:]
+        rest = np.concatenate([rest, resampler.resample_chunk(np.empty(0, np.float32), last=True)])
+        yield np.empty(0, np.float32), np.pad(rest, (0, -len(rest) % FRAME)).reshape(-1, FRAME)
 
-def _cut(held: Samples, held_from: int, start: int, end: int) -> Speech:
-    return Speech(start * FRAME, held[start * FRAME - held_from : end * FRAME - held_from])
+    def _cut(self, held: Samples, held_from: int, start: int, end: int) -> Speech:
+        start, end = start * self._frame, end * self._frame
+        return Speech(start, held[start - held_from : end - held_from])

@@ -42,7 +42,7 @@ def list_models() -> None:
                 card.licence,
                 card.training_data,
             )
-            for card in registry.load_cards().values()
+            for card in registry.cards(settings.models).values()
         ],
     )
 
@@ -54,7 +54,7 @@ def install_models(names: Names = None, source: Source = None) -> None:
 
     from onnx_models import install, registry  # noqa: PLC0415
 
-    cards = [registry.card(name) for name in names or _needed(settings)]
+    cards = [registry.card(name, settings.models) for name in names or _needed(settings)]
     for card in cards:
         typer.echo(install.install(card, settings.models, source, progress=_progress))
 
@@ -67,7 +67,7 @@ def verify_models(names: Names = None) -> None:
     from onnx_models import registry  # noqa: PLC0415
 
     wrong = False
-    for card in [registry.card(name) for name in names or _needed(settings)]:
+    for card in [registry.card(name, settings.models) for name in names or _needed(settings)]:
         try:
             typer.echo(f"{registry.verify(card, settings.models)} is as pinned")
         except ConfigurationError as error:

@@ -8,18 +8,29 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import numpy as np
 import numpy.typing as npt
 
 from onnx_models.blocks import Samples
 from schemas.errors import ConfigurationError
 
-# The network's inputs for one window by name, float32 and without a batch axis.
-Window = Mapping[str, npt.NDArray[np.float32]]
+# The network's inputs for one window, in the graph's order and without a batch axis: float32, lengths as int64.
+Window = tuple[npt.NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """`sample_rate` in hertz. Speech up to `window_seconds` is one window; longer speech is cut into windows of that
+    length, one every `hop_seconds` and the last one ending with the speech.
+    """
+
+    sample_rate: int
+    window_seconds: float
+    hop_seconds: float
 
 
 class FrontEnd(Protocol):
@@ -37,21 +48,21 @@ class Family(Protocol):
 
     name: str
 
-    def front_end(self, sample_rate: int, options: Mapping[str, Any]) -> FrontEnd:
-        """A front end for one recording at `sample_rate` hertz.
+    def front_end(self, framing: Framing, options: Mapping[str, Any]) -> FrontEnd:
+        """A front end for one recording.
 
         Raises TypeError or ValueError for options that the family does not have.
         """
 
 
-def open_family(name: str, sample_rate: int, options: Mapping[str, Any]) -> Callable[[], FrontEnd]:
+def open_family(name: str, framing: Framing, options: Mapping[str, Any]) -> Callable[[], FrontEnd]:
     """What makes the front end of one recording after the other.
 
     Raises ConfigurationError for a family that is not there or options that it does not take.
     """
     if name not in families():
         raise ConfigurationError(f"there is no front end {name!r}; there are: {', '.join(families())}")
-    make = partial(families()[name].front_end, sample_rate, options)
+    make = partial(families()[name].front_end, framing, options)
     try:
         make()
     except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnx_models.blocks import Samples
-from onnx_models.families import Window
+from onnx_models.families import Framing, Window
 from onnx_models.mel import slaney_filters
 
 name = "ge2e-mel40"
@@ -26,22 +26,24 @@ _GROUP = 256
 Frames = npt.NDArray[np.float32]
 
 
-def front_end(sample_rate: int, options: Mapping[str, Any]) -> "GE2EMel":
-    return GE2EMel(sample_rate, **options)
+def front_end(framing: Framing, options: Mapping[str, Any]) -> "GE2EMel":
+    return GE2EMel(framing, **options)
 
 
 class GE2EMel:
-    """Windows of `window_frames` frames (10 ms each), one every `hop_frames`, input `mels` (window_frames, 40).
+    """Windows of shape (frames, 40), one frame every 10 ms.
 
     Speech quieter than `level_dbfs` is raised to it. Its level (silence does not count) is known only at its end, so
     the frames wait until then (40 float32 a frame, 58 MB an hour), and since they are power the square of the gain does
     the raising.
     """
 
-    def __init__(self, sample_rate: int, *, window_frames: int, hop_frames: int, level_dbfs: float) -> None:
+    def __init__(self, framing: Framing, *, level_dbfs: float) -> None:
+        sample_rate = framing.sample_rate
         self._length = round(_FRAME_SECONDS * sample_rate)
         self._step = round(_STEP_SECONDS * sample_rate)
-        self._window, self._hop = window_frames, hop_frames
+        self._window = round(framing.window_seconds / _STEP_SECONDS)
+        self._hop = round(framing.hop_seconds / _STEP_SECONDS)
         self._level = 10 ** (level_dbfs / 20)
         # Periodic, as for spectral analysis: numpy's own window is the symmetric one.
         self._taper = np.hanning(self._length + 1)[:-1].astype(np.float32)
@@ -64,7 +66,7 @@ class GE2EMel:
         self._take(1 + (len(self._samples) - self._length) // self._step)
         power_gain = np.float32(self._gain() ** 2)
         for window in self._windows():
-            yield {"mels": window * power_gain}
+            yield (window * power_gain,)
 
     def _take(self, count: int) -> None:
         frames = np.lib.stride_tricks.sliding_window_view(self._samples, self._length)[:: self._step][:count]

@@ -26,7 +26,7 @@ def sums(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 def test_batches_keep_order_and_size(sums: Session) -> None:
     """Every window comes back in its place, in batches no larger than asked."""
-    windows = [{"x": np.full(3, number, np.float32)} for number in range(10)]
+    windows = [(np.full(3, number, np.float32),) for number in range(10)]
     batches = list(embed(sums, "sum", windows, 4))
     assert [len(batch) for batch in batches] == [4, 4, 2]
     assert np.concatenate(batches)[:, 0].tolist() == [3 * number for number in range(10)]
@@ -34,8 +34,8 @@ def test_batches_keep_order_and_size(sums: Session) -> None:
 
 def test_only_equal_shapes_share_a_batch(sums: Session) -> None:
     """Windows of different lengths are never padded to go together."""
-    windows = [{"x": np.ones(length, np.float32)} for length in (3, 3, 2, 3)]
-    assert [batch[:, 0].tolist() for batch in embed(sums, "sum", windows, 4)] == [[3, 3], [2], [3]]
+    windows = [(np.ones(length, np.float32),) for length in (3, 3, 2, 3)]
+    assert [batch[:, 0].tolist() for batch in embed(sums, 0, windows, 4)] == [[3, 3], [2], [3]]
 
 
 def test_no_windows_no_batches(sums: Session) -> None:

@@ -41,11 +41,13 @@ def test_card_states_licence_and_training_data(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CARD_NAMES if isinstance(registry.card(name), SpeakerCard)])
 def test_mean_vector_fits_its_card(name: str) -> None:
-    """The mean vector of every speaker model has the model's dimension and is shorter than a unit vector."""
+    """The mean vector of every speaker model has the model's dimension, and that of unit vectors is shorter than one."""
     card = registry.speaker_card(name)
     mean = registry.load_mean(card)
     assert mean.shape == (card.dimension,)
-    assert 0 < np.linalg.norm(mean) < 1
+    assert bool(mean.any()) == (card.mean is not None)
+    if card.unit_length:
+        assert np.linalg.norm(mean) < 1
 
 
 def test_card_is_frozen() -> None:
@@ -97,9 +99,43 @@ def test_new_card_is_found(cards: Path) -> None:
     assert list(registry.load_cards(cards)) == ["ge2e-two", "ge2e"]
 
 
+def test_own_card_joins_the_shipped(cards: Path) -> None:
+    """A card in the folder of the user's own is a model like any other, and knows where its files lie."""
+    models_dir = cards / "models"
+    own = registry.own_cards_dir(models_dir)
+    own.mkdir(parents=True)
+    (own / "mine.toml").write_text((cards / "ge2e.toml").read_text().replace('name = "ge2e"', 'name = "mine"'))
+    (own / "ge2e-mean.npy").write_bytes((cards / "ge2e-mean.npy").read_bytes())
+    (own / "ge2e-calibration.json").touch()
+    found = registry.cards(models_dir)
+    assert found.keys() - registry.cards().keys() == {"mine"}
+    assert registry.speaker_card("mine", models_dir).folder == own
+    assert not found["mine"].shipped
+    assert found["ge2e"].shipped
+
+
+def test_own_card_cannot_take_a_shipped_name(cards: Path) -> None:
+    """A card of one's own named like a shipped one is refused, rather than silently be the other model."""
+    own = registry.own_cards_dir(cards / "models")
+    own.mkdir(parents=True)
+    for name in ("ge2e.toml", "ge2e-mean.npy"):
+        (own / name).write_bytes((cards / name).read_bytes())
+    (own / "ge2e-calibration.json").touch()
+    with pytest.raises(ConfigurationError, match="names that are taken: ge2e"):
+        registry.cards(cards / "models")
+
+
+@pytest.mark.parametrize("missing", ["file", "source"])
+def test_network_and_its_source_belong_together(cards: Path, missing: str) -> None:
+    """A card that names a file without saying where it comes from, or the other way round, is none."""
+    card = registry.speaker_card("ge2e").model_dump() | {missing: None}
+    with pytest.raises(ValueError, match="belong together"):
+        SpeakerCard.model_validate(card)
+
+
 def test_unknown_model_names_the_known() -> None:
     """Asking for a model that is not there lists those that are."""
-    with pytest.raises(ConfigurationError, match="ge2e, silero-vad"):
+    with pytest.raises(ConfigurationError, match=r"ge2e, .*silero-vad"):
         registry.card("nobody")
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from onnx_models.families import Framing
 from onnx_models.families.ge2e_mel import GE2EMel
 from onnx_models.mel import slaney_filters
 
@@ -12,10 +13,10 @@ Samples = npt.NDArray[np.float32]
 
 
 def windows_of(samples: Samples, block: int = 4000, level_dbfs: float = -200.0) -> list[npt.NDArray[np.float32]]:
-    front_end = GE2EMel(RATE, window_frames=WINDOW, hop_frames=HOP, level_dbfs=level_dbfs)
+    front_end = GE2EMel(Framing(RATE, WINDOW / 100, HOP / 100), level_dbfs=level_dbfs)
     for start in range(0, len(samples), block):
         assert not list(front_end.push(samples[start : start + block]))
-    return [window["mels"] for window in front_end.finish()]
+    return [mels for (mels,) in front_end.finish()]
 
 
 def reference_frames(samples: Samples) -> npt.NDArray[np.float64]:
