@@ -77,8 +77,8 @@ class NoNetwork:
         return [inputs[name] for name in outputs]
 
 
-def open_session(path: Path, device: str = "auto", threads: int = 1) -> Session:
-    """The graph at `path` on `device`; `auto` takes CUDA where it works and the CPU elsewhere.
+def open_session(path: Path | bytes, device: str = "auto", threads: int = 1) -> Session:
+    """The graph at `path`, or the graph itself, on `device`; `auto` takes CUDA where it works and the CPU elsewhere.
 
     `threads` bounds the threads within one operator; operators run one after the other, since processes and not
     threads are what scales here. Raises DeviceUnavailable, or ConfigurationError for a graph that cannot be loaded.
@@ -132,7 +132,7 @@ def _cuda_fault() -> str | None:
     return None
 
 
-def _open_on_cuda(path: Path, threads: int) -> Session | None:
+def _open_on_cuda(path: Path | bytes, threads: int) -> Session | None:
     # Finds the CUDA and cuDNN libraries of the [gpu] extra, which the system's loader does not know. What it does not
     # find it prints to standard output, where results go.
     with redirect_stdout(io.StringIO()) as printed:
@@ -146,7 +146,7 @@ def _open_on_cuda(path: Path, threads: int) -> Session | None:
     return session if session.device == "cuda" else None
 
 
-def _open(path: Path, providers: list[tuple[str, dict[str, str]]], threads: int) -> Session:
+def _open(path: Path | bytes, providers: list[tuple[str, dict[str, str]]], threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -154,11 +154,14 @@ def _open(path: Path, providers: list[tuple[str, dict[str, str]]], threads: int)
     options.log_severity_level = _ERRORS
     try:
         session = onnxruntime.InferenceSession(
-            str(path), sess_options=options, providers=[*providers, "CPUExecutionProvider"]
+            path if isinstance(path, bytes) else str(path),
+            sess_options=options,
+            providers=[*providers, "CPUExecutionProvider"],
         )
     # The runtime's own exceptions share no ancestor below Exception.
     except Exception as error:
-        raise ConfigurationError(f"{path.name} could not be loaded as an ONNX graph: {error}") from error
+        name = "the file" if isinstance(path, bytes) else path.name
+        raise ConfigurationError(f"{name} could not be loaded as an ONNX graph: {error}") from error
     return _OnnxSession(
         session,
         "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu",
