@@ -14,13 +14,37 @@ def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     return scaled
 
 
-def centred(vector: npt.NDArray[np.floating], mean: Vectors) -> Vectors:
-    """The direction of `vector` seen from the `mean` of many speakers: unit length, float32, shape (dimension,).
+def centred(vectors: npt.NDArray[np.floating], mean: Vectors, unit_length: bool = True) -> Vectors:
+    """`vectors` (…, dimension) seen from the `mean` (dimension,) of many speakers, float32 of their shape.
 
-    What all voices share would otherwise raise every score alike. Dehak et al., "Front-end factor analysis for speaker
-    verification", 2011; Garcia-Romero and Espy-Wilson, "Analysis of i-vector length normalization", 2011.
+    With `unit_length`, of models whose embeddings have no length of their own, the direction alone: unit length before
+    and after the mean is taken off. What all voices share would otherwise raise every score alike. Dehak et al.,
+    "Front-end factor analysis for speaker verification", 2011; Garcia-Romero and Espy-Wilson, "Analysis of i-vector
+    length normalization", 2011.
     """
-    return unit(unit(vector) - mean).astype(np.float32, copy=False)
+    seen = unit(unit(vectors) - mean) if unit_length else vectors.astype(np.float64) - mean
+    return seen.astype(np.float32, copy=False)
+
+
+def recovered(vectors: Vectors, mean: Vectors, unit_length: bool = True) -> Vectors:
+    """What `centred` was given: raw embeddings (n, dimension) of the centred `vectors` (n, dimension), zeros for zeros.
+
+    A raw embedding u of unit length lies on the ray from the `mean` (dimension,) along its centred vector c:
+    u = m + t c with |u| = 1, whose one positive root is t = -m·c + sqrt((m·c)² + 1 - |m|²). Raises ValueError for a
+    mean that is not shorter than a unit vector, beyond which there may be no root, or two.
+    """
+    wide, from_origin = vectors.astype(np.float64), mean.astype(np.float64)
+    if unit_length:
+        squared = from_origin @ from_origin
+        if squared >= 1:
+            raise ValueError("the mean of unit vectors is shorter than one")
+        along = unit(wide) @ from_origin
+        reach = np.sqrt(along**2 + 1 - squared) - along
+        raw = from_origin + reach[..., np.newaxis] * unit(wide)
+    else:
+        raw = from_origin + wide
+    raw[~vectors.any(axis=-1)] = 0
+    return raw.astype(np.float32)
 
 
 def cosine(rows: Vectors, columns: Vectors) -> Vectors:

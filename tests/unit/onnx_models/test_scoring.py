@@ -1,8 +1,9 @@
 """Centring and cosine scores."""
 
 import numpy as np
+import pytest
 
-from onnx_models.scoring import centred, cosine, unit
+from onnx_models.scoring import centred, cosine, recovered, unit
 
 
 def test_centred_is_the_direction_from_the_mean() -> None:
@@ -24,3 +25,25 @@ def test_cosine_scores_every_pair() -> None:
     assert scores.shape == (5, 3)
     np.testing.assert_allclose(np.diag(scores), 1, atol=1e-6)
     assert np.abs(scores).max() <= 1
+
+
+def test_recovered_is_the_raw_embedding() -> None:
+    """What was centred comes back to 1e-6: unit vectors of a model of unit length, any vector of another."""
+    generator = np.random.default_rng(1)
+    raw = generator.normal(size=(50, 8)).astype(np.float32)
+    mean = generator.normal(0, 0.2, 8).astype(np.float32)
+    np.testing.assert_allclose(recovered(centred(raw, mean), mean), unit(raw), atol=1e-6)
+    np.testing.assert_allclose(recovered(centred(raw, mean, False), mean, False), raw, atol=1e-6)
+
+
+def test_recovered_leaves_no_speech_alone() -> None:
+    """A vector of zeros stands for no speech and stays one."""
+    mean = np.full(4, 0.3, np.float32)
+    assert not recovered(np.zeros((2, 4), np.float32), mean).any()
+    assert not recovered(np.zeros((2, 4), np.float32), mean, False).any()
+
+
+def test_recovered_needs_a_mean_within_the_sphere() -> None:
+    """From a mean outside of the unit sphere a ray may meet it twice, or never."""
+    with pytest.raises(ValueError, match="shorter"):
+        recovered(np.eye(2, dtype=np.float32), np.array([1.0, 0.5], np.float32))
