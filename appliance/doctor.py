@@ -60,7 +60,8 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "device": partial(_device, settings),
         "media": _media,
         **{
-            f"model {name}": partial(_model, settings, name) for name in (settings.model, registry.VOICE_ACTIVITY_MODEL)
+            f"model {name}": partial(_model, settings, name)
+            for name in (*settings.served_models, registry.VOICE_ACTIVITY_MODEL)
         },
         "redis": partial(_redis, settings),
         "data folder": partial(_folder, settings.data_dir, "DATA_DIR"),

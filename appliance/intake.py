@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,12 +11,12 @@ import pydantic
 from appliance.room import Room, Share
 from appliance.settings import Settings
 from schemas import json
-from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, ValidationError
+from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
 from schemas.technologies import Document, Parameters, Technology, refusal
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
 from tasks.record import TaskRecord, now_ms
-from tasks.store import TaskStore
+from tasks.store import Capabilities, TaskStore
 
 # JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
@@ -60,14 +60,15 @@ class Intake:
         """A new task of `technology`, to be filled in the context; when that ends without an exception it is submitted.
 
         `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull or Overloaded before
-        a byte is read when it is clear that the task cannot be taken; RequestInvalid or ValidationError for a document
+        a byte is read when it is clear that the task cannot be taken, Unavailable when no worker has the head that it
+        needs; RequestInvalid or ValidationError for a document
         that is not what the technology takes. Whatever is raised, nothing stays stored, but for Unreachable:
         then the task may exist all the same.
         """
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
-        self._room.capacity, self._room.reason = await self._capacity()
+        self._room.capacity, self._room.reason = await self._capacity(technology)
         task_id = str(uuid.uuid4())
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share:
             try:
@@ -83,9 +84,11 @@ class Intake:
                 self._files.erase_input(task_id)
                 raise
 
-    async def _capacity(self) -> tuple[int, str]:
+    async def _capacity(self, technology: Technology) -> tuple[int, str]:
         """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded when no task may wait."""
         settings, depth = self._settings, await self._store.depth()
+        if technology.head and depth.workers:
+            _require_head(technology.name, technology.head, depth.workers.values())
         if depth.waiting + depth.running >= settings.max_queue_length:
             raise Overloaded(
                 f"the queue is full: {settings.max_queue_length} tasks wait or run already",
@@ -118,6 +121,14 @@ class Intake:
             record,
             max_open=self._settings.max_queue_length,
             max_input_bytes=int(self._settings.input_storage_size),
+        )
+
+
+def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -> None:
+    if not any(head in worker.heads for worker in workers):
+        raise Unavailable(
+            f"{technology} needs a head that tells {head} from a model's embeddings, and none is installed: "
+            "install one with `voiceprint heads add` and restart the workers"
         )
 
 

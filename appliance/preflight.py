@@ -17,11 +17,11 @@ def require_models(settings: Settings) -> None:
     """Raises ConfigurationError, naming the cure, when a network that the workers need is not installed."""
     from onnx_models import registry  # noqa: PLC0415
 
-    for name in (settings.model, registry.VOICE_ACTIVITY_MODEL):
+    for name in (*settings.served_models, registry.VOICE_ACTIVITY_MODEL):
         if not registry.installed(registry.card(name, settings.models), settings.models):
             raise ConfigurationError(
-                f"model {name} is not installed in {settings.models}: install it with `voiceprint models install`, "
-                f"or set {PREFIX}MODELS_DIR to where it is"
+                f"model {name} is not installed in {settings.models}: install it with "
+                f"`voiceprint models install {name}`, or set {PREFIX}MODELS_DIR to where it is"
             )
 
 

@@ -98,7 +98,14 @@ class Settings(pydantic.BaseModel):
         None, description="installed networks, only read while serving; `models` in the user's data folder when not set"
     )
 
-    model: str = Field("ge2e", description="speaker model that is served")
+    model: str = Field("ge2e", description="speaker model that is served when a request names none")
+    more_models: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (), description="speaker models served besides, for the request parameter `model`"
+    )
+    profile: str | None = Field(
+        None,
+        description="audio source profile of scores when a request names none; the model's own when not set",
+    )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run: auto, cpu or cuda")
     workers: int | None = Field(None, ge=1, le=1024, description="worker processes; one per core or GPU when not set")
 
@@ -135,6 +142,11 @@ class Settings(pydantic.BaseModel):
     @property
     def store(self) -> Path:
         return self.store_dir or self.data_dir / "store"
+
+    @property
+    def served_models(self) -> tuple[str, ...]:
+        """The names of the speaker models that are served, the default first."""
+        return tuple(dict.fromkeys((self.model, *self.more_models)))
 
     @property
     def models(self) -> Path:

@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from onnx_models import batcher, media, registry, scoring
-from onnx_models.blocks import Samples
+from onnx_models.blocks import Samples, reblocked
 from onnx_models.families import Framing, Window, open_family
 from onnx_models.media import ChannelMode, MediaLimits, Recording
 from onnx_models.registry import SpeakerCard
@@ -22,6 +22,9 @@ _T = TypeVar("_T")
 # Speech of one recording that goes through the network at once, seconds. With windows of 1.6 s that is 16 of them on a
 # CPU, where 8 and 16 are equally fast and 32 is slower.
 _BATCH_SECONDS = {"cpu": 25.6, "cuda": 102.4}
+
+# Speech on which speed is measured at start: enough for a few batches of any model.
+_MEASURED_SECONDS = 12.8
 
 
 class Stopped(ApplianceError):
@@ -71,6 +74,16 @@ class Extractor:
     def device(self) -> str:
         return self._network.device
 
+    def speed(self) -> float:
+        """How many seconds of speech front end and network work through in one second, measured after a warm-up."""
+        speech = np.random.default_rng(0).normal(0, 0.1, round(_MEASURED_SECONDS * self.card.sample_rate))
+        blocks = list(reblocked([speech.astype(np.float32)], self.card.sample_rate))
+        with self._blas.limit(limits=1, user_api="blas"):
+            self._embed(blocks, _never)
+            start = time.perf_counter()
+            self._embed(blocks, _never)
+            return _MEASURED_SECONDS / (time.perf_counter() - start)
+
     def extract(
         self,
         path: Path | str,
@@ -87,8 +100,9 @@ class Extractor:
         """The voiceprints of the recording at `path`, one per channel, or one in all when `channel_mode` is `mix`.
 
         `channels` counts from 0, None means all; `max_speech_length` in seconds ends the reading once so much speech
-        was found; only what lies from `range_from` to `range_to` seconds is listened to; `created_ms` and `media_sha256` go into the voiceprints and default to now and the file's own.
-        `stop` is asked between blocks. The same recording gives the same vectors, bit for bit.
+        was found; only what lies from `range_from` to `range_to` seconds is listened to; `created_ms` and
+        `media_sha256` go into the voiceprints and default to now and the file's own. `stop` is asked between blocks.
+        The same recording gives the same vectors, bit for bit.
 
         Raises the MediaError that says why a recording cannot be taken, Stopped when `stop` says so.
         """
@@ -103,7 +117,7 @@ class Extractor:
                 signal = self._ranged(signal, range_from or 0.0, range_to)
             # The front end's products are small: more threads would only spin on the cores of other workers.
             with self._blas.limit(limits=1, user_api="blas"):
-                vector, speech_samples = self._embed(signal, max_speech_length, stop or _never)
+                vector, speech_samples = self._embed(self._spoken(signal, max_speech_length), stop or _never)
             voiceprints.append(
                 Voiceprint(
                     model=self.card.name,
@@ -135,13 +149,12 @@ class Extractor:
                 f"the range starts at {start_seconds:g} s, and the recording ends at {at / self.card.sample_rate:.2f} s"
             )
 
-    def _embed(
-        self, signal: Iterable[Samples], max_speech_length: float | None, stop: Callable[[], bool]
-    ) -> tuple[scoring.Vectors, int]:
-        """The vector of one signal (zeros without speech) and how many speech samples it stands for."""
-        speech: Iterator[Samples] = (part.samples for part in self._detector.speech(signal))
-        if max_speech_length is not None:
-            speech = _first(speech, round(max_speech_length * self.card.sample_rate))
+    def _spoken(self, signal: Iterable[Samples], max_speech_length: float | None) -> Iterable[Samples]:
+        speech = (part.samples for part in self._detector.speech(signal))
+        return speech if max_speech_length is None else _first(speech, round(max_speech_length * self.card.sample_rate))
+
+    def _embed(self, speech: Iterable[Samples], stop: Callable[[], bool]) -> tuple[scoring.Vectors, int]:
+        """The vector of what is spoken (zeros for nothing) and how many samples it stands for."""
         front_end = self._new_front_end()
         heard = 0
 

@@ -30,6 +30,11 @@ A *request* refusal answers an HTTP call with its status. A *task* refusal ends 
                 │   ├── MediaOutOfRange       length, sample rate or number of channels outside the limits
                 │   ├── MediaNotFinite        samples that are NaN or infinite
                 │   └── ChannelMissing        a channel was asked for that the recording does not have
+                ├── ModelError
+                │   ├── ModelNotServed        a model was asked for that no worker has open
+                │   ├── ModelUncalibrated     scores were asked for, and nothing says what they mean
+                │   ├── ProfileUnknown        an audio source profile was asked for that is not there
+                │   └── HeadMissing           nothing is installed that tells this from the model's embeddings
                 └── VoiceprintError
                     ├── VoiceprintWrongMagic        not a voiceprint of this appliance
                     ├── VoiceprintTruncated         shorter than its frame says
@@ -38,6 +43,7 @@ A *request* refusal answers an HTTP call with its status. A *task* refusal ends 
                     ├── VoiceprintUnknownVersion    made by a newer appliance
                     ├── VoiceprintKeyUnknown        signed with a key that is not here
                     ├── VoiceprintNotFinite         NaN or infinity among its numbers
+                    ├── VoiceprintSpaceMismatch     of another embedding space than what it is to meet
                     └── VoiceprintMalformed         a field is missing or of the wrong type or range
 
 The body of every refusal has one shape: `{"type", "message", "detail": [{"location", "message", "type", "context"}]}`.
@@ -205,6 +211,26 @@ class ChannelMissing(MediaError):
     kind = "media.channel-missing"
 
 
+class ModelError(TaskValidationError):
+    kind = "model"
+
+
+class ModelNotServed(ModelError):
+    kind = "model.not-served"
+
+
+class ModelUncalibrated(ModelError):
+    kind = "model.uncalibrated"
+
+
+class ProfileUnknown(ModelError):
+    kind = "model.profile-unknown"
+
+
+class HeadMissing(ModelError):
+    kind = "model.head-missing"
+
+
 class VoiceprintError(TaskValidationError):
     kind = "voiceprint"
 
@@ -235,6 +261,10 @@ class VoiceprintKeyUnknown(VoiceprintError):
 
 class VoiceprintNotFinite(VoiceprintError):
     kind = "voiceprint.not-finite"
+
+
+class VoiceprintSpaceMismatch(VoiceprintError):
+    kind = "voiceprint.space-mismatch"
 
 
 class VoiceprintMalformed(VoiceprintError):

@@ -2,20 +2,21 @@
 
 Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have not ended, by their place in the queue;
 `voiceprint:running` task to worker; `voiceprint:workers` worker to the time until which it counts as alive;
-`voiceprint:models` worker to the model that it serves;
-`voiceprint:input-bytes` the room that uploads of open tasks take.
+`voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
+tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take.
 """
 
 import secrets
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
+from schemas import json
 from schemas.errors import Overloaded, StorageFull, TaskInternalError
 from schemas.task import TaskState
 from tasks.connection import connect, redis_errors
@@ -27,7 +28,7 @@ ALIVE_SECONDS = 2.0
 CRASH_BUDGET = 2
 
 _OPEN, _RUNNING = "voiceprint:open", "voiceprint:running"
-_WORKERS, _MODELS = "voiceprint:workers", "voiceprint:models"
+_WORKERS, _CAPABILITIES, _REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
 _INPUT_BYTES, _SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
 
 
@@ -37,13 +38,21 @@ def new_worker_name() -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a worker can do: the `models` it serves by name, the default first, and the kinds of its `heads`."""
+
+    models: tuple[str, ...]
+    heads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Depth:
-    """`waiting` and `running` tasks, bytes of their uploads, and the live workers by name with the model they serve."""
+    """`waiting` and `running` tasks, bytes of their uploads, and what the live workers can do, by their names."""
 
     waiting: int
     running: int
     input_bytes: int
-    workers: Mapping[str, str]
+    workers: Mapping[str, Capabilities]
 
 
 class TaskStore:
@@ -123,9 +132,20 @@ class TaskStore:
         )
         return bool(changed)
 
-    async def heartbeat(self, worker: str, model: str) -> None:
-        """Counts `worker` as alive for `ALIVE_SECONDS` more, serving `model`."""
-        await self._run("heartbeat", [_WORKERS, _MODELS], [worker, int(ALIVE_SECONDS * 1000), model])
+    async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
+        """Counts `worker` as alive for `ALIVE_SECONDS` more; `report` is the JSON list that describes its models."""
+        await self._run(
+            "heartbeat",
+            [_WORKERS, _CAPABILITIES, _REPORTS],
+            [worker, int(ALIVE_SECONDS * 1000), json.encode(asdict(capabilities)), report],
+        )
+
+    async def reports(self) -> dict[str, list[dict[str, Any]]]:
+        """What every live worker tells of its models, by the worker's name."""
+        alive = (await self.depth()).workers
+        async with redis_errors():
+            told = await self.redis.hmget(_REPORTS, list(alive)) if alive else []  # type: ignore[misc]
+        return {name: json.decode(report) for name, report in zip(alive, told, strict=True) if report}
 
     async def bury(self, worker: str, *, retention: float) -> int:
         """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
@@ -138,7 +158,7 @@ class TaskStore:
 
         A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose record is damaged.
         """
-        keys = [_WORKERS, _RUNNING, _OPEN, QUEUE, _MODELS]
+        keys = [_WORKERS, _RUNNING, _OPEN, QUEUE, _CAPABILITIES, _REPORTS]
         found = await self._run("survey", keys, [only])
         for task_id, worker in found:
             await self._recover(task_id.decode(), worker.decode(), retention=retention)
@@ -187,10 +207,10 @@ class TaskStore:
             pipe.get(_INPUT_BYTES)
             pipe.time()
             pipe.zrange(_WORKERS, 0, -1, withscores=True)
-            pipe.hgetall(_MODELS)
-            opened, running, input_bytes, (seconds, microseconds), workers, models = await pipe.execute()
+            pipe.hgetall(_CAPABILITIES)
+            opened, running, input_bytes, (seconds, microseconds), workers, told = await pipe.execute()
         now = seconds * 1000 + microseconds // 1000
-        alive = {name.decode(): models.get(name, b"").decode() for name, until in workers if until >= now}
+        alive = {name.decode(): _capabilities(told.get(name, b"{}")) for name, until in workers if until >= now}
         return Depth(opened - running, running, int(input_bytes or 0), alive)
 
     async def still_open(self, task_ids: Sequence[str]) -> set[str]:
@@ -204,6 +224,11 @@ class TaskStore:
     async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         async with redis_errors():
             return await self._scripts[script](keys=keys, args=arguments)
+
+
+def _capabilities(told: bytes) -> Capabilities:
+    found = json.decode(told)
+    return Capabilities(tuple(found.get("models", ())), tuple(found.get("heads", ())))
 
 
 def _key(task_id: str) -> str:

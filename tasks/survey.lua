@@ -1,12 +1,13 @@
 -- What needs attention: running tasks whose worker is gone, each with that worker, and open tasks that neither wait nor
 -- run, with no worker.
--- KEYS workers running open queue models
+-- KEYS workers running open queue capabilities reports
 -- ARGV the only worker whose tasks are asked for, or nothing for all that are gone
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
     redis.call('ZREM', KEYS[1], worker)
     redis.call('HDEL', KEYS[5], worker)
+    redis.call('HDEL', KEYS[6], worker)
 end
 local found = {}
 local running = redis.call('HGETALL', KEYS[2])

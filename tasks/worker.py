@@ -19,8 +19,9 @@ from arq.connections import ArqRedis
 from arq.worker import Retry, Worker, func
 from redis.asyncio import Redis
 
-from onnx_models.extractor import Extractor, Stopped
+from onnx_models.extractor import Stopped
 from onnx_models.media import MediaLimits
+from onnx_models.served import Served
 from schemas import json
 from schemas.errors import Overloaded, Refusal, StorageFull, TaskInternalError, TaskRefusal
 from schemas.task import TaskState
@@ -30,7 +31,7 @@ from tasks.dispatch import QUEUE, WAKE
 from tasks.files import FileStore, LocalFileStore
 from tasks.jobs import Work, jobs
 from tasks.record import RecordDamaged, TaskRecord, fits_inline
-from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, TaskStore
+from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, Capabilities, TaskStore
 
 log = logging.getLogger(__name__)
 
@@ -46,13 +47,17 @@ _UNLIMITED = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """What a worker needs to know. Lengths and times in seconds; `name` must be new for every process."""
+    """What a worker needs to know. Lengths and times in seconds; `name` must be new for every process.
+
+    The first of `models` is the one for requests that name none.
+    """
 
     name: str
     redis_url: str
     store_dir: Path
     models_dir: Path
-    model: str
+    models: tuple[str, ...]
+    profile: str | None
     device: str
     max_audio_length: float
     retention: float
@@ -66,19 +71,22 @@ def run(config: WorkerConfig) -> None:
     """
     # arq tells how long a job waited from its place in the queue, which is no time here.
     logging.getLogger("arq").setLevel(logging.WARNING)
-    extractor = Extractor.open(
-        config.model,
+    models = Served.open(
+        config.models,
         models_dir=config.models_dir,
         device=config.device,
         limits=MediaLimits(max_audio_length=config.max_audio_length),
+        profile=config.profile,
     )
-    asyncio.run(_Worker(config, extractor).run())
+    asyncio.run(_Worker(config, models).run())
 
 
 class _Worker:
-    def __init__(self, config: WorkerConfig, extractor: Extractor) -> None:
+    def __init__(self, config: WorkerConfig, models: Served) -> None:
         self._config = config
-        self._extractor = extractor
+        self._models = models
+        self._capabilities = Capabilities(config.models, models.heads())
+        self._report = json.encode(models.report())
         self._files: FileStore = LocalFileStore(config.store_dir)
         self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
         self._give_back = threading.Event()
@@ -119,7 +127,7 @@ class _Worker:
         outage of Redis every worker looks dead for a moment.
         """
         try:
-            await self._store.heartbeat(self._config.name, self._config.model)
+            await self._store.heartbeat(self._config.name, self._capabilities, self._report)
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
@@ -180,7 +188,7 @@ class _Worker:
                 input=self._files.input(record.task_id),
                 input_sha256=record.input_sha256,
                 created_ms=record.created_ms,
-                extractor=self._extractor,
+                models=self._models,
                 stop=self._give_back.is_set,
             )
             result = jobs()[record.technology](work)

@@ -40,11 +40,12 @@ async def pings(app: web.Application) -> dict[str, str | None]:
     except (Refusal, TimeoutError):
         unknown = "unknown without Redis"
         return {"redis": "Redis does not answer", "worker": unknown, "model": unknown, "store": _store(app)}
-    served = settings.model in depth.workers.values()
+    served = {model for worker in depth.workers.values() for model in worker.models}
+    missing = [model for model in settings.served_models if model not in served]
     return {
         "redis": None,
         "worker": None if depth.workers else "no worker has been heard from lately",
-        "model": None if served else f"no live worker serves {settings.model}: is it installed?",
+        "model": f"no live worker serves {', '.join(missing)}: is it installed?" if missing else None,
         "store": _store(app),
     }
 

@@ -1,6 +1,8 @@
-"""`GET /api/system/info` and `/api/system/status`: what runs here and how busy it is."""
+"""`GET /api/system/info`, `/api/system/status` and `/api/system/models`: what runs here and how busy it is."""
 
 from importlib.metadata import version
+from statistics import median
+from typing import Any
 
 from aiohttp import web
 
@@ -11,7 +13,11 @@ from schemas.technologies import technologies
 
 
 def routes() -> list[web.RouteDef]:
-    return [web.get("/api/system/info", info), web.get("/api/system/status", status)]
+    return [
+        web.get("/api/system/info", info),
+        web.get("/api/system/status", status),
+        web.get("/api/system/models", models),
+    ]
 
 
 async def info(_: web.Request) -> web.Response:
@@ -26,7 +32,7 @@ async def status(request: web.Request) -> web.Response:
     body = {
         "status": "ready" if all(check is None for check in checks.values()) else "degraded",
         "tasks": {"waiting": depth.waiting, "running": depth.running, "limit": settings.max_queue_length},
-        "workers": [{"name": name, "model": model} for name, model in sorted(depth.workers.items())],
+        "workers": [{"name": name, "models": can.models} for name, can in sorted(depth.workers.items())],
         "storage": {
             "input_bytes": depth.input_bytes,
             "input_limit_bytes": int(settings.input_storage_size),
@@ -34,3 +40,23 @@ async def status(request: web.Request) -> web.Response:
         },
     }
     return web.Response(body=json.encode(body), content_type="application/json")
+
+
+async def models(request: web.Request) -> web.Response:
+    """The speaker models that live workers serve. Workers of one kind of machine tell the same of a model but its
+    speed, of which the median is shown. Raises Overloaded while Redis cannot be reached."""
+    told: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for report in (await request.app[STORE].reports()).values():
+        for model in report:
+            told.setdefault((model["name"], model["device"]), []).append(model)
+    served = request.app[SETTINGS].served_models
+    body = [
+        {
+            **same[0],
+            "default": name == served[0],
+            "times_real_time": median(model["times_real_time"] for model in same),
+            "workers": len(same),
+        }
+        for (name, _), same in sorted(told.items(), key=lambda item: (item[0][0] != served[0], item[0]))
+    ]
+    return web.Response(body=json.encode({"models": body}), content_type="application/json")

@@ -20,15 +20,16 @@ def _endpoint(technology: Technology) -> Handler:
         settings, kind = request.app[SETTINGS], technology.parameters
         # Many clients send a list as a parameter that is repeated. Where no list belongs, the comma makes it wrong.
         query = {name: ",".join(request.query.getall(name)) for name in request.query}
-        parse_parameters(kind, query, {})  # a wrong query is refused before the body is read
+        models = settings.served_models
+        parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
         async with request.app[INTAKE].arrival(technology, request.content_length) as arrival:
             seconds = settings.single_file_upload_timeout
             if technology.document is None:
                 config = await read_form(request, arrival.write, seconds=seconds)
-                arrival.parameters = parse_parameters(kind, query, config)
+                arrival.parameters = parse_parameters(kind, query, config, models)
             else:
                 await read_document(request, arrival.write, seconds=seconds)
-                arrival.parameters = parse_parameters(kind, query, {})
+                arrival.parameters = parse_parameters(kind, query, {}, models)
         location = str(base_url(request, settings) / "api/technology" / technology.name / arrival.task_id)
         return web.Response(
             status=202,

@@ -6,13 +6,14 @@ result is rendered. Beside it, `tasks/jobs` holds the job of the same file name.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, BinaryIO, TypeVar
 
 import pydantic
 import pydantic_core
+from pydantic import AfterValidator, Field
 
 from schemas import voiceprint
 from schemas.errors import ConfigurationError, Detail, ValidationError, VoiceprintMalformed
@@ -27,7 +28,20 @@ def _base64(text: str) -> str:
 
 
 # A voiceprint in a JSON body: checked to be Base64 before the task is accepted, decoded by the job.
-VoiceprintText = Annotated[str, pydantic.AfterValidator(_base64)]
+VoiceprintText = Annotated[str, AfterValidator(_base64)]
+
+
+def _served(name: str, info: pydantic.ValidationInfo) -> str:
+    served = (info.context or {}).get("models")
+    if served is not None and name not in served:
+        raise ValueError(f"must be a model that is served here: {', '.join(served)}")
+    return name
+
+
+# Which of the served models to use; who knows them says so in the context of the validation.
+ModelName = Annotated[str, Field(min_length=1, max_length=voiceprint.NAME_CHARACTERS), AfterValidator(_served)]
+# An audio source profile: which mean and calibration scores are made with.
+ProfileName = Annotated[str, Field(min_length=1, max_length=voiceprint.NAME_CHARACTERS)]
 
 
 class Parameters(pydantic.BaseModel):
@@ -47,7 +61,8 @@ class Technology:
     """One technology.
 
     `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `render` turns an
-    open result file into the pieces of the JSON text of the poll's `result`.
+    open result file into the pieces of the JSON text of the poll's `result`. `head` is the kind of head that a worker
+    must have for it, or None.
     """
 
     name: str
@@ -55,6 +70,7 @@ class Technology:
     render: Callable[[BinaryIO], Iterator[bytes]]
     parameters: type[Parameters] = Parameters
     document: type[Document] | None = None
+    head: str | None = None
 
 
 _P = TypeVar("_P", bound=Parameters)
@@ -74,14 +90,18 @@ def technologies() -> Mapping[str, Technology]:
     return found
 
 
-def parse_parameters(kind: type[_P], query: Mapping[str, str], config: Mapping[str, Any]) -> _P:
+def parse_parameters(
+    kind: type[_P], query: Mapping[str, str], config: Mapping[str, Any], models: Collection[str] | None = None
+) -> _P:
     """The parameters from both places; the query string wins where both set one, and a null counts as not set.
+
+    `models` are those that are served, among which a `model` must be; None means that nobody knows.
 
     Raises ValidationError with one detail per fault, each located at where the value came from.
     """
     try:
         given = {name: value for name, value in config.items() if value is not None}
-        return kind.model_validate({**given, **query})
+        return kind.model_validate({**given, **query}, context={"models": models})
     except pydantic.ValidationError as error:
         first = [str(fault["loc"][0]) if fault["loc"] else "" for fault in error.errors()]
         places = ["query" if name in query else "config" for name in first]

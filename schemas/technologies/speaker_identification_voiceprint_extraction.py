@@ -8,7 +8,7 @@ import msgpack
 from pydantic import BeforeValidator, Field
 
 from schemas import json, voiceprint
-from schemas.technologies import Parameters, Technology
+from schemas.technologies import ModelName, Parameters, Technology
 from schemas.voiceprint import Voiceprint
 
 
@@ -29,12 +29,14 @@ Channels = Annotated[tuple[Channel, ...], BeforeValidator(_numbers), Field(min_l
 
 class ExtractionParameters(Parameters):
     """`channel_mode` split: every channel by itself; mix: one voiceprint of their mean. `channels`: those numbers only,
-    from 0. `max_speech_length`: seconds of net speech after which the rest is not looked at."""
+    from 0. `max_speech_length`: seconds of net speech after which the rest is not looked at. `model`: one of those that
+    are served; the default when not set."""
 
     channel_mode: ChannelMode = "split"
     channels: Channels | None = None
     include_vector_voiceprint: bool = False
     max_speech_length: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    model: ModelName | None = None
 
 
 def pack(containers: Sequence[bytes], *, include_vector: bool) -> bytes:

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from onnx_models.extractor import Extractor
+from onnx_models.served import Served
 from schemas.errors import ConfigurationError
 from schemas.technologies import Parameters, technologies
 
@@ -23,15 +23,15 @@ Job = Callable[["Work"], bytes]
 class Work:
     """One attempt at one task.
 
-    `input` is the uploaded file and `input_sha256` its hash, `created_ms` when it was submitted. `stop` answers True
-    once the attempt should be given up; long jobs ask it between blocks.
+    `input` is the uploaded file and `input_sha256` its hash, `created_ms` when it was submitted. `models` are those
+    that the worker has open. `stop` answers True once the attempt should be given up; long jobs ask it between blocks.
     """
 
     parameters: Parameters
     input: Path
     input_sha256: bytes
     created_ms: int
-    extractor: Extractor
+    models: Served
     stop: Callable[[], bool]
 
 

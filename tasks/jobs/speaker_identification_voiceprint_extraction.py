@@ -12,7 +12,7 @@ def run(work: Work) -> bytes:
     """Raises the MediaError that says why the recording cannot be used, with its kind as the one detail."""
     parameters = cast("technology.ExtractionParameters", work.parameters)
     try:
-        voiceprints = work.extractor.extract(
+        voiceprints = work.models.extractor(parameters.model).extract(
             work.input,
             channel_mode=parameters.channel_mode,
             channels=parameters.channels,

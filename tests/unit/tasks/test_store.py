@@ -13,10 +13,11 @@ from schemas.task import TaskState
 from tasks.connection import Unreachable
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.record import RecordDamaged, TaskRecord
-from tasks.store import ALIVE_SECONDS, TaskStore
+from tasks.store import ALIVE_SECONDS, Capabilities, TaskStore
 
 RETENTION = 60.0
 SHA256 = bytes(range(32))
+SERVED = Capabilities(("a-model", "another"), ("gender",))
 
 
 def new(size: int = 100) -> TaskRecord:
@@ -139,11 +140,11 @@ async def test_depth_tells_what_there_is(store: TaskStore) -> None:
     await submitted(store, 5)
     await submitted(store, 7)
     await claimed(store, record=await submitted(store, 11))
-    await store.heartbeat("alive", "a-model")
-    await store.heartbeat("dead", "a-model")
+    await store.heartbeat("alive", SERVED)
+    await store.heartbeat("dead", SERVED)
     await lapse(store, "dead")
     depth = await store.depth()
-    assert (depth.waiting, depth.running, depth.input_bytes, depth.workers) == (2, 1, 23, {"alive": "a-model"})
+    assert (depth.waiting, depth.running, depth.input_bytes, depth.workers) == (2, 1, 23, {"alive": SERVED})
 
 
 async def test_first_come_first_served(store: TaskStore) -> None:
@@ -234,7 +235,7 @@ async def test_a_repeated_requeue_is_one(store: TaskStore) -> None:
 
 async def test_the_living_keep_their_tasks(store: TaskStore) -> None:
     """Nothing is taken from a worker whose heartbeat is fresh."""
-    await store.heartbeat("w", "m")
+    await store.heartbeat("w", SERVED)
     running = await claimed(store)
     assert await store.recover(retention=RETENTION) == 0
     assert await store.fetch(running.task_id) == running
@@ -242,7 +243,7 @@ async def test_the_living_keep_their_tasks(store: TaskStore) -> None:
 
 async def test_a_heartbeat_lapses(store: TaskStore) -> None:
     """A worker counts as alive no longer than it promised, by Redis's clock."""
-    await store.heartbeat("w", "m")
+    await store.heartbeat("w", SERVED)
     seconds, microseconds = await store.redis.time()
     until = await store.redis.zscore("voiceprint:workers", "w")
     assert 0 < until / 1000 - (seconds + microseconds / 1e6) <= ALIVE_SECONDS
@@ -253,7 +254,7 @@ async def test_the_tasks_of_the_dead_are_taken(store: TaskStore, known: bool) ->
     """A worker whose heartbeat has lapsed, or that died before its first, loses its task to the queue."""
     running = await claimed(store)
     if known:
-        await store.heartbeat("w", "m")
+        await store.heartbeat("w", SERVED)
         await lapse(store, "w")
     assert await store.recover(retention=RETENTION) == 1
     assert await store.fetch(running.task_id) == running.released(crashed=True)
@@ -264,7 +265,7 @@ async def test_the_tasks_of_the_dead_are_taken(store: TaskStore, known: bool) ->
 async def test_a_burial_does_not_wait(store: TaskStore) -> None:
     """A worker that is known to be dead loses its tasks at once, and only that one."""
     for worker in ("dead", "other"):
-        await store.heartbeat(worker, "m")
+        await store.heartbeat(worker, SERVED)
     dead, other, unheard = [await claimed(store, worker) for worker in ("dead", "other", "unheard")]
     assert await store.bury("dead", retention=RETENTION) == 1
     assert await store.fetch(unheard.task_id) == unheard
@@ -300,7 +301,7 @@ async def test_one_death_counts_once(store: TaskStore, redis_url: str) -> None:
 async def test_a_task_that_was_recovered_meanwhile_is_left_alone(store: TaskStore, redis_url: str) -> None:
     """Who found a task orphaned, and comes to it after another has requeued it and a third has it, does nothing."""
     running = [await claimed(store, "dead") for _ in range(20)]
-    await store.heartbeat("third", "m")
+    await store.heartbeat("third", SERVED)
 
     async def recover_and_claim() -> None:
         for one in reversed(running):
@@ -346,7 +347,7 @@ async def test_what_arq_lost_is_rebuilt(store: TaskStore) -> None:
 
 async def test_a_lost_entry_is_found_beside_a_running_task(store: TaskStore) -> None:
     """One stranded task among waiting and running ones comes back, and the others are left alone."""
-    await store.heartbeat("w", "m")
+    await store.heartbeat("w", SERVED)
     running, stranded, other = await claimed(store), await submitted(store), await submitted(store)
     await store.redis.zrem(QUEUE, stranded.task_id)
     assert await store.recover(retention=RETENTION) == 1
@@ -417,7 +418,7 @@ async def test_redis_that_is_away_is_overload() -> None:
             away.fetch("id"),
             away.submit(new(), max_open=1, max_input_bytes=1000),
             away.depth(),
-            away.heartbeat("w", "m"),
+            away.heartbeat("w", SERVED),
         ):
             with pytest.raises(Unreachable) as refused:
                 await call

@@ -1,0 +1,131 @@
+"""The speaker models that one worker has open, and what scores and heads go with their embedding spaces."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from onnx_models import heads, profiles, registry
+from onnx_models.extractor import Extractor
+from onnx_models.heads import Head
+from onnx_models.media import MediaLimits
+from onnx_models.profiles import DEFAULT_PROFILE
+from onnx_models.registry import SpeakerCard
+from onnx_models.scorer import Scorer
+from schemas.errors import HeadMissing, ModelNotServed, ModelUncalibrated, ProfileUnknown
+
+
+class Served:
+    """Open speaker models by name, the default first."""
+
+    def __init__(self, extractors: Sequence[Extractor], models_dir: Path, profile: str | None = None) -> None:
+        self._extractors = {extractor.card.name: extractor for extractor in extractors}
+        self._models_dir = models_dir
+        self._profile = profile
+        self._heads = heads.load_heads(models_dir)
+        self._scorers: dict[tuple[str, str], Scorer] = {}
+
+    @classmethod
+    def open(
+        cls,
+        names: Sequence[str],
+        *,
+        models_dir: Path,
+        device: str = "auto",
+        limits: MediaLimits | None = None,
+        profile: str | None = None,
+    ) -> "Served":
+        """The models `names` on `device`, the first being the default.
+
+        `profile` is the audio source profile for scores of every space that has one of that name. Raises
+        ConfigurationError when a model cannot be opened, or the default model's space has no such profile.
+        """
+        opened = [Extractor.open(name, models_dir=models_dir, device=device, limits=limits) for name in names]
+        if profile is not None:
+            profiles.load_profile(profile, opened[0].card.space, models_dir)
+        return cls(opened, models_dir, profile)
+
+    def extractor(self, name: str | None = None) -> Extractor:
+        """The open model `name`, the default when None. Raises ModelNotServed."""
+        if name is None:
+            return next(iter(self._extractors.values()))
+        if name not in self._extractors:
+            raise ModelNotServed(f"model {name!r} is not served here; served are {', '.join(self._extractors)}")
+        return self._extractors[name]
+
+    def card(self, space: str) -> SpeakerCard:
+        """The card of the embedding space `space`, that of an open model before others. Raises ModelNotServed."""
+        served = [extractor.card for extractor in self._extractors.values()]
+        known = [card for card in registry.cards(self._models_dir).values() if isinstance(card, SpeakerCard)]
+        for card in (*served, *known):
+            if card.space == space:
+                return card
+        raise ModelNotServed(f"no model of the embedding space {space!r} is known here")
+
+    def scorer(self, space: str, profile: str | None = None) -> Scorer:
+        """What scores the vectors of `space` under `profile`, by default that of the settings or the model's own.
+
+        Raises ModelNotServed, ProfileUnknown or ModelUncalibrated.
+        """
+        card = self.card(space)
+        there = (DEFAULT_PROFILE, *profiles.profiles(self._models_dir, space))
+        name = profile or (self._profile if self._profile in there else None) or DEFAULT_PROFILE
+        if name not in there:
+            raise ProfileUnknown(
+                f"there is no audio source profile {name!r} for {card.name}; there are: {', '.join(there)}"
+            )
+        if (space, name) not in self._scorers:
+            self._scorers[space, name] = self._open_scorer(card, name)
+        return self._scorers[space, name]
+
+    def head(self, kind: str, space: str) -> Head:
+        """What tells `kind` from embeddings of `space`. Raises HeadMissing."""
+        for head in self._heads:
+            if (head.kind, head.space) == (kind, space):
+                return head
+        raise HeadMissing(f"no head that tells {kind} is installed for the embedding space {space!r}")
+
+    def heads(self) -> tuple[str, ...]:
+        """The kinds of heads there are for the spaces of the open models."""
+        spaces = {extractor.card.space for extractor in self._extractors.values()}
+        return tuple(sorted({head.kind for head in self._heads if head.space in spaces}))
+
+    def report(self) -> list[dict[str, Any]]:
+        """What there is to know of every open model, its speed measured now."""
+        return [self._described(extractor) for extractor in self._extractors.values()]
+
+    def _open_scorer(self, card: SpeakerCard, name: str) -> Scorer:
+        profile = (
+            profiles.card_profile(card)
+            if name == DEFAULT_PROFILE
+            else profiles.load_profile(name, card.space, self._models_dir)
+        )
+        if profile.calibration is None:
+            raise ModelUncalibrated(
+                f"{card.name} has no calibration, so its scores would mean nothing: fit one with "
+                f"`voiceprint calibrate DIR --model {card.name} --profile NAME`, and ask for it as `profile`"
+            )
+        return Scorer(registry.load_mean(card), card.unit_length, profile)
+
+    def _described(self, extractor: Extractor) -> dict[str, Any]:
+        card = extractor.card
+        # Of the vectors as they are stored: a profile with another mean has coefficients for other vectors.
+        calibration = profiles.card_profile(card).calibration
+        return {
+            "name": card.name,
+            "summary": card.summary,
+            "family": card.family,
+            "space": card.space,
+            "dimension": card.dimension,
+            "sample_rate": card.sample_rate,
+            "licence": card.licence,
+            "training_data": card.training_data,
+            "published_eer": card.published_eer,
+            "device": extractor.device,
+            "times_real_time": round(extractor.speed(), 1),
+            "metric": "cosine",
+            "unit_length": card.unit_length,
+            "calibration": calibration
+            and {"fitted": calibration.fitted, "slope": calibration.slope, "offset": calibration.offset},
+            "profiles": list(profiles.profiles(self._models_dir, card.space)),
+            "heads": sorted(head.kind for head in self._heads if head.space == card.space),
+        }
