@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from onnx_models.made_up_speech import made_up_speech
 from schemas.errors import ApplianceError, ConfigurationError
 
 _PR_SET_PDEATHSIG, _SIGKILL = 1, 9
@@ -101,7 +102,7 @@ def _proved(use: Mapping[str, Any]) -> dict[str, Any]:
 
     def windows(pitch: float, seconds: float) -> list[tuple[npt.NDArray[Any], ...]]:
         front_end = new_front_end()
-        return [*front_end.push(made_up(pitch, seconds, framing.sample_rate)), *front_end.finish()]
+        return [*front_end.push(made_up_speech(pitch, seconds, framing.sample_rate)), *front_end.finish()]
 
     long = framing.window_seconds + 2 * framing.hop_seconds
     low, high, short = windows(110.0, long), windows(210.0, long), windows(160.0, _SHORT_SECONDS)
@@ -133,8 +134,8 @@ def _proved(use: Mapping[str, Any]) -> dict[str, Any]:
         run(short[:1])
     except Exception as error:
         raise ConfigurationError(
-            f"the network takes only windows of one length, not {_SHORT_SECONDS:g} s of speech; export it with a dynamic "
-            f"time axis ({error})"
+            f"the network takes only windows of one length, not {_SHORT_SECONDS:g} s of speech; export it with a "
+            f"dynamic time axis ({error})"
         ) from error
     return {"dimension": single.shape[1], "batches": _same_together(run, low, single)}
 
@@ -167,13 +168,3 @@ def _unit(vectors: Vectors) -> npt.NDArray[np.float64]:
     wide = vectors.astype(np.float64)
     unit: npt.NDArray[np.float64] = wide / np.linalg.norm(wide, axis=1, keepdims=True)
     return unit
-
-
-def made_up(pitch: float, seconds: float, sample_rate: int) -> Vectors:
-    """A hum of `pitch` hertz with its harmonics under slow swells and a little noise, the same every time: shape
-    (seconds * sample_rate,), within [-1, 1].
-    """
-    time = np.arange(round(seconds * sample_rate)) / sample_rate
-    hum = sum(np.sin(2 * np.pi * pitch * number * time) / number for number in range(1, 12))
-    noise = np.random.default_rng(round(pitch)).normal(0, 0.05, len(time))
-    return (0.1 * (hum * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * time)) + noise)).astype(np.float32)
