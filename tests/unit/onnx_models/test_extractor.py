@@ -125,6 +125,24 @@ def test_longest_speech(extractor: Extractor, recordings: Path, seconds: float) 
     assert voiceprint.vector @ whole.vector > 0.5
 
 
+@pytest.mark.parametrize(("start", "end"), [(0.0, 2.5), (1.25, None), (1.0, 3.0), (0.5, 60.0)])
+def test_range(extractor: Extractor, recordings: Path, tmp_path: Path, start: float, end: float | None) -> None:
+    """A range of a recording gives the voiceprint of a file that holds just that; its length stays the recording's."""
+    samples, _ = soundfile.read(recordings / "demo.flac", dtype="int16")
+    soundfile.write(tmp_path / "part.wav", samples[int(start * RATE) : None if end is None else int(end * RATE)], RATE)
+    (ranged,) = extractor.extract(recordings / "demo.flac", range_from=start, range_to=end)
+    (alone,) = extractor.extract(tmp_path / "part.wav")
+    np.testing.assert_array_equal(ranged.vector, alone.vector)
+    assert ranged.speech_length == alone.speech_length
+    assert ranged.recording_length == soundfile.info(recordings / "demo.flac").duration
+
+
+def test_range_behind_the_end(extractor: Extractor, recordings: Path) -> None:
+    """A range that starts after the recording's end is refused with both figures."""
+    with pytest.raises(MediaOutOfRange, match=r"starts at 60 s, and the recording ends at 5\."):
+        extractor.extract(recordings / "demo.flac", range_from=60.0)
+
+
 @pytest.mark.parametrize("length", [0.0, 0.05, 3.0])
 def test_no_speech(extractor: Extractor, tmp_path: Path, length: float) -> None:
     """Silence, 0.05 s and nothing at all give a vector of zeros, and no error."""

@@ -7,10 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile
+import soxr
 
 from onnx_models import registry
 from onnx_models.session import open_session
 from onnx_models.speech import FRAME, Segmenter, SpeechDetector
+from schemas.errors import ConfigurationError
 
 RATE = 16_000
 Samples = npt.NDArray[np.float32]
@@ -110,3 +112,25 @@ def test_noise_and_tones_are_no_speech(detector: SpeechDetector, noise: Samples)
     """Noise and a tone are not taken for speech."""
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3 * RATE) / RATE)
     assert detector.segments([noise, tone.astype(np.float32)]) == []
+
+
+@pytest.mark.parametrize("rate", [8000, 32_000, 48_000])
+@pytest.mark.parametrize("block", [701, 1_000_000])
+def test_speech_at_other_rates(detector: SpeechDetector, demo: Samples, rate: int, block: int) -> None:
+    """A model of another sample rate gets the same segments, in samples of its own, to within two frames; speech comes
+    as it was in the signal.
+    """
+    signal = soxr.resample(demo, RATE, rate, quality="HQ").astype(np.float32)
+    other = SpeechDetector(detector._session, rate)
+    found = other.segments(blocks_of(signal, block))
+    expected = detector.segments([demo])
+    assert len(found) == len(expected)
+    np.testing.assert_allclose(np.array(found) / rate, np.array(expected) / RATE, atol=2 * FRAME / RATE)
+    for part in other.speech(blocks_of(signal, block)):
+        np.testing.assert_array_equal(part.samples, signal[part.start : part.end])
+
+
+def test_rates_without_whole_frames_are_refused(detector: SpeechDetector) -> None:
+    """A rate at which a frame of the network is no whole number of samples is refused by name."""
+    with pytest.raises(ConfigurationError, match="22050 Hz"):
+        SpeechDetector(detector._session, 22_050)
