@@ -42,7 +42,7 @@ class Extractor:
         self._mean, self._limits = mean, limits
         framing = Framing(card.sample_rate, card.window_seconds, card.hop_seconds)
         self._new_front_end = open_family(card.family, framing, card.family_options)
-        self._batch = max(1, round(_BATCH_SECONDS[network.device] / card.window_seconds))
+        self._batch = card.windows_at_once or max(1, round(_BATCH_SECONDS[network.device] / card.window_seconds))
         self._blas = ThreadpoolController()
 
     @classmethod

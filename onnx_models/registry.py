@@ -102,6 +102,7 @@ class SpeakerCard(Card):
     embeddings are scaled to unit length before and after the `mean` is subtracted, without it they are only centred.
     `mean` (a float32 .npy) and `calibration` (JSON) are files beside the card. Only vectors of one `space` may be
     compared; two files of the same weights share one. `published_eer` is what others measured, in words.
+    `windows_at_once` bounds a batch, for graphs that take one window only or give it another vector among others.
     """
 
     kind: Literal["speaker"]
@@ -115,6 +116,7 @@ class SpeakerCard(Card):
     family: str
     window_seconds: float = Field(gt=0, le=60)
     hop_seconds: float = Field(gt=0, le=60)
+    windows_at_once: int | None = Field(None, gt=0)
     family_options: dict[str, int | float | str | bool] = Field(default_factory=dict)
 
 
