@@ -21,8 +21,9 @@ from schemas.errors import ConfigurationError
 from tasks.store import TaskStore
 
 RECORDINGS = Path(__file__).parent / "recordings"
-EXTRACTION = "/api/technology/speaker-identification-voiceprint-extraction"
-CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
+API = "/api/technology"
+EXTRACTION = f"{API}/speaker-identification-voiceprint-extraction"
+CONVERSION = f"{API}/speaker-identification-voiceprint-conversion"
 
 
 @dataclass(frozen=True)
