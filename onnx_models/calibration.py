@@ -1,9 +1,9 @@
 """From cosines to log-likelihood ratios: how much likelier a score is from one speaker than from two.
 
-Affine logistic regression with terms for the speech length of both sides. The less speech, the less a cosine says: the
-slope and the offset go from those of long speech to those of hardly any with the mean `shortness` of the two sides.
-Brümmer and du Preez, "Application-independent evaluation of speaker detection", 2006; Mandasari et al., "Quality
-measure functions for calibration of speaker recognition systems in various duration conditions", 2013.
+Affine logistic regression with terms for the speech length of both sides, because with less speech the cosines of one
+speaker fall and spread. Brümmer and du Preez, "Application-independent evaluation of speaker detection", 2006;
+Mandasari et al., "Quality measure functions for calibration of speaker recognition systems in various duration
+conditions", 2013.
 """
 
 import math
@@ -16,34 +16,34 @@ import numpy as np
 import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
-# Seconds of speech at which half of the way from hardly any speech to long speech is gone.
-_HALFWAY = 1.0
-
-
-def shortness(speech: npt.ArrayLike | None) -> Numbers:
-    """How short `speech` (seconds, any shape) is: 1 for none, towards 0 for long, 0 where it is not known (NaN)."""
-    seconds = np.asarray(np.nan if speech is None else speech, np.float64)
-    return np.where(np.isnan(seconds), 0.0, _HALFWAY / (_HALFWAY + np.maximum(np.nan_to_num(seconds), 0.0)))
+# Trial statistics change with 1 / (1 + seconds): fast from one second to two, hardly from ten to twenty.
+_SECOND = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """What makes log-likelihood ratios (natural logarithm) of cosines.
 
-    `slope` and `offset` are those of long speech, the others what is added to them with all shortness. `fitted` is an
-    ISO date. Raises ValueError unless a higher cosine is a higher ratio for every speech length.
+    `slope` and `offset` are those of long speech: `long_speech` seconds and more on both sides. With the shortness of
+    either side, which rises to 1 at `short_speech` seconds, `short_offset` is added for the mean of the two,
+    `both_short_offset` for their product, and `short_slope` to the slope for their mean. `fitted` is an ISO date.
+    Raises ValueError unless a higher cosine is a higher ratio for every speech length.
     """
 
     slope: float
     offset: float
-    short_slope: float = 0.0
     short_offset: float = 0.0
+    both_short_offset: float = 0.0
+    short_slope: float = 0.0
+    short_speech: float = 0.0
+    long_speech: float = 1.0
     fitted: str = ""
 
     def __post_init__(self) -> None:
-        numbers = (self.slope, self.offset, self.short_slope, self.short_offset)
-        if not all(map(math.isfinite, numbers)):
+        if not all(math.isfinite(getattr(self, field.name)) for field in fields(self) if field.name != "fitted"):
             raise ValueError("a calibration has finite numbers")
+        if not 0 <= self.short_speech < self.long_speech:
+            raise ValueError("short speech is shorter than long speech")
         if self.slope <= 0 or self.slope + self.short_slope <= 0:
             raise ValueError("a calibration rises with the cosine for every speech length")
         if self.fitted:
@@ -56,13 +56,15 @@ class Calibration:
 
         NaN or None stands for a length that is not known, and counts as long.
         """
-        short = (shortness(speech_a)[..., np.newaxis] + shortness(speech_b)) / 2
-        return self.of_trials(cosines, short)
+        short_a, short_b = (shortness(speech, self.short_speech, self.long_speech) for speech in (speech_a, speech_b))
+        return self.of_trials(cosines, short_a[..., np.newaxis], short_b)
 
-    def of_trials(self, scores: npt.NDArray[np.floating], short: npt.NDArray[np.floating]) -> Numbers:
-        """Ratios of `scores` with the mean shortness `short` of their two sides; the shapes broadcast."""
-        wide = scores.astype(np.float64)
-        ratios: Numbers = (self.slope + self.short_slope * short) * wide + self.offset + self.short_offset * short
+    def of_trials(self, scores: npt.NDArray[np.floating], short_a: Numbers, short_b: Numbers) -> Numbers:
+        """Ratios of `scores` whose sides have the given shortness; the shapes broadcast."""
+        mean = (short_a + short_b) / 2
+        slopes = self.slope + self.short_slope * mean
+        offsets = self.offset + self.short_offset * mean + self.both_short_offset * (short_a * short_b)
+        ratios: Numbers = slopes * scores.astype(np.float64) + offsets
         return ratios
 
     def record(self) -> dict[str, float | str]:
@@ -72,11 +74,23 @@ class Calibration:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Calibration":
         """Raises ValueError for a record with other fields or values than `record` gives."""
+        known = {field.name for field in fields(cls)}
+        if not isinstance(record, Mapping) or set(record) != known:
+            raise ValueError(f"a calibration has the fields {', '.join(sorted(known))}")
         try:
-            fitted = record["fitted"]
-            numbers = {field.name: float(record[field.name]) for field in fields(cls) if field.name != "fitted"}
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not the record of a calibration: {error}") from error
-        if not isinstance(fitted, str) or len(record) != len(fields(cls)):
-            raise ValueError("not the record of a calibration")
-        return cls(**numbers, fitted=fitted)
+            numbers = {name: float(value) for name, value in record.items() if name != "fitted"}
+        except TypeError as error:
+            raise ValueError(f"a calibration has numbers: {error}") from error
+        return cls(**numbers, fitted=str(record["fitted"]))
+
+
+def shortness(speech: npt.ArrayLike | None, short_speech: float, long_speech: float) -> Numbers:
+    """How short `speech` (seconds, any shape) is: 1 at `short_speech` and below, 0 at `long_speech` and beyond.
+
+    Lengths beyond those two were not seen by the fit, so nothing is extrapolated. 0 where the length is NaN or None.
+    """
+    seconds = np.asarray(np.nan if speech is None else speech, np.float64)
+    bounded = np.clip(np.where(np.isnan(seconds), long_speech, seconds), short_speech, long_speech)
+    at_short, at_long = (_SECOND / (_SECOND + bound) for bound in (short_speech, long_speech))
+    short: Numbers = (_SECOND / (_SECOND + bounded) - at_long) / (at_short - at_long)
+    return short
