@@ -11,7 +11,7 @@ from onnx_models.registry import SpeakerCard
 from schemas.errors import ConfigurationError
 
 Value = str | int | float | bool
-Fields = Mapping[str, Value | Mapping[str, Value] | None]
+Fields = dict[str, Value | dict[str, Value] | None]
 
 
 def write(fields: Fields, models_dir: Path, network: bytes, files: Mapping[str, bytes]) -> SpeakerCard:
@@ -56,7 +56,7 @@ def toml(fields: Fields) -> str:
     tables = [
         "\n".join(["", f"[{key}]", *(f"{inner} = {_value(value)}" for inner, value in table.items())])
         for key, table in fields.items()
-        if isinstance(table, Mapping) and table
+        if isinstance(table, dict) and table
     ]
     return "\n".join([*plain, *tables, ""])
 
@@ -76,3 +76,17 @@ def _escaped(letter: str) -> str:
     if letter in '"\\':
         return f"\\{letter}"
     return f"\\u{ord(letter):04x}" if ord(letter) < 0x20 or ord(letter) == 0x7F else letter
+
+
+def of_space(fields: Fields, member: SpeakerCard) -> dict[str, bytes]:
+    """What a card shares with another of its space: the mean that all vectors are centred with, and the calibration.
+
+    Names both in `fields`, under the card's own name, and gives their contents.
+    """
+    found = {}
+    for field, name in (("mean", member.mean), ("calibration", member.calibration)):
+        if name is not None:
+            own = f"{fields['name']}-{field}{Path(name).suffix}"
+            fields[field] = own
+            found[own] = (member.folder / name).read_bytes()
+    return found
