@@ -5,47 +5,33 @@
 Every pair of recordings is a trial, scored by cosine; both sides of a trial see the same condition. Nothing is fitted.
 """
 
+import os
 import tempfile
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
-import soxr
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import track
 from rich.table import Table
 
+from benchmarks.conditions import CONDITIONS, Condition, treated
 from benchmarks.detection import equal_error_rate, minimum_detection_cost
 from benchmarks.recordings import recordings_by_speaker
+from onnx_models import registry
 from onnx_models.extractor import Extractor
-from onnx_models.registry import DEFAULT_MODEL, default_models_dir
 from onnx_models.scoring import Vectors, cosine
+from onnx_models.session import open_session
+from onnx_models.speech import SpeechDetector
 from schemas.errors import ConfigurationError
 
-_TELEPHONE_RATE = 8000
 PRIORS = (0.01, 0.05)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """How recordings are treated before they are compared; `speech_seconds` bounds what is listened to."""
-
-    name: str
-    speech_seconds: float | None = None
-    telephone: bool = False
-
-
-CONDITIONS = (
-    Condition("whole"),
-    *(Condition(f"{seconds} s of speech", speech_seconds=seconds) for seconds in (10, 5, 3, 2, 1)),
-    Condition("8 kHz mu-law", telephone=True),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,24 +47,26 @@ class Accuracy:
 
 
 def measure(
-    extractor: Extractor, speakers: dict[str, list[Path]], condition: Condition, advance: Callable[[], None]
+    condition: Condition, speakers: dict[str, list[Path]], model: str, models_dir: Path, device: str
 ) -> Accuracy:
-    """Extract every recording under `condition` once and score every pair; `advance` is called after each recording.
+    """Extract every recording under `condition` once, its channels mixed, and score every pair.
 
     Recordings without speech keep their place: their vector of zeros scores 0 with everything.
     """
+    extractor = Extractor.open(model, models_dir=models_dir, device=device)
+    voice_activity = registry.verify(registry.card(registry.VOICE_ACTIVITY_MODEL), models_dir)
+    detector = SpeechDetector(open_session(voice_activity, "cpu"))
     labels, vectors, lengths = [], [], []
     for speaker, paths in speakers.items():
         for path in paths:
             with tempfile.TemporaryDirectory() as folder:
-                heard = _over_telephone(path, Path(folder)) if condition.telephone else path
-                voiceprint = extractor.extract(
+                heard = treated(path, condition, detector, Path(folder))
+                (voiceprint,) = extractor.extract(
                     heard, channel_mode="mix", max_speech_length=condition.speech_seconds, media_sha256=bytes(32)
-                )[0]
+                )
             labels.append(speaker)
             vectors.append(voiceprint.vector)
             lengths.append(voiceprint.speech_length)
-            advance()
     return _score(condition.name, np.array(labels), np.stack(vectors), float(np.mean(lengths)))
 
 
@@ -91,14 +79,6 @@ def _score(name: str, labels: npt.NDArray[np.str_], vectors: Vectors, speech: fl
         raise ConfigurationError("trials need at least two speakers, and two recordings of one of them")
     costs = tuple(minimum_detection_cost(targets, nontargets, prior) for prior in PRIORS)
     return Accuracy(name, len(targets), len(nontargets), speech, equal_error_rate(targets, nontargets), costs)
-
-
-def _over_telephone(path: Path, folder: Path) -> Path:
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    narrow = soxr.resample(samples, rate, _TELEPHONE_RATE, quality="HQ")
-    heard = folder / "telephone.wav"
-    soundfile.write(heard, narrow, _TELEPHONE_RATE, subtype="ULAW")
-    return heard
 
 
 def table(rows: list[Accuracy]) -> Table:
@@ -115,18 +95,22 @@ def table(rows: list[Accuracy]) -> Table:
 
 def main(
     folder: Annotated[Path, typer.Argument(help="A folder with one folder of recordings for each speaker.")],
-    model: Annotated[str, typer.Option(help="Name of the model's card.")] = DEFAULT_MODEL,
+    model: Annotated[str, typer.Option(help="Name of the model's card.")] = registry.DEFAULT_MODEL,
     models_dir: Annotated[Path | None, typer.Option(help="Where models are installed.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    processes: Annotated[int, typer.Option(help="Conditions that are measured at once.")] = os.cpu_count() or 1,
 ) -> None:
     """Measure EER and minDCF under several conditions."""
-    speakers = recordings_by_speaker(folder)
-    extractor = Extractor.open(model, models_dir=models_dir or default_models_dir(), device=device)
-    rows = []
-    with Progress(transient=True) as progress:
-        for condition in CONDITIONS:
-            task = progress.add_task(condition.name, total=sum(map(len, speakers.values())))
-            rows.append(measure(extractor, speakers, condition, partial(progress.advance, task)))
+    one = partial(
+        measure,
+        speakers=recordings_by_speaker(folder),
+        model=model,
+        models_dir=models_dir or registry.default_models_dir(),
+        device=device,
+    )
+    # Not forked: what a fork of a process with threads inherits may never be unlocked.
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        rows = list(track(pool.map(one, CONDITIONS), total=len(CONDITIONS), description="measuring", transient=True))
     Console().print(table(rows))
 
 
