@@ -121,11 +121,7 @@ def inspect(content: bytes) -> Inspected:
         raise ConfigurationError(
             "the file is not an ONNX graph, or it is damaged; export or download it again"
         ) from error
-    try:
-        return _Inspection(onnx).inspected(model)
-    # Text that is no UTF-8 is found only when it is looked at.
-    except UnicodeDecodeError as error:
-        raise ConfigurationError("the graph has names that are no text; export it again") from error
+    return _Inspection(onnx).inspected(model)
 
 
 class _Inspection:
@@ -179,6 +175,7 @@ class _Inspection:
 
     def _node(self, node: Any, depth: int) -> None:
         _known_domain(node.domain)
+        _text(node.op_type)
         if node.domain == "com.microsoft" and node.op_type not in _QUANTISED:
             raise ConfigurationError(
                 f"the graph uses {shown(node.op_type)} of com.microsoft, which is not among the operators of quantised "
@@ -208,7 +205,7 @@ class _Inspection:
         return found
 
     def _port(self, port: Any) -> Port:
-        if len(port.name) > MOST_TEXT or not port.name.isprintable():
+        if len(port.name) > MOST_TEXT or not _text(port.name).isprintable():
             raise ConfigurationError(f"an input or output has the name {shown(port.name)}; export it with a plain one")
         if port.type.WhichOneof("value") != "tensor_type":
             raise ConfigurationError(f"{shown(port.name)} is not a tensor; export the network for one batch of tensors")
@@ -223,8 +220,15 @@ def shown(text: str) -> str:
     return ascii(text if len(text) <= 60 else f"{text[:60]}…")
 
 
-def _known_domain(domain: str) -> None:
-    if domain not in _STANDARD and domain != "com.microsoft":
+def _text(field: Any) -> str:
+    """The parser gives bytes where it finds something else than UTF-8."""
+    if not isinstance(field, str):
+        raise ConfigurationError("the graph has names that are no text; export it again")
+    return field
+
+
+def _known_domain(domain: Any) -> None:
+    if _text(domain) not in _STANDARD and domain != "com.microsoft":
         raise ConfigurationError(
             f"the graph uses operators of {shown(domain)}, which are not here and are not loaded; export it with ONNX "
             "operators only"
@@ -271,7 +275,7 @@ def _metadata(model: Any) -> dict[str, str]:
     for entry in model.metadata_props:
         if entry.key not in _METADATA:
             continue
-        if len(entry.value) > MOST_TEXT:
+        if len(_text(entry.value)) > MOST_TEXT:
             if entry.key not in {"url", "comment"}:
                 raise ConfigurationError(f"the graph's metadata {entry.key} is {len(entry.value):,} characters long")
             continue
