@@ -76,15 +76,15 @@ def normalised(
 
     Matějka et al., "Analysis of score normalization in multilingual speaker recognition", 2017.
     """
-    means_a, deviations_a = _nearest(side_a, cohort)
-    means_b, deviations_b = _nearest(side_b, cohort)
+    means_a, deviations_a = nearest(side_a, cohort)
+    means_b, deviations_b = nearest(side_b, cohort)
     seen_by_a = (cosines - means_a[:, np.newaxis]) / deviations_a[:, np.newaxis]
     seen_by_b = (cosines - means_b) / deviations_b
     both: npt.NDArray[np.float64] = (seen_by_a + seen_by_b) / 2
     return both
 
 
-def _nearest(side: Vectors, cohort: Vectors) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def nearest(side: Vectors, cohort: Vectors) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Mean and deviation of every vector's highest cosines with the cohort, shapes (n,)."""
     cosines = cosine(side, cohort).astype(np.float64)
     highest = np.sort(cosines, axis=1)[:, -_NEAREST:]

@@ -10,7 +10,7 @@ from onnx_models.scoring import Vectors
 
 Indices = npt.NDArray[np.int64]
 # Trials of a kind that are looked at; more only sharpen figures that the number of speakers blurs.
-MOST_TRIALS = 300_000
+MOST_TRIALS = 100_000
 _SEED = 1
 
 
@@ -90,7 +90,8 @@ def _nontarget_pairs(speakers: Indices, members: Indices, most: int, generator: 
         # Some to spare, for those of one speaker and those drawn twice.
         pairs = np.unique(np.sort(generator.integers(count, size=(2 * most, 2)), axis=1), axis=0)
     chosen: Indices = members[pairs]
-    return chosen[speakers[chosen[:, 0]] != speakers[chosen[:, 1]]]
+    different: npt.NDArray[np.bool_] = speakers[chosen[:, 0]] != speakers[chosen[:, 1]]
+    return chosen[different]
 
 
 def _drawn(pairs: Indices, most: int, generator: np.random.Generator) -> Indices:
