@@ -53,16 +53,16 @@ class Framer:
 
     def push(self, samples: Samples) -> Iterator[Samples]:
         """The groups of frames that the next samples, shape (n,), complete."""
+        while self._held + len(samples) >= self._span:
+            missing = self._span - self._held
+            # One group at a time: fresh memory for a long block costs more than the arithmetic on it.
+            group = np.concatenate([*self._parts, samples[:missing]])
+            samples = samples[missing:]
+            rest = group[GROUP * self._step :].copy()
+            self._parts, self._held, self._grouped = [rest], len(rest), True
+            yield self._frames(group)
         self._parts.append(samples)
         self._held += len(samples)
-        if self._held < self._span:
-            return
-        held, taken = np.concatenate(self._parts), 0
-        while len(held) - taken >= self._span:
-            yield self._frames(held[taken : taken + self._span])
-            taken += GROUP * self._step
-        # A copy: the rest must not keep the whole block alive.
-        self._parts, self._held, self._grouped = [held[taken:].copy()], len(held) - taken, True
 
     def finish(self) -> Iterator[Samples]:
         """The frames that are left; none when there was no signal."""

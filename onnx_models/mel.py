@@ -1,10 +1,11 @@
 """Mel filter banks."""
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
 from onnx_models.blocks import Samples
-from onnx_models.frames import GROUP
 
 # Slaney's scale (Auditory Toolbox, 1998): linear below 1 kHz, 15 mel; logarithmic above, 27 mel for a factor of 6.4.
 _HERTZ_PER_MEL = 200.0 / 3
@@ -12,12 +13,15 @@ _BREAK_HERTZ, _BREAK_MEL = 1000.0, 15.0
 _LOG_STEP = np.log(6.4) / 27.0
 # The scale of HTK and Kaldi.
 _HTK_FACTOR, _HTK_HERTZ = 1127.0, 700.0
+# Frames that are transformed at once.
+_ROWS = 64
 
 
+@cache
 def slaney_filters(
     sample_rate: int, fft_length: int, bands: int, low_hertz: float = 0.0, high_hertz: float | None = None
 ) -> npt.NDArray[np.float32]:
-    """Triangular filters of equal area, shape (bands, fft_length // 2 + 1), as librosa.filters.mel makes them.
+    """Triangular filters of equal area, shape (bands, fft_length // 2 + 1), as librosa.filters.mel makes them; read-only.
 
     `high_hertz` defaults to half the sample rate.
     """
@@ -28,13 +32,15 @@ def slaney_filters(
     rising = (bins - lower) / (centre - lower)
     falling = (upper - bins) / (upper - centre)
     triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return (triangles * (2.0 / (upper - lower))).astype(np.float32)
+    return _frozen(triangles * (2.0 / (upper - lower)))
 
 
+@cache
 def kaldi_filters(
     sample_rate: int, fft_length: int, bands: int, low_hertz: float = 20.0, high_hertz: float | None = None
 ) -> npt.NDArray[np.float32]:
-    """Filters that are triangles over mel and peak at 1, shape (bands, fft_length // 2 + 1), as Kaldi makes them.
+    """Filters that are triangles over mel and peak at 1, shape (bands, fft_length // 2 + 1), as Kaldi makes them;
+    read-only.
 
     Mel is 1127 ln(1 + hertz / 700), as in HTK; `high_hertz` defaults to half the sample rate. Raises ValueError where
     the bands are so narrow that one of them has no frequency of the transform.
@@ -49,7 +55,13 @@ def kaldi_filters(
     filters[:, -1] = 0.0
     if not filters.any(axis=1).all():
         raise ValueError(f"{bands} mel bands are too many for a transform of {fft_length} samples at {sample_rate} Hz")
-    return filters.astype(np.float32)
+    return _frozen(filters)
+
+
+def _frozen(filters: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+    single = filters.astype(np.float32)
+    single.flags.writeable = False
+    return single
 
 
 def fft_length(frame_length: int) -> int:
@@ -60,30 +72,35 @@ def fft_length(frame_length: int) -> int:
 class MelPower:
     """Power in mel bands: what `filters`, shape (bands, transform // 2 + 1), make of frames tapered by `taper`.
 
-    Its buffers are kept: on some systems fresh ones cost more than the transform. The transform is in double
-    precision, which numpy does at least as fast as single, on some processors ten times faster.
+    The transform is in double precision, which numpy does at least as fast as single, on some processors ten times
+    faster. Its buffers are small and kept: the system's fresh pages cost more than the arithmetic.
     """
 
-    def __init__(self, taper: Samples, filters: npt.NDArray[np.float32]) -> None:
+    def __init__(self, taper: npt.NDArray[np.floating], filters: npt.NDArray[np.float32]) -> None:
         bins = filters.shape[1]
         self._taper = taper.astype(np.float32)
         self._filters = filters.T.copy()
-        self._padded = np.zeros((GROUP, 2 * (bins - 1)))
-        self._tapered = self._padded[:, : len(taper)]
-        self._spectrum = np.empty((GROUP, bins), np.complex128)
-        self._power = np.empty((GROUP, bins), np.float32)
+        self._padded = np.zeros((_ROWS, 2 * (bins - 1)))
+        self._spectrum = np.empty((_ROWS, bins), np.complex128)
+        self._power = np.empty((_ROWS, bins), np.float32)
 
     def __call__(self, frames: Samples) -> npt.NDArray[np.float32]:
-        """Shape (n, bands) for frames (n, len(taper)), n at most GROUP."""
-        count = len(frames)
-        spectrum, power = self._spectrum[:count], self._power[:count]
-        np.multiply(frames, self._taper, out=self._tapered[:count])
-        np.fft.rfft(self._padded[:count], out=spectrum)
+        """Shape (n, bands) for frames (n, len(taper))."""
+        bands = np.empty((len(frames), self._filters.shape[1]), np.float32)
+        for start in range(0, len(frames), _ROWS):
+            rows = frames[start : start + _ROWS]
+            self._rows(rows, bands[start : start + _ROWS])
+        return bands
+
+    def _rows(self, frames: Samples, bands: npt.NDArray[np.float32]) -> None:
+        count, length = frames.shape
+        padded, spectrum, power = self._padded[:count], self._spectrum[:count], self._power[:count]
+        np.multiply(frames, self._taper, out=padded[:, :length])
+        np.fft.rfft(padded, out=spectrum)
         parts = spectrum.view(np.float64)
         np.square(parts, out=parts)
         np.add(parts[:, 0::2], parts[:, 1::2], out=power, casting="same_kind")
-        bands: npt.NDArray[np.float32] = power @ self._filters
-        return bands
+        np.matmul(power, self._filters, out=bands)
 
 
 def _hertz_to_mel(hertz: float) -> float:

@@ -105,6 +105,6 @@ class _Moments:
 def _cosine_transform() -> Rows:
     """The first rows of the orthonormal DCT-II over the bands, shape (20, 40)."""
     row, band = np.arange(_CEPSTRA)[:, np.newaxis], np.arange(_BANDS)
-    cosines = np.sqrt(2 / _BANDS) * np.cos(np.pi * row * (2 * band + 1) / (2 * _BANDS))
+    cosines: Rows = np.sqrt(2 / _BANDS) * np.cos(np.pi * row * (2 * band + 1) / (2 * _BANDS))
     cosines[0] /= np.sqrt(2)
     return cosines

@@ -21,6 +21,8 @@ name = "nemo-logmel80"
 
 _BANDS = 80
 _EMPHASIS = np.float32(0.97)
+# Samples that are emphasised at once.
+_EMPHASISED = 16_384
 _GUARD = np.float32(2.0**-24)
 # Added to the deviation, so that silence is not divided by zero.
 _LEAST_DEVIATION = 1e-5
@@ -58,10 +60,11 @@ class NemoLogMel:
         self._previous = np.zeros(1, np.float32)
 
     def push(self, samples: Samples) -> Iterable[Window]:
-        follows = np.concatenate([self._previous, samples])
-        self._previous = follows[-1:].copy()
-        for frames in self._framer.push(follows[1:] - _EMPHASIS * follows[:-1]):
-            yield from self._cut(frames)
+        for start in range(0, len(samples), _EMPHASISED):
+            follows = np.concatenate([self._previous, samples[start : start + _EMPHASISED]])
+            self._previous = follows[-1:].copy()
+            for frames in self._framer.push(follows[1:] - _EMPHASIS * follows[:-1]):
+                yield from self._cut(frames)
 
     def finish(self) -> Iterable[Window]:
         for frames in self._framer.finish():
@@ -73,8 +76,10 @@ class NemoLogMel:
 
     def _normalised(self, window: Frames) -> Window:
         count = len(window)
-        mean = window.mean(axis=0, dtype=np.float64)
-        deviation = window.std(axis=0, dtype=np.float64, ddof=1) if count > 1 else np.zeros(_BANDS)
-        bands = np.zeros((_BANDS, count + -count % self._pad_to), np.float32)
-        bands[:, :count] = ((window - mean) / (deviation + _LEAST_DEVIATION)).T
-        return bands, np.array(count, np.int64)
+        padded = np.zeros((_BANDS, count + -count % self._pad_to), np.float32)
+        bands = padded[:, :count]
+        # In double precision: silence has a deviation of rounding errors, which the division would blow up.
+        np.subtract(window.T, window.mean(axis=0, dtype=np.float64)[:, np.newaxis], out=bands, casting="same_kind")
+        deviation = np.sqrt(np.square(bands).sum(axis=1, dtype=np.float64) / max(1, count - 1))
+        bands /= (deviation + _LEAST_DEVIATION).astype(np.float32)[:, np.newaxis]
+        return padded, np.array(count, np.int64)

@@ -47,5 +47,5 @@ class Waveform:
     def _window(self, samples: Samples) -> Window:
         if not self._unit_variance:
             return (samples,)
-        mean, variance = samples.mean(dtype=np.float64), samples.var(dtype=np.float64)
-        return (((samples - mean) / np.sqrt(variance + _LEAST_VARIANCE)).astype(np.float32),)
+        centred = samples - samples.mean(dtype=np.float64)
+        return ((centred / np.sqrt(np.square(centred).mean() + _LEAST_VARIANCE)).astype(np.float32),)
