@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from appliance.commands import convert, diagnose, extract, install, run
+from appliance.commands import convert, diagnose, extract, models, redis, run
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
 
@@ -20,8 +20,8 @@ app = typer.Typer(
 )
 for command in (run.up, run.serve, run.worker, extract.extract, convert.convert, diagnose.doctor):
     app.command()(command)
-app.add_typer(install.models, name="models")
-app.add_typer(install.redis, name="redis")
+app.add_typer(models.models, name="models")
+app.add_typer(redis.redis, name="redis")
 
 
 def _show_version(wanted: bool) -> None:

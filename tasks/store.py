@@ -8,7 +8,8 @@ tells of its models; `voiceprint:input-bytes` the room that uploads of open task
 
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +27,7 @@ from tasks.record import RecordDamaged, TaskRecord, now_ms
 HEARTBEAT_SECONDS = 0.5
 ALIVE_SECONDS = 2.0
 CRASH_BUDGET = 2
+_RECORDS_AT_ONCE = 1000
 
 _OPEN, _RUNNING = "voiceprint:open", "voiceprint:running"
 _WORKERS, _CAPABILITIES, _REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
@@ -212,6 +214,17 @@ class TaskStore:
         now = seconds * 1000 + microseconds // 1000
         alive = {name.decode(): _capabilities(told.get(name, b"{}")) for name, until in workers if until >= now}
         return Depth(opened - running, running, int(input_bytes or 0), alive)
+
+    async def open_records(self) -> AsyncIterator[TaskRecord]:
+        """The records of the tasks that have not ended; one that ends meanwhile, or is damaged, is passed over."""
+        async with redis_errors():
+            task_ids = await self.redis.zrange(_OPEN, 0, -1)
+            for first in range(0, len(task_ids), _RECORDS_AT_ONCE):
+                keys = [_key(task_id.decode()) for task_id in task_ids[first : first + _RECORDS_AT_ONCE]]
+                for data in await self.redis.mget(keys):
+                    with suppress(RecordDamaged):
+                        if data is not None:
+                            yield TaskRecord.unpack(data)
 
     async def still_open(self, task_ids: Sequence[str]) -> set[str]:
         """Those of `task_ids` that have not ended."""

@@ -1,0 +1,108 @@
+"""`voiceprint models retire`: what a model's end would strand, and then its end."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from appliance.commands.questions import confirmed
+from appliance.settings import PREFIX, Settings, load
+from schemas.errors import ApplianceError, ConfigurationError
+
+if TYPE_CHECKING:
+    from onnx_models.retire import Stranded
+
+
+def retire(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The model.", show_default=False)],
+    voiceprints: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="A folder in which voiceprints are counted by their embedding space: .vp files, and Base64 in others.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove it without being asked.")] = False,
+) -> None:
+    """Remove a model, after saying what would be left without one that understands it.
+
+    Removed are its file and, for a model of your own, its card. Profiles, heads and voiceprints stay where they are.
+    """
+    settings = load()
+
+    from onnx_models import registry  # noqa: PLC0415
+    from onnx_models import retire as retiring  # noqa: PLC0415
+
+    card = registry.card(name, settings.models)
+    _refuse_served(name, settings)
+    found = retiring.stranded(card, settings.models)
+    if not found.removed:
+        raise ConfigurationError(f"{name} is not installed in {settings.models}: there is nothing to remove")
+    for line in (*_lines(found), *_voiceprint_lines(found, voiceprints or []), *_task_lines(name, settings)):
+        typer.echo(line, err=True)
+    if not yes:
+        confirmed(f"Remove {name}?", "--yes")
+    for path in retiring.retire(card, settings.models):
+        typer.echo(path)
+
+
+def _refuse_served(name: str, settings: Settings) -> None:
+    from onnx_models.registry import VOICE_ACTIVITY_MODEL  # noqa: PLC0415
+
+    if name == VOICE_ACTIVITY_MODEL:
+        raise ConfigurationError(f"{name} finds the speech for every model and cannot be retired")
+    for setting, names in (("MODEL", (settings.model,)), ("MORE_MODELS", settings.more_models)):
+        if name in names:
+            raise ConfigurationError(
+                f"{name} is served: {PREFIX}{setting} names it. Set that to another model and restart, then retire it"
+            )
+
+
+def _lines(found: "Stranded") -> list[str]:
+    if found.successors:
+        return [f"nothing is stranded: {', '.join(found.successors)} makes vectors of the same space, {found.space}"]
+    if not found.anything:
+        return []
+    return [
+        f"no other installed model makes vectors of the space {found.space}: its voiceprints fit no new recording then",
+        *(f"profile without a model: {path}" for path in found.profiles),
+        *(f"head without a model: {path}" for path in found.heads),
+        *(f"calibration that goes with its card: {path}" for path in found.removed if path.suffix == ".json"),
+    ]
+
+
+def _voiceprint_lines(found: "Stranded", folders: list[Path]) -> list[str]:
+    from onnx_models.retire import find_voiceprints  # noqa: PLC0415
+
+    if not folders:
+        return [] if not found.anything else ["voiceprints are counted in the folders that --voiceprints names"]
+    counted = find_voiceprints(folders)
+    lines = [
+        f"{count} voiceprints of the space {space}" + (": stranded" if found.anything and space == found.space else "")
+        for space, count in sorted(counted.by_space.items())
+    ]
+    if counted.unreadable:
+        lines.append(f"{counted.unreadable} voiceprints that are damaged, or signed, and so could not be counted")
+    return lines or ["no voiceprints were found"]
+
+
+def _task_lines(name: str, settings: Settings) -> list[str]:
+    """What waits in the configured Redis and asks for the model; an embedded one has ended with its appliance."""
+    if settings.redis_url is None:
+        return []
+
+    import asyncio  # noqa: PLC0415
+
+    try:
+        waiting = asyncio.run(_waiting(name, settings.redis_url.get_secret_value()))
+    except ApplianceError as error:
+        return [f"whether tasks wait for it is not known: {error.message}"]
+    return [f"{waiting} tasks wait or run and ask for it; they will be rejected"] if waiting else []
+
+
+async def _waiting(name: str, url: str) -> int:
+    from tasks.store import TaskStore  # noqa: PLC0415
+
+    async with TaskStore.open(url) as store:
+        return sum([record.parameters.get("model") == name async for record in store.open_records()])

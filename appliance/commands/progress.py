@@ -1,0 +1,59 @@
+"""Progress on standard error: a bar on a terminal, plain lines where another program reads."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+_STEP_PER_CENT = 10
+
+
+class Lines:
+    """A line for every step, and for every tenth of a file."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def said(self, line: str) -> None:
+        typer.echo(line, err=True)
+
+    def received(self, done: int, total: int) -> None:
+        share = done * 100 // total // _STEP_PER_CENT * _STEP_PER_CENT if total else 0
+        if share > self._shown:
+            typer.echo(f"{share} % of {total / 1e6:.1f} MB", err=True)
+        # A download that starts over, or the next file, counts from its own beginning.
+        self._shown = share
+
+
+class Bar:
+    """A bar with speed and remaining time, under the lines."""
+
+    def __init__(self, bar: "Progress") -> None:
+        self._bar = bar
+        self._file = bar.add_task("fetching", total=None, visible=False)
+
+    def said(self, line: str) -> None:
+        self._bar.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def received(self, done: int, total: int) -> None:
+        self._bar.update(self._file, completed=done, total=total, visible=done < total)
+
+
+@contextmanager
+def shown() -> Iterator[Lines | Bar]:
+    """What fits the standard error that there is."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        yield Bar(bar)
