@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pydantic
 
@@ -75,7 +76,7 @@ class Intake:
                 async with self._files.upload(task_id) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
                     yield arrival
-                await self._check(task_id, technology.document)
+                await self._check(task_id, technology.document, arrival.parameters)
                 await self._submit(arrival, technology, upload)
             except (Unreachable, asyncio.CancelledError):
                 # The task may exist all the same, so its file must; if not, the sweep removes it.
@@ -103,10 +104,12 @@ class Intake:
             (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
 
-    async def _check(self, task_id: str, document: type[Document] | None) -> None:
+    async def _check(self, task_id: str, document: type[Document] | None, parameters: Parameters) -> None:
         if document is not None:
+            # What a document says may depend on the parameters, and on the models that are served.
+            context = {"parameters": parameters, "models": self._settings.served_models}
             async with self._checking:
-                await asyncio.to_thread(_validate, self._files.input(task_id), document)
+                await asyncio.to_thread(_validate, self._files.input(task_id), document, context)
 
     async def _submit(self, arrival: Arrival, technology: Technology, upload: Upload) -> None:
         record = TaskRecord(
@@ -132,7 +135,7 @@ def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -
         )
 
 
-def _validate(path: Path, document: type[Document]) -> None:
+def _validate(path: Path, document: type[Document], context: dict[str, Any]) -> None:
     text = path.read_bytes()
     # What comes before every value but the first; in Base64 there is none of them.
     if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
@@ -144,6 +147,6 @@ def _validate(path: Path, document: type[Document]) -> None:
     except ValueError as error:
         raise RequestInvalid(f"the body is not JSON: {error}") from error
     try:
-        document.model_validate(parsed)
+        document.model_validate(parsed, context=context)
     except pydantic.ValidationError as error:
         raise refusal(error, ["body"] * error.error_count()) from error

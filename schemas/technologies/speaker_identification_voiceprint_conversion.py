@@ -2,25 +2,18 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Annotated, BinaryIO
+from typing import BinaryIO
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from schemas import json
-from schemas.technologies import Document, Technology, VoiceprintText
+from schemas.technologies import Technology
+from schemas.voiceprint_lists import VoiceprintsDocument
 
-MAXIMUM_VOICEPRINTS = 50_000
 # Vectors rendered at a time: half a megabyte of text, so that neither memory nor an event loop notices.
 _BLOCK = 256
-
-
-class ConversionDocument(Document):
-    """`voiceprints`: containers as Base64, 1 to 50,000."""
-
-    voiceprints: Annotated[list[VoiceprintText], Field(min_length=1, max_length=MAXIMUM_VOICEPRINTS)]
 
 
 def pack(vectors: Iterable[npt.NDArray[np.float32]]) -> bytes:
@@ -41,5 +34,5 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-conversion",
     summary="Turns stored voiceprints into their vectors.",
     render=render,
-    document=ConversionDocument,
+    document=VoiceprintsDocument,
 )

@@ -39,8 +39,8 @@ DECLARATION = "from schemas.technologies import Technology\nTECHNOLOGY = Technol
 @pytest.mark.parametrize("seam", [schemas.technologies], indirect=True)
 def test_a_new_file_is_a_new_technology(seam: Path) -> None:
     """One file is all that a technology needs to be known."""
-    (seam / "age_estimation.py").write_text(DECLARATION.format(name="age-estimation"))
-    assert technologies()["age-estimation"].summary == "what it does"
+    (seam / "weather_forecast.py").write_text(DECLARATION.format(name="weather-forecast"))
+    assert technologies()["weather-forecast"].summary == "what it does"
 
 
 @pytest.mark.parametrize(
@@ -51,13 +51,13 @@ def test_a_new_file_is_a_new_technology(seam: Path) -> None:
 @pytest.mark.parametrize("seam", [schemas.technologies], indirect=True)
 def test_a_faulty_technology_is_named(seam: Path, text: str) -> None:
     """A file without a declaration of its own name stops the start with that file's name."""
-    (seam / "age_estimation.py").write_text(text)
-    with pytest.raises(ConfigurationError, match=r"schemas/technologies/age_estimation\.py must declare TECHNOLOGY"):
+    (seam / "weather_forecast.py").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"schemas/technologies/weather_forecast\.py must declare TECHNOLOGY"):
         technologies()
 
 
 @pytest.mark.parametrize("text", ["", "run = 'not callable'\n"])
-@pytest.mark.parametrize("name", ["age_estimation", "speaker_identification_voiceprint_merging"])
+@pytest.mark.parametrize("name", ["weather_forecast", "speaker_weighing"])
 @pytest.mark.parametrize("seam", [tasks.jobs], indirect=True)
 def test_a_faulty_job_is_named(seam: Path, name: str, text: str) -> None:
     """A job file without `run` stops the start with that file's name."""
@@ -77,10 +77,10 @@ def test_a_job_of_no_technology_is_named(seam: Path) -> None:
 @pytest.mark.parametrize("seam", [schemas.technologies], indirect=True)
 def test_a_technology_without_its_job_is_named(seam: Path) -> None:
     """A technology that nothing carries out stops the start of a worker."""
-    (seam / "age_estimation.py").write_text(DECLARATION.format(name="age-estimation"))
+    (seam / "weather_forecast.py").write_text(DECLARATION.format(name="weather-forecast"))
     jobs.cache_clear()
     try:
-        with pytest.raises(ConfigurationError, match="tasks/jobs lacks a file for age-estimation"):
+        with pytest.raises(ConfigurationError, match="tasks/jobs lacks a file for weather-forecast"):
             jobs()
     finally:
         jobs.cache_clear()

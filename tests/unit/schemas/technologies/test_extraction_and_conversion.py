@@ -13,6 +13,7 @@ from schemas.technologies import refusal
 from schemas.technologies import speaker_identification_voiceprint_conversion as conversion
 from schemas.technologies import speaker_identification_voiceprint_extraction as extraction
 from schemas.voiceprint import decode, encode, from_base64, to_base64
+from schemas.voiceprint_lists import VoiceprintsDocument
 from tests.unit.schemas.sample_voiceprints import silent, voiceprint
 
 RANDOM = voiceprint(vector=np.random.default_rng(1).standard_normal(256).astype(np.float32) / np.float32(16))
@@ -87,7 +88,7 @@ def test_a_large_conversion_comes_in_pieces() -> None:
 
 def faults(voiceprints: object) -> list[tuple[tuple[str | int, ...], str]]:
     with pytest.raises(pydantic.ValidationError) as refused:
-        conversion.ConversionDocument.model_validate({"voiceprints": voiceprints})
+        VoiceprintsDocument.model_validate({"voiceprints": voiceprints})
     made = refusal(refused.value, ["body"] * refused.value.error_count())
     return [(detail.location, detail.message) for detail in made.detail]
 
@@ -107,7 +108,7 @@ def test_a_list_of_the_wrong_length_is_refused(count: int) -> None:
 @pytest.mark.parametrize("count", [1, 50_000])
 def test_the_longest_and_the_shortest_list_are_taken(count: int) -> None:
     """The limits themselves are inside."""
-    assert len(conversion.ConversionDocument.model_validate({"voiceprints": ["AAAA"] * count}).voiceprints) == count
+    assert len(VoiceprintsDocument.model_validate({"voiceprints": ["AAAA"] * count}).voiceprints) == count
 
 
 def test_bad_base64_is_told_by_its_index() -> None:
@@ -128,9 +129,9 @@ def test_items_that_are_not_text_are_refused(item: object) -> None:
 def test_a_body_without_a_list_is_refused(body: object) -> None:
     """The one key must be there and hold a list."""
     with pytest.raises(pydantic.ValidationError):
-        conversion.ConversionDocument.model_validate(body)
+        VoiceprintsDocument.model_validate(body)
 
 
 def test_unknown_keys_of_a_body_are_ignored() -> None:
     """A caller may send more than is understood."""
-    assert conversion.ConversionDocument.model_validate({"voiceprints": [TEXT], "more": 1}).voiceprints == [TEXT]
+    assert VoiceprintsDocument.model_validate({"voiceprints": [TEXT], "more": 1}).voiceprints == [TEXT]

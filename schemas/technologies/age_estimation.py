@@ -1,0 +1,26 @@
+"""A recording in, the age of every channel's speaker out."""
+
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from schemas import rows
+from schemas.listening import ListeningParameters
+from schemas.technologies import Technology
+from schemas.technologies.age_estimation_voiceprints import age
+
+
+def _channel(number: int, speech_length: float, years: int | None) -> dict[str, Any]:
+    return {"channel_number": number, **age(speech_length, years)}
+
+
+def render(stored: BinaryIO) -> Iterator[bytes]:
+    return rows.render(stored, "channels", _channel)
+
+
+TECHNOLOGY = Technology(
+    name="age-estimation",
+    summary="Estimates the age of every channel's speaker, in years; needs a head that is not shipped.",
+    render=render,
+    parameters=ListeningParameters,
+    head="age",
+)

@@ -1,0 +1,84 @@
+"""Two lists of voiceprints in, a calibrated log-likelihood ratio for every pair out."""
+
+import struct
+from collections.abc import Iterator
+from typing import Annotated, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, ValidationInfo, model_validator
+
+from schemas import json
+from schemas.technologies import Document, ModelName, Parameters, ProfileName, Technology
+from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS, VoiceprintList
+
+MAXIMUM_SCORES = 1_000_000
+_COUNTS = struct.Struct("<II")
+# Scores rendered at a time, some hundreds of kilobytes of text.
+_BLOCK = 1 << 15
+
+# One fault for each vector: a list of a million texts would be a million of them.
+Vector = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=1 << 16, fail_fast=True)]
+VectorList = Annotated[list[Vector], Field(min_length=1, max_length=MAXIMUM_VOICEPRINTS)]
+
+
+class ComparisonParameters(Parameters):
+    """`model`: whose vectors are compared, where there are bare ones. `profile`: the audio source profile by whose mean
+    and calibration scores are made."""
+
+    model: ModelName | None = None
+    profile: ProfileName | None = None
+
+
+class ComparisonDocument(Document):
+    """On each side `voiceprints_…`, containers as Base64, or `vectors_…`, lists of numbers, none for no speech: 1 to
+    50,000 each, a million pairs in all. `model` and `profile` may stand here as well as among the parameters."""
+
+    voiceprints_a: VoiceprintList | None = None
+    voiceprints_b: VoiceprintList | None = None
+    vectors_a: VectorList | None = None
+    vectors_b: VectorList | None = None
+    model: ModelName | None = None
+    profile: ProfileName | None = None
+
+    @model_validator(mode="after")
+    def _sides(self, info: ValidationInfo) -> Self:
+        sizes = []
+        for side, given in (
+            ("a", (self.voiceprints_a, self.vectors_a)),
+            ("b", (self.voiceprints_b, self.vectors_b)),
+        ):
+            there = [one for one in given if one is not None]
+            if len(there) != 1:
+                raise ValueError(f"give either voiceprints_{side} or vectors_{side}")
+            sizes.append(len(there[0]))
+        if sizes[0] * sizes[1] > MAXIMUM_SCORES:
+            raise ValueError(f"{sizes[0]} times {sizes[1]} are more than {MAXIMUM_SCORES} pairs")
+        bare = self.vectors_a is not None or self.vectors_b is not None
+        parameters = (info.context or {}).get("parameters")
+        if bare and parameters is not None and not (self.model or getattr(parameters, "model", None)):
+            raise ValueError("vectors need `model`, the name of the model whose they are")
+        return self
+
+
+def pack(scores: npt.NDArray[np.float32]) -> bytes:
+    """The stored result of `scores`, shape (rows, columns): a row for each of b, a column for each of a."""
+    return _COUNTS.pack(*scores.shape) + scores.astype("<f4", copy=False).tobytes()
+
+
+def render(stored: BinaryIO) -> Iterator[bytes]:
+    rows, columns = _COUNTS.unpack(stored.read(_COUNTS.size))
+    opening = b'{"scores":{"columns_count":%d,"rows_count":%d,"values":[' % (columns, rows)
+    while block := stored.read(4 * _BLOCK):
+        yield opening + json.encode(np.frombuffer(block, "<f4"))[1:-1]
+        opening = b","
+    yield b"]}}"
+
+
+TECHNOLOGY = Technology(
+    name="speaker-identification-voiceprint-comparison",
+    summary="Scores every pair of two lists of voiceprints: log-likelihood ratios.",
+    render=render,
+    parameters=ComparisonParameters,
+    document=ComparisonDocument,
+)

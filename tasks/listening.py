@@ -1,0 +1,28 @@
+"""Recordings to voiceprints, as the technologies that listen to a part of them ask for it."""
+
+from typing import cast
+
+from schemas.errors import MediaError
+from schemas.listening import ListeningParameters
+from schemas.voiceprint import Voiceprint
+from tasks.jobs import Work
+
+
+def listen(work: Work) -> list[Voiceprint]:
+    """One voiceprint for each channel. Raises ModelNotServed, Stopped, or the MediaError that says why the recording
+    cannot be used, with its kind as the one detail."""
+    parameters = cast("ListeningParameters", work.parameters)
+    try:
+        return work.models.extractor(parameters.model).extract(
+            work.input,
+            channel_mode=parameters.channel_mode,
+            channels=parameters.channels,
+            max_speech_length=parameters.max_speech_length,
+            range_from=parameters.range_from,
+            range_to=parameters.range_to,
+            created_ms=work.created_ms,
+            media_sha256=work.input_sha256,
+            stop=work.stop,
+        )
+    except MediaError as error:
+        raise type(error)(error.message, [error.at("body", "file")]) from error
