@@ -109,7 +109,7 @@ def read_once(path: Path) -> bytes:
 
 
 def inspect(content: bytes) -> Inspected:
-    """Checks the serialised graph `content`. Raises ConfigurationError with the cause and the cure."""
+    """Checks the serialised graph `content`. Raises ConfigurationError with the cause and the cure, or MemoryError."""
     import onnx  # noqa: PLC0415
     from google.protobuf.message import DecodeError  # noqa: PLC0415
 
@@ -118,6 +118,8 @@ def inspect(content: bytes) -> Inspected:
     try:
         model = onnx.ModelProto.FromString(content)
     except DecodeError as error:
+        if "alloc" in str(error):
+            raise MemoryError from error
         raise ConfigurationError(
             "the file is not an ONNX graph, or it is damaged; export or download it again"
         ) from error
