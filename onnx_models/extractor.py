@@ -12,6 +12,7 @@ from onnx_models import batcher, media, registry, scoring
 from onnx_models.blocks import Samples, reblocked
 from onnx_models.families import Framing, Window, open_family
 from onnx_models.media import ChannelMode, MediaLimits, Recording
+from onnx_models.quality import QualityMeter
 from onnx_models.registry import SpeakerCard
 from onnx_models.session import NoNetwork, Session, open_session
 from onnx_models.speech import SpeechDetector
@@ -112,12 +113,15 @@ class Extractor:
         created = time.time_ns() // 1_000_000 if created_ms is None else created_ms
         voiceprints = []
         for selection in selections:
-            signal = _until_stopped(recording.samples(selection, self.card.sample_rate), stop or _never)
+            meter = QualityMeter(recording.info.sample_rate, len(selection), range_from or 0.0, range_to)
+            samples = recording.samples(selection, self.card.sample_rate, meter.push)
+            signal = _until_stopped(samples, stop or _never)
             if range_from or range_to is not None:
                 signal = self._ranged(signal, range_from or 0.0, range_to)
             # The front end's products are small: more threads would only spin on the cores of other workers.
             with self._blas.limit(limits=1, user_api="blas"):
-                vector, speech_samples = self._embed(self._spoken(signal, max_speech_length), stop or _never)
+                vector, speech_samples = self._embed(self._spoken(signal, max_speech_length, meter), stop or _never)
+                quality = meter.finish()
             voiceprints.append(
                 Voiceprint(
                     model=self.card.name,
@@ -130,6 +134,7 @@ class Extractor:
                     channel_number=selection[0] if channel_mode == "split" else 0,
                     media_sha256=digest,
                     created_ms=created,
+                    quality=quality.pack(),
                 )
             )
         return voiceprints
@@ -149,9 +154,21 @@ class Extractor:
                 f"the range starts at {start_seconds:g} s, and the recording ends at {at / self.card.sample_rate:.2f} s"
             )
 
-    def _spoken(self, signal: Iterable[Samples], max_speech_length: float | None) -> Iterable[Samples]:
-        speech = (part.samples for part in self._detector.speech(signal))
-        return speech if max_speech_length is None else _first(speech, round(max_speech_length * self.card.sample_rate))
+    def _spoken(
+        self, signal: Iterable[Samples], max_speech_length: float | None, meter: QualityMeter
+    ) -> Iterator[Samples]:
+        """The speech of `signal`, up to `max_speech_length` seconds of it; `meter` is told where it is."""
+        rate = self.card.sample_rate
+        missing = None if max_speech_length is None else round(max_speech_length * rate)
+        for part in self._detector.speech(signal):
+            samples = part.samples[:missing]
+            meter.speech(part.start / rate, (part.start + len(samples)) / rate)
+            yield samples
+            if missing is not None:
+                missing -= len(samples)
+                if missing <= 0:
+                    meter.given_up()
+                    return
 
     def _embed(self, speech: Iterable[Samples], stop: Callable[[], bool]) -> tuple[scoring.Vectors, int]:
         """The vector of what is spoken (zeros for nothing) and how many samples it stands for."""
@@ -176,16 +193,6 @@ class Extractor:
         if not self.card.unit_length:
             return (total / count - self._mean).astype(np.float32), heard
         return scoring.centred(total / count, self._mean), heard
-
-
-def _first(blocks: Iterable[Samples], most: int) -> Iterator[Samples]:
-    """The first `most` samples of `blocks`; nothing after them is asked for."""
-    missing = most
-    for block in blocks:
-        yield block[:missing]
-        missing -= len(block)
-        if missing <= 0:
-            return
 
 
 def _until_stopped(items: Iterable[_T], stop: Callable[[], bool]) -> Iterator[_T]:

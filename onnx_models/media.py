@@ -4,7 +4,7 @@ Nothing is allocated from what a header says, and every limit holds for what is 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -69,13 +69,16 @@ class Recording:
                 raise ChannelMissing(f"channel {channel} was asked for, and the recording has {count}, counted from 0")
         return [chosen] if mode == "mix" else [(channel,) for channel in chosen]
 
-    def samples(self, selection: Sequence[int], sample_rate: int) -> Iterator[Samples]:
+    def samples(
+        self, selection: Sequence[int], sample_rate: int, decoded: Callable[[Samples], None] | None = None
+    ) -> Iterator[Samples]:
         """One signal at `sample_rate` hertz in blocks of shape (n,): the mean of the channels of `selection`.
+
+        `decoded` is handed those channels, shape (n, channels), at the recording's own rate before they are used.
 
         Raises MediaDamaged, MediaNotFinite and MediaOutOfRange for what only decoding shows.
         """
-        columns = list(selection)
-        signal = (block[:, columns].mean(axis=1) for block in self._blocks())
+        signal = (block.mean(axis=1) for block in self._channels(list(selection), decoded))
         if sample_rate == self.info.sample_rate:
             yield from signal
             return
@@ -83,6 +86,13 @@ class Recording:
         for block in signal:
             yield resampler.resample_chunk(block)
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
+
+    def _channels(self, columns: list[int], decoded: Callable[[Samples], None] | None) -> Iterator[Samples]:
+        for block in self._blocks():
+            channels = block[:, columns]
+            if decoded is not None:
+                decoded(channels)
+            yield channels
 
     @contextmanager
     def _opened(self) -> Iterator[Decoder]:

@@ -12,18 +12,8 @@ clipping
     frames in which no two clipped samples are neighbours are missed.
 level
     The RMS of the speech relative to full scale 1, without the DC offset of each frame; a sine at full scale has -3 dB.
-SNR
-    Speech power, less that of the noise, over noise power. Noise is the median power of the pauses' frames two frames
-    or more away from speech; at least a second of them is asked for. Otherwise, as when noise is all
-    there is between words, it is a quantile of the power of the speech's own frames: the lowest 5 % of speech is
-    closures and breaks, and where that shows less than 15 dB the quantile rises, up to 30 % at 0 dB, because a noise
-    that fluctuates is louder than its quietest frames. Pauses more than 10 dB quieter than the lowest 5 % of speech
-    were gated and tell no more than that; digital silence is no noise. From -20 to 60 dB.
-bandwidth
-    From the long-term spectrum of the speech in bands of 125 Hz: where it falls by 20 dB or more within 250 Hz and
-    never comes back, half-way down; otherwise where it is 60 dB below its highest band. Noise counts as signal
-    here: it tells how far the channel reaches. Telephone speech that was resampled by a filter shows its band;
-    interpolation without one fills the band above with mirror images. At most 24 kHz.
+SNR and bandwidth
+    As `onnx_models/quality_estimates.py` tells.
 """
 
 import math
@@ -34,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnx_models.blocks import Samples
+from onnx_models.quality_estimates import BAND_HERTZ, BINS, Counts, Floats, bandwidth, bins, counted, snr
 from schemas.quality import Quality
 
 # 32 ms as a fraction of a second: 125 frames are 4 s, a whole number of samples at any sample rate.
@@ -45,27 +36,10 @@ _GUARD = 2
 _SPECTRUM_STEP = 4
 # Frames that fit a processor's cache; a multiple of the step.
 _AT_ONCE = 32
-_BAND_HERTZ, _HIGHEST_HERTZ = 125, 24_000
+_HIGHEST_HERTZ = 24_000
 _PLATEAU = 10 ** (-0.2 / 20)
 # Frames; seconds in binary are not exact.
 _ROUNDING = 1e-6
-
-# Powers and amplitudes in dB are counted in bins; 32-bit integers stored as floats reach 186 dB.
-_LOWEST_DB, _HIGHEST_DB, _BINS_PER_DB = -120, 200, 10
-_BINS = (_HIGHEST_DB - _LOWEST_DB) * _BINS_PER_DB
-_SILENT_POWER = 1e-12
-
-# Frames: a quarter of a second, 1.5 s and 3 s.
-_LEAST_PAUSES, _LEAST_SPEECH, _LEAST_SPEECH_WITHOUT_PAUSES = 8, 48, 94
-_LOW_QUANTILE, _HIGH_QUANTILE, _CLEAN_DB = 0.02, 0.30, 18.0
-_GATED_DB = 10.0
-_HIGHEST_SNR_DB = 60.0
-
-_LOWEST_SPEECH_BAND = 2
-_LOWEST_CLIFF_BAND, _CLIFF_DB, _DEPTH_DB = 16, 20.0, 60.0
-
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +62,8 @@ class _Sums:
 
     frames: int = 0
     power: float = 0.0
-    speech_powers: Counts = field(default_factory=lambda: np.zeros(_BINS, np.int64))
-    pause_powers: Counts = field(default_factory=lambda: np.zeros(_BINS, np.int64))
+    speech_powers: Counts = field(default_factory=lambda: np.zeros(BINS, np.int64))
+    pause_powers: Counts = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
 
 class QualityMeter:
@@ -109,8 +83,8 @@ class QualityMeter:
         # Periodic, as for spectral analysis: numpy's own window is the symmetric one.
         self._taper = np.hanning(self._length + 1)[:-1].astype(np.float32)
         # Bins above 125 b and up to 125 (b + 1) Hz are band b.
-        bands = min(_HIGHEST_HERTZ, sample_rate // 2) // _BAND_HERTZ
-        self._edges = np.arange(bands + 1) * _BAND_HERTZ * self._fft_length // sample_rate + 1
+        bands = min(_HIGHEST_HERTZ, sample_rate // 2) // BAND_HERTZ
+        self._edges = np.arange(bands + 1) * BAND_HERTZ * self._fft_length // sample_rate + 1
         self._skipped = round(start * sample_rate)
         self._wanted = None if end is None else max(0, round(end * sample_rate) - self._skipped)
         self._held: list[Samples] = []
@@ -118,9 +92,10 @@ class QualityMeter:
         self._groups: deque[_Group] = deque()
         self._settled_frames = 0
         self._runs: deque[tuple[int, int]] = deque()
+        self._last: int | None = None
         self._sums = _Sums()
         self._spectrum: Floats = np.zeros(bands)
-        self._plateaus: Counts = np.zeros((channels, _BINS), np.int64)
+        self._plateaus: Counts = np.zeros((channels, BINS), np.int64)
         self._peaks: Floats = np.zeros(channels)
 
     def push(self, block: Samples) -> None:
@@ -141,28 +116,31 @@ class QualityMeter:
             self._held.append(block.copy())
             self._held_samples += len(block)
         while len(self._groups) > _LATEST:
-            self._settle(self._groups.popleft(), None)
+            self._settle(self._groups.popleft())
 
     def speech(self, start: float, end: float) -> None:
         """From `start` to `end`, in seconds from where the meter starts, is speech; later calls name later times."""
         per_second = _FRAMES / _SECONDS
         self._runs.append((math.ceil(start * per_second - _ROUNDING), math.floor(end * per_second + _ROUNDING)))
 
-    def finish(self, *, read_to_end: bool = True) -> Quality:
-        """The figures. What follows the last speech is a pause when the recording was `read_to_end`."""
+    def given_up(self) -> None:
+        """Nobody looks for speech after the last that was told: what follows counts as nothing, not as a pause."""
+        self._last = max((end for _, end in self._runs), default=0)
+
+    def finish(self) -> Quality:
+        """The figures of all that was pushed."""
         if self._held:
             self._measure(np.concatenate(self._held))
-        last = None if read_to_end else max((end for _, end in self._runs), default=0)
         while self._groups:
-            self._settle(self._groups.popleft(), last)
+            self._settle(self._groups.popleft())
         if not self._sums.frames or not self._sums.power:
             return Quality()
         power = self._sums.power / self._sums.frames
         return Quality(
             clipping=self._clipping(),
             level=float(10 * np.log10(power)),
-            snr=_snr(power, self._sums.speech_powers, self._sums.pause_powers),
-            bandwidth=_bandwidth(self._spectrum),
+            snr=snr(power, self._sums.speech_powers, self._sums.pause_powers),
+            bandwidth=bandwidth(self._spectrum),
         )
 
     def _measure(self, block: Samples) -> None:
@@ -196,33 +174,33 @@ class QualityMeter:
         density = np.square(transformed.real) + np.square(transformed.imag)
         return power, np.add.reduceat(density, self._edges[:-1], axis=1)
 
-    def _settle(self, group: _Group, last: int | None) -> None:
-        """Counts the frames of `group`, those from `last` on as nothing."""
+    def _settle(self, group: _Group) -> None:
+        """Counts the frames of `group` as what they are known to be by now."""
         count = len(group.power)
         first = self._settled_frames
         speech, near = np.zeros(count, bool), np.zeros(count, bool)
         for start, end in self._runs:
             speech[max(0, start - first) : max(0, end - first)] = True
             near[max(0, start - _GUARD - first) : max(0, end + _GUARD - first)] = True
-        if last is not None:
-            near[max(0, last - first) :] = True
+        if self._last is not None:
+            near[max(0, self._last - first) :] = True
         self._settled_frames += count
         while self._runs and self._runs[0][1] + _GUARD <= self._settled_frames:
             self._runs.popleft()
-        self._sums.pause_powers += _counted(group.power[~near])
+        self._sums.pause_powers += counted(group.power[~near])
         if not speech.any():
             return
         self._sums.frames += int(speech.sum())
         self._sums.power += float(group.power[speech].sum())
-        self._sums.speech_powers += _counted(group.power[speech])
+        self._sums.speech_powers += counted(group.power[speech])
         self._spectrum += group.spectra[speech[::_SPECTRUM_STEP]].sum(axis=0, dtype=np.float64)
         for number, (peak, on_plateau) in enumerate(zip(group.peak, group.plateau, strict=True)):
-            bins = _bins(np.square(peak[speech], dtype=np.float64))
-            np.add.at(self._plateaus[number], bins, on_plateau[speech])
+            places = bins(np.square(peak[speech], dtype=np.float64))
+            np.add.at(self._plateaus[number], places, on_plateau[speech])
             self._peaks[number] = max(self._peaks[number], float(peak[speech].max()))
 
     def _clipping(self) -> float:
-        highest = _bins(np.square(self._peaks * _PLATEAU))
+        highest = bins(np.square(self._peaks * _PLATEAU))
         clipped = sum(int(counts[lowest:].sum()) for counts, lowest in zip(self._plateaus, highest, strict=True))
         return clipped / (self._sums.frames * self._length * len(self._peaks))
 
@@ -238,59 +216,6 @@ def _plateaus(frames: Samples) -> tuple[npt.NDArray[np.float32], Counts]:
     lowest = np.full(len(frames), np.inf, np.float32)
     np.minimum.at(lowest, frame[1:][equal], heights[1:][equal])
     return peak, np.bincount(frame[heights >= lowest[frame]], minlength=len(frames))
-
-
-def _bins(power: Floats) -> npt.NDArray[np.intp]:
-    decibels = 10 * np.log10(np.maximum(power, 1e-300))
-    bins: npt.NDArray[np.intp] = np.clip((decibels - _LOWEST_DB) * _BINS_PER_DB, 0, _BINS - 1).astype(np.intp)
-    return bins
-
-
-def _counted(power: Floats) -> Counts:
-    """How many frames have which power; those of digital silence are left out."""
-    counts = np.bincount(_bins(power[power > _SILENT_POWER]), minlength=_BINS)
-    return counts.astype(np.int64, copy=False)
-
-
-def _quantile(counts: Counts, share: float) -> float:
-    """The power below which `share` of the counted frames are."""
-    place = int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
-    return float(10 ** ((_LOWEST_DB + (place + 0.5) / _BINS_PER_DB) / 10))
-
-
-def _snr(power: float, speech_powers: Counts, pause_powers: Counts) -> float | None:
-    """dB, from the mean power of the speech and the counts of frames; None where there are too few to tell."""
-
-    def above(noise: float) -> float:
-        return float(10 * np.log10(max(power - noise, 0.01 * noise) / noise))
-
-    if speech_powers.sum() < _LEAST_SPEECH:
-        return None
-    within = above(_quantile(speech_powers, _LOW_QUANTILE))
-    if pause_powers.sum() >= _LEAST_PAUSES:
-        between = above(_quantile(pause_powers, 0.5))
-        return min(max(between, within), within + _GATED_DB, _HIGHEST_SNR_DB)
-    if speech_powers.sum() < _LEAST_SPEECH_WITHOUT_PAUSES:
-        return None
-    for _ in range(2):
-        noisy = min(1.0, max(0.0, 1 - within / _CLEAN_DB))
-        within = above(_quantile(speech_powers, _LOW_QUANTILE + noisy * (_HIGH_QUANTILE - _LOW_QUANTILE)))
-    return min(within, _HIGHEST_SNR_DB)
-
-
-def _bandwidth(spectrum: Floats) -> float | None:
-    """Hertz, from the long-term power in bands of 125 Hz, shape (bands,)."""
-    if not spectrum.any():
-        return None
-    level = 10 * np.log10(np.maximum(spectrum, 1e-300))
-    level -= level[_LOWEST_SPEECH_BAND:].max()
-    highest = int(np.flatnonzero(level > -_DEPTH_DB)[-1]) + 1
-    for band in range(_LOWEST_CLIFF_BAND, len(level) - 2):
-        below, above = level[band - 4 : band].mean(), level[band + 2 :].max()
-        if below - above >= _CLIFF_DB:
-            cliff = int(np.flatnonzero(level[: band + 2] > (below + above) / 2)[-1]) + 1
-            return float(min(highest, cliff) * _BAND_HERTZ)
-    return float(highest * _BAND_HERTZ)
 
 
 def _fast_length(length: int) -> int:
