@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
 from pydantic import ValidationError
 
 from onnx_models import heads, inspection, profiles, proving, registry
@@ -119,6 +120,8 @@ class Bundle:
                 raise ConfigurationError(f"the bundle's {card.name} would overwrite {card.file} of {other.name}")
         if not isinstance(card, SpeakerCard):
             raise ConfigurationError(f"the bundle's own model {card.name} is not one that makes voiceprints")
+        if card.mean is not None:
+            _check_mean(card.folder / card.mean, card.dimension)
         profiles.card_profile(card)
         if card.file is None:
             return
@@ -132,6 +135,16 @@ class Bundle:
             raise ConfigurationError(
                 f"the bundle's {card.name} gives vectors of {found} values and its card says {card.dimension}"
             )
+
+
+def _check_mean(path: Path, dimension: int) -> None:
+    """numpy also reads archives, and allocates whatever a header says: this looks at the header only."""
+    with path.open("rb") as file:
+        header = None
+        if np.lib.format.read_magic(file) == (1, 0):
+            header = np.lib.format.read_array_header_1_0(file)
+    if header != ((dimension,), False, np.dtype("<f4")):
+        raise ConfigurationError(f"the bundle's {path.name} is not a mean vector of {dimension} float32 values")
 
 
 @contextmanager
