@@ -14,6 +14,7 @@ import pydantic
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 
 from schemas.errors import ConfigurationError
+from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 
 PREFIX = "VOICEPRINT_"
 # Read first, because it says where the other source is.
@@ -53,14 +54,31 @@ def _without_slash(url: str) -> str:
     return url.rstrip("/")
 
 
+def _falling(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] < pair[1]:
+        raise ValueError("what is good comes first and what is usable second, so the second must not be higher")
+    return pair
+
+
+def _rising(pair: tuple[float, float]) -> tuple[float, float]:
+    if pair[0] > pair[1]:
+        raise ValueError("what is good comes first and what is usable second, so the second must not be lower")
+    return pair
+
+
 def _data_dir() -> Path:
     return platformdirs.user_data_path("voiceprint")
 
 
 Folder = Annotated[Path, BeforeValidator(_given), AfterValidator(_absolute)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Size = Annotated[ByteSize, Field(gt=0)]
+# What is good and what is usable: numbers as `3,1` or as a list.
+Pair = Annotated[tuple[Finite, Finite], BeforeValidator(_words)]
+Falling = Annotated[Pair, AfterValidator(_falling)]
+Rising = Annotated[Pair, AfterValidator(_rising)]
 
 
 class Settings(pydantic.BaseModel):
@@ -117,6 +135,26 @@ class Settings(pydantic.BaseModel):
     retention: Seconds = Field(86400.0, description="how long a task and its result stay after it has ended")
     minimum_free_space: Size = Field(ByteSize(256 << 20), description="disk space below which nothing is accepted")
 
+    quality_minimum_speech: Falling = Field(
+        DEFAULT_THRESHOLDS.speech,
+        description="net speech in seconds: below the first a recording is usable, below the second poor",
+    )
+    quality_maximum_clipping: Rising = Field(
+        DEFAULT_THRESHOLDS.clipping,
+        description="clipped share of the speech, 0 to 1: above the first usable, above the second poor",
+    )
+    quality_minimum_level: Falling = Field(
+        DEFAULT_THRESHOLDS.level,
+        description="level of the speech in dBFS: below the first usable, below the second poor",
+    )
+    quality_minimum_snr: Falling = Field(
+        DEFAULT_THRESHOLDS.snr, description="signal-to-noise ratio in dB: below the first usable, below the second poor"
+    )
+    quality_minimum_bandwidth: Falling = Field(
+        DEFAULT_THRESHOLDS.bandwidth,
+        description="effective bandwidth in hertz: below the first usable, below the second poor",
+    )
+
     drain_timeout: Seconds = Field(60.0, description="after SIGTERM, how long running tasks may take to finish")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged: debug, info, warning or error"
@@ -147,6 +185,17 @@ class Settings(pydantic.BaseModel):
     def served_models(self) -> tuple[str, ...]:
         """The names of the speaker models that are served, the default first."""
         return tuple(dict.fromkeys((self.model, *self.more_models)))
+
+    @property
+    def quality(self) -> Thresholds:
+        """What a good and a usable recording keeps."""
+        return Thresholds(
+            speech=self.quality_minimum_speech,
+            clipping=self.quality_maximum_clipping,
+            level=self.quality_minimum_level,
+            snr=self.quality_minimum_snr,
+            bandwidth=self.quality_minimum_bandwidth,
+        )
 
     @property
     def models(self) -> Path:

@@ -81,6 +81,10 @@ class Thresholds:
     """For each measurement two values: what a good recording keeps, and what a usable one keeps.
 
     `speech` in seconds, `clipping` a share, `level` in dB relative to full scale, `snr` in dB, `bandwidth` in hertz.
+
+    The defaults follow the error rates of the default model: with 3 s of speech it is wrong in fewer than 1 % of
+    trials, with 1 s or under white noise at 10 dB in 5 to 6 %. A telephone's band and level cost it next to nothing, so
+    both are good.
     """
 
     speech: tuple[float, float] = (3.0, 1.0)
@@ -89,6 +93,8 @@ class Thresholds:
     snr: tuple[float, float] = (15.0, 10.0)
     bandwidth: tuple[float, float] = (3000.0, 2000.0)
 
+
+DEFAULT_THRESHOLDS = Thresholds()
 
 Verdict = Literal["good", "usable", "poor"]
 _VERDICTS: tuple[Verdict, ...] = ("good", "usable", "poor")

@@ -28,7 +28,7 @@ vectors one offset:
     media      bin 32      SHA-256 of the recording's file
     created    uint64      when the extraction was asked for, milliseconds since 1970 UTC
     merged     uint32      number of voiceprints that this one stands for
-    quality    bin 32      measurements of the recording; zeros when not measured
+    quality    bin 32      measurements of the recording as `schemas/quality.py` lays them out; zeros when not measured
     pad        bin 0..2    zeros that make the length of the whole a multiple of 3, so that Base64 needs no padding
 
 Other keys are kept and ignored; they are written between `quality` and `pad`.

@@ -24,6 +24,7 @@ from onnx_models.media import MediaLimits
 from onnx_models.served import Served
 from schemas import json
 from schemas.errors import Overloaded, Refusal, StorageFull, TaskInternalError, TaskRefusal
+from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.task import TaskState
 from schemas.technologies import technologies
 from tasks.connection import PASSING, shown
@@ -62,6 +63,7 @@ class WorkerConfig:
     max_audio_length: float
     retention: float
     drain_timeout: float
+    quality: Thresholds = DEFAULT_THRESHOLDS
 
 
 def run(config: WorkerConfig) -> None:
@@ -190,6 +192,7 @@ class _Worker:
                 created_ms=record.created_ms,
                 models=self._models,
                 stop=self._give_back.is_set,
+                quality=self._config.quality,
             )
             result = jobs()[record.technology](work)
             return record.done(*self._files.write_result(record.task_id, record.attempt, result))

@@ -12,6 +12,7 @@ import typer
 from appliance.commands.inputs import Inputs, complain
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
+from schemas.quality import Thresholds
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -53,7 +54,8 @@ def extract(
     )
     if out:
         _refuse_clashes(files)
-    extractor = _open(load(model=model))
+    settings = load(model=model)
+    extractor = _open(settings)
 
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
@@ -77,7 +79,11 @@ def extract(
 
     with bar:
         for file, voiceprints in inputs.worked(bar.track(files, description="extracting"), work):
-            lines = _write(out, file, voiceprints) if out else [_line(file, voiceprints, include_vector=vector)]
+            lines = (
+                _write(out, file, voiceprints)
+                if out
+                else [_line(file, voiceprints, settings.quality, include_vector=vector)]
+            )
             with _cleared(bar):
                 sys.stdout.buffer.writelines(lines)
                 sys.stdout.buffer.flush()
@@ -129,12 +135,15 @@ def _open(settings: Settings) -> "Extractor":
     )
 
 
-def _line(file: Path, voiceprints: "Sequence[Voiceprint]", *, include_vector: bool) -> bytes:
+def _line(file: Path, voiceprints: "Sequence[Voiceprint]", thresholds: Thresholds, *, include_vector: bool) -> bytes:
     """The recording's result as the service shows it, after the name of its file."""
     from schemas import json, voiceprint  # noqa: PLC0415
-    from schemas.technologies.speaker_identification_voiceprint_extraction import channel  # noqa: PLC0415
+    from schemas.technologies.speaker_identification_voiceprint_extraction import channel, judged  # noqa: PLC0415
 
-    shown = [channel(found, voiceprint.encode(found), include_vector=include_vector) for found in voiceprints]
+    shown = [
+        channel(found, voiceprint.encode(found), include_vector=include_vector, judgement=judged(found, thresholds))
+        for found in voiceprints
+    ]
     return json.encode({"file": str(file), "channels": shown}) + b"\n"
 
 

@@ -105,6 +105,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         max_audio_length=settings.max_audio_length,
         retention=settings.retention,
         drain_timeout=settings.drain_timeout,
+        quality=settings.quality,
     )
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any, BinaryIO, Literal
 import msgpack
 from pydantic import BeforeValidator, Field
 
-from schemas import json, voiceprint
+from schemas import json, quality, voiceprint
+from schemas.quality import Judgement, Thresholds
 from schemas.technologies import ModelName, Parameters, Technology
 from schemas.voiceprint import Voiceprint
 
@@ -39,12 +40,26 @@ class ExtractionParameters(Parameters):
     model: ModelName | None = None
 
 
-def pack(containers: Sequence[bytes], *, include_vector: bool) -> bytes:
-    """The stored result: the containers themselves, from which everything that is shown is read."""
-    return bytes(msgpack.packb({"include_vector": include_vector, "containers": list(containers)}))
+def judged(found: Voiceprint, thresholds: Thresholds) -> Judgement | None:
+    """What is said of the quality that `found` holds; None when it was not measured."""
+    measured = quality.unpack(found.quality)
+    return None if measured is None else quality.judged(measured, found.speech_length, thresholds)
 
 
-def channel(found: Voiceprint, container: bytes, *, include_vector: bool) -> dict[str, Any]:
+def pack(
+    containers: Sequence[bytes], *, include_vector: bool, judgements: Sequence[Judgement | None] | None = None
+) -> bytes:
+    """The stored result: the containers themselves, from which all else that is shown is read, and the judgement of the
+    recording's quality for each, which depends on the settings of the day."""
+    said = [
+        judgement and (judgement.verdict, judgement.reasons) for judgement in judgements or [None] * len(containers)
+    ]
+    return bytes(msgpack.packb({"include_vector": include_vector, "containers": list(containers), "judgements": said}))
+
+
+def channel(
+    found: Voiceprint, container: bytes, *, include_vector: bool, judgement: Judgement | None = None
+) -> dict[str, Any]:
     """One channel as the contract shows it; the vector is the container's, never recomputed."""
     shown: dict[str, Any] = {
         "channel_number": found.channel_number,
@@ -52,6 +67,9 @@ def channel(found: Voiceprint, container: bytes, *, include_vector: bool) -> dic
         "speech_length": found.speech_length,
         "model": found.model,
     }
+    measured = quality.unpack(found.quality)
+    if measured is not None and judgement is not None:
+        shown["quality"] = quality.shown(measured, found.speech_length, judgement)
     if include_vector:
         shown["vector_voiceprint"] = found.spoken_vector
     return shown
@@ -60,7 +78,13 @@ def channel(found: Voiceprint, container: bytes, *, include_vector: bool) -> dic
 def render(stored: BinaryIO) -> Iterator[bytes]:
     result = msgpack.unpackb(stored.read())
     include_vector = result["include_vector"]
-    channels = [channel(voiceprint.decode(c), c, include_vector=include_vector) for c in result["containers"]]
+    containers = result["containers"]
+    # Results of the version before have none.
+    judgements = result.get("judgements") or [None] * len(containers)
+    channels = [
+        channel(voiceprint.decode(c), c, include_vector=include_vector, judgement=said and Judgement(*said))
+        for c, said in zip(containers, judgements, strict=True)
+    ]
     yield json.encode({"channels": channels})
 
 

@@ -14,6 +14,7 @@ from typing import cast
 
 from onnx_models.served import Served
 from schemas.errors import ConfigurationError
+from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.technologies import Parameters, technologies
 
 Job = Callable[["Work"], bytes]
@@ -25,6 +26,7 @@ class Work:
 
     `input` is the uploaded file and `input_sha256` its hash, `created_ms` when it was submitted. `models` are those
     that the worker has open. `stop` answers True once the attempt should be given up; long jobs ask it between blocks.
+    `quality` says what a good recording is.
     """
 
     parameters: Parameters
@@ -33,6 +35,7 @@ class Work:
     created_ms: int
     models: Served
     stop: Callable[[], bool]
+    quality: Thresholds = DEFAULT_THRESHOLDS
 
 
 @cache

@@ -24,4 +24,5 @@ def run(work: Work) -> bytes:
     except MediaError as error:
         raise type(error)(error.message, [error.at("body", "file")]) from error
     containers = [voiceprint.encode(found) for found in voiceprints]
-    return technology.pack(containers, include_vector=parameters.include_vector_voiceprint)
+    judgements = [technology.judged(found, work.quality) for found in voiceprints]
+    return technology.pack(containers, include_vector=parameters.include_vector_voiceprint, judgements=judgements)

@@ -18,6 +18,8 @@ def shown(value: object) -> str:
         return "not set"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(shown, value))
     if isinstance(value, float):
         return f"{value:g}"
     return str(value)
