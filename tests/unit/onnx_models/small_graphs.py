@@ -4,6 +4,7 @@ Every graph pools over time, takes any batch and any length, and gives the same 
 in the batch. What a network has learnt is not tested with these; how it is fed, installed and read is.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -99,6 +100,11 @@ def written(model: onnx.ModelProto, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def digest(content: bytes) -> str:
+    """What a card pins: the SHA-256 in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
 
 
 class _Weights:
