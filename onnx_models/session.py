@@ -1,4 +1,4 @@
-"""The runtime behind one Protocol: the only file that imports onnxruntime."""
+"""The runtime behind one Protocol: the only file that runs networks with onnxruntime."""
 
 import ctypes
 import io

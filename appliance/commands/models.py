@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from appliance.commands import models_install, models_retire, table
+from appliance.commands import add, models_install, models_retire, quantize, table
 from appliance.commands.models_install import Names, needed
 from appliance.exit_codes import ExitCode
 from appliance.settings import Settings, load
@@ -14,7 +14,7 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from onnx_models.registry import Card
 
-models = typer.Typer(help="The models: show, install, verify, bundle and retire them.", no_args_is_help=True)
+models = typer.Typer(help="The models: show, install, add, quantize, verify, bundle and retire them.", no_args_is_help=True)
 
 
 @models.command("list")
@@ -98,3 +98,5 @@ def verify_models(names: Names = None) -> None:
 models.command("install")(models_install.install)
 models.command("bundle")(models_install.bundle)
 models.command("retire")(models_retire.retire)
+models.command("add")(add.add)
+models.command("quantize")(quantize.quantize)
