@@ -14,7 +14,7 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from onnx_models.registry import Card
 
-models = typer.Typer(help="The models: show, install, add, quantize, verify, bundle and retire them.", no_args_is_help=True)
+models = typer.Typer(help="The models: show, install, verify, add, quantize, bundle, retire.", no_args_is_help=True)
 
 
 @models.command("list")
