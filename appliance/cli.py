@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from appliance.commands import convert, diagnose, extract, models, redis, run
+from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
 
@@ -18,9 +18,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run.up, run.serve, run.worker, extract.extract, convert.convert, diagnose.doctor):
+for command in (run.up, run.serve, run.worker, extract.extract, convert.convert, calibrate.calibrate, diagnose.doctor):
     app.command()(command)
 app.add_typer(models.models, name="models")
+app.add_typer(heads.heads, name="heads")
+app.add_typer(profiles.profiles, name="profiles")
 app.add_typer(redis.redis, name="redis")
 
 

@@ -7,10 +7,15 @@ import numpy as np
 
 from onnx_models.corpus import Labelled
 from onnx_models.trials import Collection
+from schemas.errors import TaskValidationError
 from schemas.voiceprint import Voiceprint
 
 # Seconds of recording.
 PIECES = (1.0, 2.0, 3.0, 5.0, 8.0)
+
+
+class NoSpeech(TaskValidationError):
+    """A recording that says nothing about its speaker."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,12 +38,15 @@ def cuts(length: float, pieces: Sequence[float] = PIECES) -> list[tuple[float, f
 def heard(extract: Callable[..., list[Voiceprint]], *, pieces: Sequence[float] = ()) -> list[Piece]:
     """The whole of a recording and, with `pieces`, its cuts; those without speech are left out.
 
-    `extract` is an extractor's, without centring, that already knows the recording; its channels are mixed.
+    `extract` is an extractor's, without centring, that already knows the recording; its channels are mixed. Raises
+    NoSpeech when there is none in all of it.
     """
     (whole,) = extract(channel_mode="mix", media_sha256=bytes(32))
+    if not whole.has_speech:
+        raise NoSpeech("there is no speech in it")
     length = whole.recording_length
     found = [Piece(whole, 0.0, length, whole=True)]
-    if pieces and whole.has_speech:
+    if pieces:
         for start, end in cuts(length, pieces):
             (part,) = extract(channel_mode="mix", media_sha256=bytes(32), range_from=start, range_to=end)
             found.append(Piece(part, start, end, whole=False))

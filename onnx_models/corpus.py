@@ -57,6 +57,14 @@ def read(source: Path, root: Path | None = None, labels: Path | None = None) -> 
     return corpus if labels is None else _with_sexes(corpus, _sexes(labels))
 
 
+def strangers(folder: Path) -> list[Labelled]:
+    """Every recording in `folder` and below, each of a speaker of its own. Raises ConfigurationError without any."""
+    found = [Labelled(path, str(path)) for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    if not found:
+        raise ConfigurationError(f"{folder} has no recordings")
+    return found
+
+
 def _in_folder(folder: Path) -> list[Labelled]:
     return [
         Labelled(path, speaker.name)

@@ -13,7 +13,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 import numpy.typing as npt
 
-from onnx_models.calibration import Calibration, Numbers, shortness
+from onnx_models.calibration import Calibration, Numbers
 from onnx_models.detection import Order, cllr
 from onnx_models.fitting import QUALITY_TERMS, Scored, fit
 from onnx_models.profiles import Profile
@@ -77,7 +77,7 @@ def fitted(
     for included, test in _folds(material, dealt):
         for variant, found, calibration in _calibrations(material, scores, variants, included):
             if calibration:
-                llrs[variant][test] = _ratios(material, calibration, found)[test]
+                llrs[variant][test] = scores.calibrated(calibration, found)[test]
         step()
     held_out = {
         variant: cllr(Order(ratios, material.trials.is_target).tally())
@@ -162,8 +162,3 @@ def _calibrations(
             found[kind] = scores.of(fitted_mean=variant.fitted_mean, cohort=variant.cohort, included=included)
         scored = Scored(found[kind][training], speech_a[training], speech_b[training], trials.is_target[training])
         yield variant, found[kind], fit(scored, speakers=int(included.sum()), quality_terms=variant.quality_terms)
-
-
-def _ratios(material: Material, calibration: Calibration, scores: Numbers) -> Numbers:
-    short = shortness(material.collection.speech, calibration.short_speech, calibration.long_speech)
-    return calibration.of_trials(scores, short[material.trials.side_a], short[material.trials.side_b])

@@ -11,6 +11,8 @@ from onnx_models.detection import Order, Tally
 from onnx_models.trials import Collection, Trials
 
 REPLICATES = 200
+# The group of all trials.
+ALL = "all"
 _SEED = 2
 _LEVELS = (0.025, 0.975)
 
@@ -24,6 +26,9 @@ MEASURES: dict[str, Callable[[Tally], float]] = {
     "miss at FMR 1 %": lambda trials: detection.miss_rate(trials, 0.01),
     "miss at FMR 0.1 %": lambda trials: detection.miss_rate(trials, 0.001),
 }
+
+# Those that are no rates.
+COSTS = frozenset({"minDCF(0.01)", "minDCF(0.05)", "Cllr", "minCllr"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,15 @@ def measured(name: str, llrs: npt.NDArray[np.floating], trials: Trials, collecti
 
 def groups(llrs: npt.NDArray[np.floating], trials: Trials, collection: Collection) -> list[Group]:
     """All trials together, then those within each sex where it is known of both sides (ISO/IEC 19795-1)."""
-    found = [measured("all", llrs, trials, collection)]
-    sexes = np.array(collection.sexes)[collection.speakers]
+    found = [measured(ALL, llrs, trials, collection)]
     for sex in sorted(set(collection.sexes) - {""}):
-        within = (sexes[trials.side_a] == sex) & (sexes[trials.side_b] == sex)
+        within = within_sex(sex, trials, collection)
         found.append(measured(sex, llrs[within], trials.where(within), collection))
     return [group for group in found if group]
+
+
+def within_sex(sex: str, trials: Trials, collection: Collection) -> npt.NDArray[np.bool_]:
+    """Which trials have speakers of `sex` on both sides, (trials,)."""
+    of_sex = (np.array(collection.sexes) == sex)[collection.speakers]
+    within: npt.NDArray[np.bool_] = of_sex[trials.side_a] & of_sex[trials.side_b]
+    return within

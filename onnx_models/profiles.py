@@ -82,6 +82,11 @@ def load_profile(name: str, space: str, models_dir: Path) -> Profile:
     return profile
 
 
+def find_profile(name: str, card: SpeakerCard, models_dir: Path) -> Profile:
+    """The profile `name` for voiceprints of `card`, `default` among them. Raises ConfigurationError."""
+    return card_profile(card) if name == DEFAULT_PROFILE else load_profile(name, card.space, models_dir)
+
+
 def save_profile(profile: Profile, models_dir: Path) -> Path:
     """Writes `profile` whole or not at all, over one of the same name. Raises ConfigurationError with the cause."""
     path = _path(profile.name, profile.space, models_dir)
@@ -137,10 +142,15 @@ def _folder(models_dir: Path, space: str) -> Path:
     return models_dir / "profiles" / space
 
 
-def _path(name: str, space: str, models_dir: Path) -> Path:
+def check_name(name: str) -> None:
+    """Raises ConfigurationError for what cannot name a profile."""
     if not _NAME.fullmatch(name) or name == DEFAULT_PROFILE:
         raise ConfigurationError(
             f"{name!r} cannot name a profile: up to 64 of a-z, 0-9, '.', '_' and '-', and not {DEFAULT_PROFILE!r}, "
             "which is the model's own"
         )
+
+
+def _path(name: str, space: str, models_dir: Path) -> Path:
+    check_name(name)
     return _folder(models_dir, space) / f"{name}.json"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from onnx_models.calibration import Numbers
+from onnx_models.calibration import Calibration, Numbers, shortness
+from onnx_models.profiles import Profile
 from onnx_models.scorer import nearest
 from onnx_models.scoring import Vectors, centred, unit
 from onnx_models.trials import Collection, Indices, Trials
@@ -50,15 +51,30 @@ class TrialScores:
         of the trial itself: otherwise the mean of a few speakers would tell these few apart too well. With `cohort`
         cosines are normalised against it.
         """
-        cosines = self._under_mean_of_others(included) if fitted_mean else self._under(self._material.own_mean)
-        if not cohort or self._material.cohort is None:
-            return cosines
         mean = self.mean(included) if fitted_mean else self._material.own_mean
-        unit_length, trials = self._material.unit_length, self._material.trials
-        others = unit(centred(self._material.cohort, mean, unit_length)).astype(np.float32)
-        centres, deviations = nearest(unit(centred(self._vectors, mean, unit_length)).astype(np.float32), others)
-        seen = [(cosines - centres[side]) / deviations[side] for side in (trials.side_a, trials.side_b)]
-        both: Numbers = (seen[0] + seen[1]) / 2
+        cosines = self._under_mean_of_others(included) if fitted_mean else self._under(mean)
+        return self._normalised(cosines, mean, self._material.cohort if cohort else None)
+
+    def ratios(self, profile: Profile, calibration: Calibration) -> Numbers:
+        """The log-likelihood ratio of every trial, (trials,), under the mean and the cohort of `profile`."""
+        return self.calibrated(calibration, self._normalised(self._under(profile.mean), profile.mean, profile.cohort))
+
+    def calibrated(self, calibration: Calibration, scores: Numbers) -> Numbers:
+        """The log-likelihood ratios of the trials' `scores`, (trials,)."""
+        trials, speech = self._material.trials, self._material.collection.speech
+        short = shortness(speech, calibration.short_speech, calibration.long_speech)
+        return calibration.of_trials(scores, short[trials.side_a], short[trials.side_b])
+
+    def _normalised(self, cosines: Numbers, mean: Vectors, cohort: Vectors | None) -> Numbers:
+        if cohort is None:
+            return cosines
+        directions, others = (
+            unit(centred(raw, mean, self._material.unit_length)).astype(np.float32) for raw in (self._vectors, cohort)
+        )
+        centres, deviations = nearest(directions, others)
+        trials = self._material.trials
+        seen_by_a, seen_by_b = ((cosines - centres[side]) / deviations[side] for side in (trials.side_a, trials.side_b))
+        both: Numbers = (seen_by_a + seen_by_b) / 2
         return both
 
     def _under(self, mean: Vectors) -> Numbers:

@@ -52,13 +52,12 @@ class Trials:
         return Trials(self.side_a[chosen], self.side_b[chosen], self.is_target[chosen])
 
 
-def every_pair(collection: Collection, *, whole: bool = True, most: int = MOST_TRIALS) -> Trials:
-    """Every pair of `whole` recordings, or else of the pieces of recordings, but for those that overlap in time.
+def every_pair(collection: Collection, members: Indices, *, most: int = MOST_TRIALS) -> Trials:
+    """Every pair of the `members` of a collection, (m,) places in it, but for those that overlap in one recording.
 
     Of more than `most` of a kind, so many are drawn, the same in every run.
     """
     generator = np.random.default_rng(_SEED)
-    (members,) = np.nonzero(collection.whole == whole)
     targets = _drawn(_target_pairs(collection, members), most, generator)
     others = _drawn(_nontarget_pairs(collection.speakers, members, most, generator), most, generator)
     pairs = np.concatenate([targets, others])

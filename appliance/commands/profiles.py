@@ -1,0 +1,66 @@
+"""`voiceprint profiles …`: the audio source profiles that were kept by `voiceprint calibrate`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from appliance.commands import table
+from appliance.settings import PREFIX, load
+
+profiles = typer.Typer(help="Audio source profiles: show and remove them.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="A profile; `default` is the model's own.")]
+Model = Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MODEL.", show_default=False)]
+
+
+@profiles.command("list")
+def list_profiles(model: Model = None) -> None:
+    """Show the profiles for voiceprints of a model."""
+    settings = load(model=model)
+
+    from onnx_models import profiles as saved  # noqa: PLC0415
+    from onnx_models import registry  # noqa: PLC0415
+
+    card = registry.speaker_card(settings.model, settings.models)
+    found = [saved.card_profile(card)]
+    found += [
+        saved.load_profile(name, card.space, settings.models) for name in saved.profiles(settings.models, card.space)
+    ]
+    table.show(
+        ("profile", "space", "created", "slope", "offset", "cohort"),
+        [
+            (
+                profile.name,
+                profile.space,
+                profile.created or "-",
+                f"{profile.calibration.slope:.3f}" if profile.calibration else "-",
+                f"{profile.calibration.offset:.3f}" if profile.calibration else "-",
+                "no" if profile.cohort is None else f"{len(profile.cohort)} speakers",
+            )
+            for profile in found
+        ],
+    )
+
+
+@profiles.command("show")
+def show_profile(name: Name, model: Model = None) -> None:
+    """Print a profile as JSON, as its file has it."""
+    settings = load(model=model)
+
+    from onnx_models import profiles as saved  # noqa: PLC0415
+    from onnx_models import registry  # noqa: PLC0415
+
+    card = registry.speaker_card(settings.model, settings.models)
+    sys.stdout.buffer.write(saved.encoded(saved.find_profile(name, card, settings.models)))
+
+
+@profiles.command("remove")
+def remove_profile(name: Name, model: Model = None) -> None:
+    """Remove a profile; voiceprints are not touched, they do not depend on it."""
+    settings = load(model=model)
+
+    from onnx_models import profiles as saved  # noqa: PLC0415
+    from onnx_models import registry  # noqa: PLC0415
+
+    saved.remove_profile(name, registry.speaker_card(settings.model, settings.models).space, settings.models)

@@ -1,0 +1,130 @@
+"""The default model's own profile: its mean vector and its calibration, written beside its card.
+
+    python -m benchmarks.default_profile ../shared/speech/speech.csv --only many-speakers
+
+Every speaker has one recording, so trials of one speaker are made of parts of it: at its start and at its end, of
+several lengths, and through the channels of CHANNELS. A new mean makes a new embedding space, so the card's `space` has
+to change with it.
+"""
+
+import io
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.progress import Progress, track
+
+from benchmarks.conditions import CONDITIONS, treated
+from onnx_models import corpus, registry
+from onnx_models.collecting import PIECES, Piece, collection, heard
+from onnx_models.corpus import Labelled
+from onnx_models.cross_validation import STEPS, fitted
+from onnx_models.evaluation import groups
+from onnx_models.extractor import Extractor
+from onnx_models.profiles import Profile
+from onnx_models.session import open_session
+from onnx_models.speech import SpeechDetector
+from onnx_models.trial_scores import Material
+from onnx_models.trials import MOST_TRIALS, Trials, every_pair
+from onnx_models.writing import write_atomically
+from schemas.errors import ConfigurationError
+
+_BY_NAME = {condition.name: condition for condition in CONDITIONS}
+_CLEAN, _MP3, _TELEPHONE = _BY_NAME["whole"], _BY_NAME["MP3 at 32 kbit/s"], _BY_NAME["8 kHz mu-law"]
+_LIGHT_NOISE = replace(_BY_NAME["white noise at 20 dB"], name="white noise at 30 dB", noise_snr=30)
+
+# What the two sides of a trial come through. Both through one kind of channel, or one through a slightly worse one:
+# wide-band speech against telephone speech would move the threshold of all.
+CHANNELS = ((_CLEAN, _CLEAN), (_MP3, _MP3), (_TELEPHONE, _TELEPHONE), (_CLEAN, _MP3), (_CLEAN, _LIGHT_NOISE))
+_CONDITIONS = (_CLEAN, _MP3, _TELEPHONE, _LIGHT_NOISE)
+
+
+def voiceprints(
+    recordings: Sequence[Labelled], model: str, models_dir: Path
+) -> list[list[tuple[Labelled, list[Piece]]]]:
+    """For every one of the conditions, the recordings with their pieces."""
+    nothing = np.zeros(registry.speaker_card(model).dimension, np.float32)
+    extractor = Extractor.open(model, models_dir=models_dir, device="cpu", mean=nothing)
+    voice_activity = registry.verify(registry.card(registry.VOICE_ACTIVITY_MODEL), models_dir)
+    detector = SpeechDetector(open_session(voice_activity, "cpu"), extractor.card.sample_rate)
+    found: list[list[tuple[Labelled, list[Piece]]]] = [[] for _ in _CONDITIONS]
+    for labelled in track(recordings, description="extracting", transient=True):
+        with tempfile.TemporaryDirectory() as folder:
+            for condition, pieces in zip(_CONDITIONS, found, strict=True):
+                path = treated(labelled.path, condition, detector, Path(folder))
+                pieces.append((labelled, heard(partial(extractor.extract, path), pieces=PIECES)))
+    return found
+
+
+def material(found: Sequence[Sequence[tuple[Labelled, list[Piece]]]], card: registry.SpeakerCard) -> Material:
+    """Trials of pieces through each pair of CHANNELS, as many through each; the mean is that of clean speech."""
+    joined = collection([recording for recordings in found for recording in recordings])
+    # Recordings are numbered through all conditions, but parts of one overlap whatever they came through.
+    per_condition = len(found[0])
+    condition = joined.spans[:, 0].astype(int) // per_condition
+    spans = joined.spans.copy()
+    spans[:, 0] %= per_condition
+    pieces = ~joined.whole
+    everything = replace(joined, spans=spans, whole=joined.whole & (condition == 0))
+    trials = []
+    for pair in CHANNELS:
+        first, second = (_CONDITIONS.index(side) for side in pair)
+        members = np.flatnonzero(pieces & ((condition == first) | (condition == second)))
+        through = every_pair(everything, members, most=2 * MOST_TRIALS // len(CHANNELS))
+        sides = np.sort(condition[np.stack([through.side_a, through.side_b])], axis=0)
+        trials.append(through.where((sides == np.sort([[first], [second]], axis=0)).all(axis=0)))
+    together = Trials(
+        np.concatenate([part.side_a for part in trials]),
+        np.concatenate([part.side_b for part in trials]),
+        np.concatenate([part.is_target for part in trials]),
+    )
+    return Material(everything, together, registry.load_mean(card), card.unit_length)
+
+
+def write(profile: Profile, card: registry.SpeakerCard, out: Path) -> None:
+    """The mean and the calibration under the names of the card, in the folder `out`."""
+    if card.mean is None or card.calibration is None or profile.calibration is None:
+        raise ConfigurationError(f"the card of {card.name} names no mean and calibration to write")
+    mean = io.BytesIO()
+    np.save(mean, profile.mean)
+    write_atomically(out / card.mean, mean.getvalue())
+    record = {
+        name: round(value, 4) if isinstance(value, float) else value
+        for name, value in profile.calibration.record().items()
+    }
+    write_atomically(out / card.calibration, json.dumps(record, indent=1).encode() + b"\n")
+
+
+def main(
+    table: Annotated[Path, typer.Argument(help="A table with the columns file, speaker and sex.")],
+    only: Annotated[str, typer.Option(help="What the files of the table begin with that are taken.")] = "",
+    out: Annotated[Path, typer.Option(help="The folder of the card.")] = registry.CARDS,
+    model: Annotated[str, typer.Option(help="Name of the model's card.")] = registry.DEFAULT_MODEL,
+    models_dir: Annotated[Path | None, typer.Option(help="Where models are installed.")] = None,
+) -> None:
+    """Fit the mean and the calibration of a model's card."""
+    card = registry.speaker_card(model)
+    recordings = [found for found in corpus.read(table).recordings if found.path.is_relative_to(table.parent / only)]
+    trials = material(voiceprints(recordings, model, models_dir or registry.default_models_dir()), card)
+    with Progress(transient=True) as progress:
+        task = progress.add_task("fitting", total=STEPS)
+        result = fitted(trials, name="default", space=card.space, means=(True,), step=partial(progress.advance, task))
+    for variant, held_out in result.held_out.items():
+        typer.echo(f"held-out Cllr {held_out:.4f}: {variant}")
+    for group in groups(result.llrs, trials.trials, trials.collection):
+        typer.echo(
+            f"{group.name}: {group.speakers} speakers, {group.targets} target and {group.nontargets} other trials"
+        )
+        for name, figure in group.figures.items():
+            typer.echo(f"  {name:17} {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})")
+    write(result.profile, card, out)
+
+
+if __name__ == "__main__":
+    typer.run(main)
