@@ -101,7 +101,7 @@ _VERDICTS: tuple[Verdict, ...] = ("good", "usable", "poor")
 # How the figure of a missed threshold is written, and the threshold itself; a share becomes per cent.
 _WORDS = {
     "speech": ("{:.2f} s of speech", "less than {:g} s"),
-    "clipping": ("{:.2%} of the speech is clipped", "more than {:.4g} %"),
+    "clipping": ("{:.2f} % of the speech is clipped", "more than {:.4g} %"),
     "level": ("the speech has a level of {:.1f} dBFS", "less than {:g} dBFS"),
     "snr": ("the speech is {:.1f} dB above the noise", "less than {:g} dB"),
     "bandwidth": ("the speech reaches up to {:.0f} Hz", "less than {:g} Hz"),
@@ -127,12 +127,12 @@ def judged(quality: Quality, speech_length: float, thresholds: Thresholds) -> Ju
     for name, value in {"speech": speech_length, **asdict(quality)}.items():
         if value is None:
             continue
-        most = name == "clipping"
+        most, scale = (True, 100) if name == "clipping" else (False, 1)
         missed = [bound for bound in getattr(thresholds, name) if (value > bound if most else value < bound)]
         if missed:
             worst = max(worst, len(missed))
             figure, bound = _WORDS[name]
-            reasons.append(f"{figure.format(value)}, {bound.format(missed[-1] * (100 if most else 1))}")
+            reasons.append(f"{figure.format(value * scale)}, {bound.format(missed[-1] * scale)}")
     return Judgement(_VERDICTS[worst], reasons)
 
 
