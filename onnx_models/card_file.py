@@ -20,9 +20,14 @@ def write(fields: Fields, models_dir: Path, network: bytes, files: Mapping[str, 
     Nothing stays when something fails. Raises ConfigurationError, also for a name, a card or a file that is there.
     """
     folder = registry.own_cards_dir(models_dir)
-    text = toml(fields)
-    if tomllib.loads(text) != {key: value for key, value in fields.items() if value not in (None, {})}:
-        raise ConfigurationError("the card cannot be written: one of its texts cannot be kept in a TOML file")
+    kept = {key: value for key, value in fields.items() if value not in (None, {})}
+    try:
+        SpeakerCard.model_validate(kept | {"folder": folder})
+        text = toml(fields).encode()
+        if tomllib.loads(text.decode()) != kept:
+            raise ValueError("it would not read back the same")
+    except ValueError as error:
+        raise ConfigurationError(f"no card can be made of this: {error}") from error
     path = folder / f"{fields['name']}.toml"
     contents = {models_dir / str(fields["file"]): network, **{folder / name: held for name, held in files.items()}}
     for taken in (*contents, path):
@@ -31,7 +36,7 @@ def write(fields: Fields, models_dir: Path, network: bytes, files: Mapping[str, 
     written: list[Path] = []
     try:
         # The card comes last: what it names is there as soon as it is seen.
-        for target, content in (*contents.items(), (path, text.encode())):
+        for target, content in (*contents.items(), (path, text)):
             write_atomically(target, content)
             written.append(target)
         card = registry.speaker_card(str(fields["name"]), models_dir)
