@@ -1,7 +1,7 @@
 """The front end of GE2E as Resemblyzer trained it: 40 Slaney mel bands of power, not their logarithm.
 
 The same numbers as librosa.feature.melspectrogram(n_fft=400, hop_length=160, n_mels=40) on the whole speech, cut into
-windows of equal length.
+windows of equal length. Steady noise may be subtracted first, which the network never learnt to hear through.
 """
 
 from collections import deque
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from onnx_models.blocks import Samples
 from onnx_models.families import Framing, Window
 from onnx_models.mel import slaney_filters
+from onnx_models.noise import noise_to_subtract
 
 name = "ge2e-mel40"
 
@@ -33,18 +34,19 @@ def front_end(framing: Framing, options: Mapping[str, Any]) -> "GE2EMel":
 class GE2EMel:
     """Windows of shape (frames, 40), one frame every 10 ms.
 
-    Speech quieter than `level_dbfs` is raised to it. Its level (silence does not count) is known only at its end, so
-    the frames wait until then (40 float32 a frame, 58 MB an hour), and since they are power the square of the gain does
-    the raising.
+    Speech quieter than `level_dbfs` is raised to it. Its level (silence does not count) and its noise are known only
+    at its end, so the frames wait until then (40 float32 a frame, 58 MB an hour), and since they are power the square
+    of the gain does the raising.
     """
 
-    def __init__(self, framing: Framing, *, level_dbfs: float) -> None:
+    def __init__(self, framing: Framing, *, level_dbfs: float, subtract_noise: bool = False) -> None:
         sample_rate = framing.sample_rate
         self._length = round(_FRAME_SECONDS * sample_rate)
         self._step = round(_STEP_SECONDS * sample_rate)
         self._window = round(framing.window_seconds / _STEP_SECONDS)
         self._hop = round(framing.hop_seconds / _STEP_SECONDS)
         self._level = 10 ** (level_dbfs / 20)
+        self._subtract_noise = subtract_noise
         # Periodic, as for spectral analysis: numpy's own window is the symmetric one.
         self._taper = np.hanning(self._length + 1)[:-1].astype(np.float32)
         self._filters = slaney_filters(sample_rate, self._length, _BANDS).T.copy()
@@ -54,7 +56,6 @@ class GE2EMel:
         self._energy, self._count = 0.0, 0
 
     def push(self, samples: Samples) -> Iterable[Window]:
-        self._energy += float(np.square(samples, dtype=np.float64).sum())
         self._count += len(samples)
         self._samples = np.concatenate([self._samples, samples])
         while len(self._samples) >= self._length + (_GROUP - 1) * self._step:
@@ -64,15 +65,18 @@ class GE2EMel:
     def finish(self) -> Iterable[Window]:
         self._samples = np.concatenate([self._samples, np.zeros(self._length // 2, np.float32)])
         self._take(1 + (len(self._samples) - self._length) // self._step)
+        self._energy += _energy(self._samples)
         power_gain = np.float32(self._gain() ** 2)
+        noise = noise_to_subtract(self._frames) if self._subtract_noise else np.float32(0)
         for window in self._windows():
-            yield (window * power_gain,)
+            yield (np.maximum(window - noise, 0) * power_gain,)
 
     def _take(self, count: int) -> None:
         frames = np.lib.stride_tricks.sliding_window_view(self._samples, self._length)[:: self._step][:count]
         spectrum = np.fft.rfft(frames * self._taper)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         self._frames.append(power @ self._filters)
+        self._energy += _energy(self._samples[: count * self._step])
         self._samples = self._samples[count * self._step :]
 
     def _gain(self) -> float:
@@ -97,3 +101,7 @@ class GE2EMel:
                 held = np.concatenate([held[start - held_from :], self._frames.popleft()])
                 held_from = start
             yield held[start - held_from : start - held_from + self._window]
+
+
+def _energy(samples: Samples) -> float:
+    return float(np.square(samples, dtype=np.float64).sum())

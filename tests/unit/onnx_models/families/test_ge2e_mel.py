@@ -12,8 +12,11 @@ RATE, WINDOW, HOP = 16_000, 160, 77
 Samples = npt.NDArray[np.float32]
 
 
-def windows_of(samples: Samples, block: int = 4000, level_dbfs: float = -200.0) -> list[npt.NDArray[np.float32]]:
-    front_end = GE2EMel(Framing(RATE, WINDOW / 100, HOP / 100), level_dbfs=level_dbfs)
+def windows_of(
+    samples: Samples, block: int = 4000, level_dbfs: float = -200.0, subtract_noise: bool = False
+) -> list[npt.NDArray[np.float32]]:
+    framing = Framing(RATE, WINDOW / 100, HOP / 100)
+    front_end = GE2EMel(framing, level_dbfs=level_dbfs, subtract_noise=subtract_noise)
     for start in range(0, len(samples), block):
         assert not list(front_end.push(samples[start : start + block]))
     return [mels for (mels,) in front_end.finish()]
@@ -42,6 +45,8 @@ def test_blocks_do_not_matter(noise: Samples, block: int) -> None:
     """The windows are the same bits however the speech was cut into blocks."""
     speech = np.tile(noise, 3) if block > 1 else noise[:9000]
     np.testing.assert_array_equal(windows_of(speech, block), windows_of(speech, 4000))
+    all_of_it = {"level_dbfs": 0.0, "subtract_noise": True}
+    np.testing.assert_array_equal(windows_of(speech, block, **all_of_it), windows_of(speech, 4000, **all_of_it))
 
 
 @pytest.mark.parametrize("frames", [160, 161, 237, 238, 1000])
@@ -79,3 +84,20 @@ def test_loud_speech_is_left_alone(noise: Samples) -> None:
 def test_digital_silence_has_no_gain() -> None:
     """Zeros stay zeros: no division by their level."""
     assert not np.any(windows_of(np.zeros(RATE, np.float32), level_dbfs=-30))
+
+
+def test_steady_noise_is_subtracted(noise: Samples) -> None:
+    """What is noise throughout is nearly gone, power does not fall below zero, and louder sounds stay."""
+    speech = noise[:16_000].copy()
+    speech[6000:8000] *= 5
+    (window,) = windows_of(speech, subtract_noise=True)
+    (heard,) = windows_of(speech)
+    assert window.min() == 0
+    assert window[:35].sum() < 0.2 * heard[:35].sum()
+    assert window[40:48].sum() > 0.9 * heard[40:48].sum()
+
+
+def test_speech_without_noise_is_left_alone(noise: Samples) -> None:
+    """Where pauses are silent the windows are the same bits with noise subtraction and without."""
+    speech = noise * (np.arange(len(noise)) % 4000 > 1000)
+    np.testing.assert_array_equal(windows_of(speech, subtract_noise=True), windows_of(speech))
