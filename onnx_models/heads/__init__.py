@@ -4,6 +4,7 @@ A card is a TOML file: those of this package lie here, a user's own in the folde
 are an .npz file beside the card; see `onnx_models.heads.weights`.
 """
 
+import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,6 +50,12 @@ class HeadCard(BaseModel):
     minimum_speech: float = Field(_LEAST_SPEECH, ge=_LEAST_SPEECH, le=60)
     weights: FileName
     sha256: Sha256
+
+    def text(self) -> str:
+        """The card as its file."""
+        # Strings and numbers are written in TOML as they are in JSON.
+        fields = self.model_dump(mode="json").items()
+        return "".join(f"{name} = {json.dumps(value, ensure_ascii=False)}\n" for name, value in fields)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

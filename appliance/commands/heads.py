@@ -1,0 +1,63 @@
+"""`voiceprint heads …`: what else embeddings tell, such as gender or age."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from appliance.commands import table
+from appliance.settings import load
+
+heads = typer.Typer(
+    help="Heads, which tell gender or age from embeddings: show, add and remove them.", no_args_is_help=True
+)
+
+_RESTART = "Workers that run see it once they are restarted."
+
+
+@heads.command("list")
+def list_heads() -> None:
+    """Show every head, and whose embeddings it takes."""
+    settings = load()
+
+    from onnx_models.heads import load_heads  # noqa: PLC0415
+
+    table.show(
+        ("head", "tells", "space", "from", "licence", "training data", "accuracy"),
+        [
+            (
+                head.card.name,
+                head.kind,
+                head.space,
+                "shipped" if head.shipped else "added",
+                head.card.licence,
+                head.card.training_data,
+                head.card.accuracy,
+            )
+            for head in load_heads(settings.models)
+        ],
+    )
+
+
+@heads.command("add")
+def add_head(
+    card: Annotated[Path, typer.Argument(metavar="CARD.toml", help="The head's card, with its weights beside it.")],
+) -> None:
+    """Check a head and copy it to the models folder; it takes the place of a shipped one that tells the same."""
+    settings = load()
+
+    from onnx_models.heads.adding import add  # noqa: PLC0415
+
+    head = add(card, settings.models)
+    typer.echo(f"{head.card.name} tells {head.kind} from embeddings of {head.space}. {_RESTART}")
+
+
+@heads.command("remove")
+def remove_head(name: Annotated[str, typer.Argument(help="A head that was added.")]) -> None:
+    """Remove a head that was added."""
+    settings = load()
+
+    from onnx_models.heads.adding import remove  # noqa: PLC0415
+
+    remove(name, settings.models)
+    typer.echo(f"{name} is removed. {_RESTART}")
