@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_models import proving
+from onnx_models import proving, registry
 from onnx_models.proving import Limits, Proof, Use
 from schemas.errors import ConfigurationError
 from tests.unit.onnx_models import small_graphs
@@ -99,7 +99,8 @@ def test_networks_of_every_kind_are_proved(model: onnx.ModelProto, use: Use, dim
 
 def test_the_default_model_is_proved(models_dir: Path) -> None:
     """A real network passes as well."""
-    use = Use("ge2e-mel40", {"level_dbfs": -27.0}, 16_000, 1.6, 0.77, 0)
+    card = registry.speaker_card("ge2e")
+    use = Use(card.family, card.family_options, 16_000, card.window_seconds, card.hop_seconds, card.output)
     assert proving.prove((models_dir / "ge2e.onnx").read_bytes(), use) == Proof(256, batches=True)
 
 
