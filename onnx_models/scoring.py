@@ -4,6 +4,9 @@ import numpy as np
 import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
+# Steps of a component from 0 to 1, as fine as a float32's. Products of two unit vectors in such steps sum up to 2**50
+# at most, and float64 adds whole numbers up to 2**53 without rounding.
+_STEPS = 2.0**25
 
 
 def unit(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
@@ -48,6 +51,10 @@ def recovered(vectors: Vectors, mean: Vectors, unit_length: bool = True) -> Vect
 
 
 def cosine(rows: Vectors, columns: Vectors) -> Vectors:
-    """Cosine scores of unit vectors: (n, dimension) and (m, dimension) to (n, m), in [-1, 1]."""
-    scores: Vectors = np.clip(rows @ columns.T, -1, 1)
+    """Cosine scores of unit vectors: (n, dimension) and (m, dimension) to (n, m), in [-1, 1].
+
+    A pair has the same bits whichever side is which and whatever it is scored among: no sum is rounded.
+    """
+    on_grid = [np.rint(side.astype(np.float64) * _STEPS) for side in (rows, columns)]
+    scores: Vectors = np.clip(on_grid[0] @ on_grid[1].T / _STEPS**2, -1, 1).astype(np.float32)
     return scores
