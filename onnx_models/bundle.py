@@ -8,7 +8,6 @@ was made for the models' embedding spaces. The same models give the same bytes.
 import hashlib
 import io
 import tarfile
-import tomllib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from onnx_models import profiles, registry
+from onnx_models import heads, profiles, registry
 from onnx_models.registry import Card, Name, SpeakerCard
 from onnx_models.wheels import Sha256
 from onnx_models.writing import replacing
@@ -116,20 +115,21 @@ def space_files(space: str, models_dir: Path) -> Iterator[tuple[str, Path]]:
     """The profiles and heads in `models_dir` that were made for the embedding space `space`."""
     for name in profiles.profiles(models_dir, space):
         yield f"profiles/{space}/{name}.json", models_dir / "profiles" / space / f"{name}.json"
-    for path in sorted((models_dir / "heads").glob("*.toml")):
-        with suppress(ValueError, OSError):
-            if tomllib.loads(path.read_text(encoding="utf-8")).get("space") == space:
-                beside = (path, path.with_suffix(".npz"))
-                yield from ((f"heads/{part.name}", part) for part in beside if part.is_file())
+    for head in heads.load_folder(heads.user_folder(models_dir)):
+        if head.space == space:
+            for name in (f"{head.card.name}.toml", head.card.weights):
+                yield f"heads/{name}", head.folder / name
 
 
 def _described(path: str, source: Path, cards: Iterable[Card]) -> BundledFile:
     for card in cards:
         if path == f"{NETWORKS}{card.file}":
             return BundledFile(path=path, bytes=card.bytes, sha256=card.sha256)
-    with source.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return BundledFile(path=path, bytes=source.stat().st_size, sha256=sha256)
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{source} cannot be read: {error.strerror}") from error
+    return BundledFile(path=path, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
 def _member(name: str, size: int) -> tarfile.TarInfo:

@@ -10,9 +10,6 @@ from pathlib import Path
 from onnx_models.writing import sync_folder, unwritten, write_atomically
 from schemas.errors import ConfigurationError
 
-# Longer ones than this are no entity tag or date.
-_LONGEST_VALIDATOR = 512
-
 
 class Partial:
     """The beginning of the file `target`, which will have `size` bytes and the hash `sha256`.
@@ -33,10 +30,10 @@ class Partial:
     def validator(self) -> str | None:
         """The entity tag or date by which the server knows the content that has begun to arrive."""
         try:
-            found = self._validator_path.read_text(encoding="latin-1")
-        except OSError:
+            found = self._validator_path.read_text(encoding="ascii")
+        except (OSError, ValueError):
             return None
-        return found if 0 < len(found) <= _LONGEST_VALIDATOR and found.isprintable() else None
+        return found if found.isprintable() else None
 
     @property
     def missing(self) -> int:
@@ -60,7 +57,7 @@ class Partial:
         self.done = 0
         self._validator_path.unlink(missing_ok=True)
         if validator is not None:
-            write_atomically(self._validator_path, validator.encode("latin-1"))
+            write_atomically(self._validator_path, validator.encode("ascii"))
 
     def take_place(self) -> bool:
         """Moves the whole file to `target` when its hash is right; otherwise drops it and says False."""

@@ -5,10 +5,12 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import aiohttp
 from yarl import URL
 
+from onnx_models.inspection import shown
 from schemas.errors import ApplianceError
 
 _MOST_REDIRECTS = 8
@@ -16,6 +18,7 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 # The server may do better later.
 _TEMPORARY = {408, 425, 429, 500, 502, 503, 504}
 _LONGEST_PAUSE_SECONDS = 60
+_LONGEST_VALIDATOR = 512
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 
 # The first that fits counts: some are kinds of others.
@@ -74,9 +77,9 @@ def parsed_address(address: str) -> URL:
     try:
         url = URL(address, encoded=address.isascii())
     except ValueError as error:
-        raise Unfetched(f"{address} is not an address", again=False) from error
+        raise Unfetched(f"{shown(address)} is not an address", again=False) from error
     if not (url.scheme == "https" and url.host) and not _on_this_machine(url):
-        raise Unfetched(f"{url} is not an https address, and only those are fetched from", again=False)
+        raise Unfetched(f"{shown(str(url))} is not an https address, and only those are fetched from", again=False)
     return url
 
 
@@ -129,11 +132,12 @@ def _check_status(response: aiohttp.ClientResponse) -> None:
     status = response.status
     if status in {200, 206, 416}:
         if (coding := response.headers.get("Content-Encoding", "identity").lower()) != "identity":
-            raise Unfetched(f"{response.url.host} sends the file compressed ({coding}), unasked", again=False)
+            raise Unfetched(f"{response.url.host} sends the file compressed ({shown(coding)}), unasked", again=False)
         return
     pause = response.headers.get("Retry-After", "")
+    phrase = f" {HTTPStatus(status).phrase}" if status in set(HTTPStatus) else ""
     raise Unfetched(
-        f"{response.url.host} answers {status} {response.reason or ''}".rstrip(),
+        f"{response.url.host} answers {status}{phrase}",
         again=status in _TEMPORARY,
         pause=min(int(pause), _LONGEST_PAUSE_SECONDS) if re.fullmatch(r"\d{1,9}", pause) else None,
     )
@@ -151,7 +155,8 @@ def content_range(response: aiohttp.ClientResponse) -> tuple[int, int, int | Non
 def validator(response: aiohttp.ClientResponse) -> str | None:
     """What `If-Range` may name later: a strong entity tag, or else the date of the last change (RFC 9110, 13.1.5)."""
     tag = response.headers.get("ETag", "")
-    return tag if tag.startswith('"') else response.headers.get("Last-Modified")
+    found = tag if tag.startswith('"') else response.headers.get("Last-Modified", "")
+    return found if 0 < len(found) <= _LONGEST_VALIDATOR and found.isascii() and found.isprintable() else None
 
 
 def _fault(url: URL, error: Exception) -> Unfetched:

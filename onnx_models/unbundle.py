@@ -55,6 +55,7 @@ class Bundle:
         for staged, target in moves:
             if not staged.name.endswith(".onnx") and target.exists() and target.read_bytes() != staged.read_bytes():
                 raise ConfigurationError(f"{target} is there already and differs from the bundle's: move it away first")
+        self._check_heads()
         for staged, target in moves:
             try:
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -113,11 +114,22 @@ class Bundle:
                     profiles.load_profile(name, card.space, self._folder)
         heads.load_heads(self._folder)
 
+    def _check_heads(self) -> None:
+        """No two heads of a user's own may tell the same: both would stop the workers."""
+        brought = heads.load_folder(heads.user_folder(self._folder))
+        names = {head.card.name for head in brought}
+        there = heads.load_folder(heads.user_folder(self._models_dir))
+        heads.require_distinct([*(head for head in there if head.card.name not in names), *brought])
+
     def _check_own(self, card: Card, progress: Progress) -> None:
         """A user's own model is a stranger's here: it takes no other's file, and its network must prove itself."""
         for other in registry.cards(self._models_dir).values():
             if other.file is not None and other.file == card.file and other.name != card.name:
                 raise ConfigurationError(f"the bundle's {card.name} would overwrite {card.file} of {other.name}")
+        fields = card.model_dump()
+        texts = [value for value in (*fields.values(), *(fields["source"] or {}).values()) if isinstance(value, str)]
+        if not all(map(str.isprintable, texts)):
+            raise ConfigurationError(f"the card of the bundle's {card.name} has characters that a terminal would obey")
         if not isinstance(card, SpeakerCard):
             raise ConfigurationError(f"the bundle's own model {card.name} is not one that makes voiceprints")
         if card.mean is not None:

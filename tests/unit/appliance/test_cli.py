@@ -15,6 +15,7 @@ import pytest
 import soundfile
 
 from appliance.exit_codes import ExitCode
+from onnx_models import registry
 from schemas import voiceprint
 from tests.conftest import RECORDINGS
 
@@ -111,6 +112,7 @@ def test_extract_and_convert_agree(run: Run, stereo: Path, tmp_path: Path) -> No
     speaking, silent = shown["channels"]
     assert (speaking["channel_number"], len(speaking["vector_voiceprint"])) == (0, 256)
     assert (silent["channel_number"], silent["speech_length"], silent["vector_voiceprint"]) == (1, 0, [])
+    assert (speaking["quality"]["verdict"], silent["quality"]["verdict"]) == ("good", "poor")
 
     text = tmp_path / "both.txt"
     text.write_text(f"{speaking['voiceprint']}\n\n{silent['voiceprint']}\n")
@@ -209,7 +211,8 @@ def test_convert_names_what_is_bad(run: Run, stereo: Path, tmp_path: Path) -> No
 
 def test_models_are_listed_and_verified(run: Run, models_dir: Path) -> None:
     """`models list` shows what is installed, and `models verify` finds it as pinned."""
-    assert "ge2e (served)\tspeaker\tyes" in run("models", "list").stdout
+    space = registry.speaker_card("ge2e").space
+    assert f"ge2e\tge2e-mel40\t256\t{space}\tApache-2.0\tyes\tdefault" in run("models", "list").stdout
     verified = run("models", "verify")
     assert verified.returncode == 0
     assert str(models_dir) in verified.stdout

@@ -40,7 +40,7 @@ class FileServer:
 def head(status: str, **headers: object) -> bytes:
     """The beginning of an answer; `_` in the names of headers stands for `-`."""
     lines = [f"HTTP/1.1 {status}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "Connection: close", "", ""]).encode()
+    return "\r\n".join([*lines, "Connection: close", "", ""]).encode("latin-1")
 
 
 def serves(content: bytes, *, tag: str | None = '"1"', cut_after: int | None = None, ranges: bool = True) -> Answer:

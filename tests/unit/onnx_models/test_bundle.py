@@ -21,7 +21,7 @@ from onnx_models.registry import SpeakerCard
 from schemas.errors import ConfigurationError
 from tests.conftest import RECORDINGS
 from tests.unit.onnx_models import small_graphs
-from tests.unit.onnx_models.own_cards import own_card
+from tests.unit.onnx_models.own_cards import own_card, own_head
 
 NETWORK = small_graphs.wespeaker(32).SerializeToString()
 CALIBRATION = Calibration(slope=8.0, offset=-3.0, fitted="2026-11-21")
@@ -31,11 +31,12 @@ SILERO = "silero-vad"
 
 @pytest.fixture
 def origin(models_dir: Path, tmp_path: Path) -> Path:
-    """A models folder with the voice activity detector, a user's own model `mine`, and a profile for its space."""
+    """A models folder with the voice activity detector, a user's own model `mine`, and a profile and a head for it."""
     folder = tmp_path / "origin"
     folder.mkdir()
     shutil.copy(registry.card(SILERO).path(models_dir), folder)
     own_mine(folder)
+    own_head(folder, "age", "mine-1", 32)
     return folder
 
 
@@ -133,6 +134,8 @@ def test_the_same_models_are_the_same_bytes(origin: Path, tmp_path: Path) -> Non
             "cards/mine-mean.npy",
             "cards/mine-calibration.json",
             "profiles/mine-1/telephone.json",
+            "heads/age.toml",
+            "heads/age.npz",
             "networks/mine.onnx",
             f"networks/{registry.card(SILERO).file}",
         ]
@@ -364,6 +367,7 @@ def card_text(origin: Path, found: str, replacement: str) -> bytes:
         ('mean = "mine-mean.npy"', "", "which belongs to none"),
         ('kind = "speaker"', 'kind = "voice-activity"', "is not a model card"),
         ('family = "kaldi-fbank80-hamming"', 'family = "none"', "none"),
+        ('licence = "none"', 'licence = "\\u001b[8mhidden"', "characters that a terminal would obey"),
         ("summary = ", "summary = [[[[", "is not a model card"),
         ("summary = ", f"surprise = {'[' * 5000}\nsummary = ", "none"),
     ],
@@ -393,6 +397,10 @@ def test_a_card_of_a_stranger(
         ("profiles/mine-1/telephone.json", b'{"format": 1}'),
         ("profiles/mine-1/telephone.json", b"[" * 100_000),
         ("cards/mine.toml", None),
+        ("heads/age.npz", b"PK"),
+        ("heads/age.npz", None),
+        ("heads/age.toml", b"name = 1"),
+        ("heads/other.toml", b"belongs to nobody"),
         ("cards/more.npy", b"belongs to nobody"),
         ("profiles/other-1/telephone.json", b"{}"),
     ],
@@ -424,6 +432,13 @@ def test_nothing_is_overwritten(origin: Path, target: Path, tmp_path: Path) -> N
         path.write_bytes(kept + b"\n")
         assert f"{path} is there already and differs" in refused(tmp_path / "models.tar", target)
         path.write_bytes(kept)
+
+
+def test_no_second_head_for_the_same(origin: Path, target: Path, tmp_path: Path) -> None:
+    """A head that tells what another one tells already is refused: workers could not choose."""
+    bundle.make(tmp_path / "models.tar", origin, ["mine"])
+    own_head(target, "years", "mine-1", 32)
+    assert "years and age both tell age" in refused(tmp_path / "models.tar", target)
 
 
 def test_a_file_of_another_model_stays(origin: Path, target: Path, tmp_path: Path) -> None:

@@ -267,6 +267,22 @@ def test_a_final_no_is_asked_once(server: FileServer, tmp_path: Path, status: st
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_server_says_does_not_reach_the_terminal(server: FileServer, tmp_path: Path) -> None:
+    """Neither the words of a status nor a redirect can move the cursor of whoever reads the message."""
+    for answer in (says("404 \x1b[2JAll is well"), says("302 Found", Location="gopher://x/\x1b[2J")):
+        server.answer = answer
+        assert refused(server, tmp_path).isprintable()
+
+
+@pytest.mark.parametrize("tag", ['"' + "x" * 2000 + '"', '"\xe9\x1b"', 'W/"1"', ""])
+def test_useless_tags_are_not_kept(server: FileServer, tmp_path: Path, tag: str) -> None:
+    """A tag that is weak, endless or no plain text is not sent back; the rest is fetched all the same."""
+    server.answer = in_turn(serves(CONTENT, tag=tag, cut_after=1000), serves(CONTENT, tag=tag))
+    assert download(card(server.address), tmp_path, patience=HASTY).read_bytes() == CONTENT
+    assert "if-range" not in server.requests[1].headers
+    assert server.requests[1].first_byte == 1000
+
+
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "500 Internal Server Error", "503 Service Unavailable"])
 def test_a_busy_server_is_asked_again(server: FileServer, tmp_path: Path, status: str) -> None:
     """A server that may do better later is asked again, when it says."""
@@ -340,7 +356,7 @@ def test_plain_http_is_for_this_machine_only(tmp_path: Path, address: str) -> No
 def test_a_compressed_file_is_refused(server: FileServer, tmp_path: Path) -> None:
     """Only the file's own bytes are taken: what is compressed on the way could grow without bound."""
     server.answer = says("200 OK", CONTENT, Content_Encoding="gzip")
-    assert "compressed (gzip)" in refused(server, tmp_path)
+    assert "compressed ('gzip')" in refused(server, tmp_path)
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
