@@ -1,8 +1,8 @@
 """What a caller may say about which part of a recording is listened to."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.technologies import ModelName, Parameters
 from schemas.technologies.speaker_identification_voiceprint_extraction import ChannelMode, Channels
@@ -22,8 +22,9 @@ class ListeningParameters(Parameters):
     max_speech_length: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     model: ModelName | None = None
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.range_to is not None and self.range_to <= (self.range_from or 0.0):
-            raise ValueError("range_to must be greater than range_from")
-        return self
+    @field_validator("range_to")
+    @classmethod
+    def _after_its_start(cls, end: float | None, info: ValidationInfo) -> float | None:
+        if end is not None and end <= (info.data.get("range_from") or 0.0):
+            raise ValueError("must be greater than range_from")
+        return end
