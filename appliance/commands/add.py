@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -149,7 +150,9 @@ def _ask(field: str, decisions: "Decisions") -> "Answer":
     _, kind, question = _QUESTIONS[field]
     choices = f" ({', '.join(families())})" if field == "family" else ""
     _tell(decisions[field].why)
-    answer: Answer = typer.prompt(question + choices, default=decisions[field].likely, type=kind, err=True)
+    # The prompt's last space would go to standard output, where the path of the network goes.
+    with redirect_stdout(sys.stderr):
+        answer: Answer = typer.prompt(question + choices, default=decisions[field].likely, type=kind, err=True)
     return answer
 
 
