@@ -102,6 +102,7 @@ def test_each_source_gives_what_the_others_do_not(tmp_path: Path, environment: p
         ("SINGLE_FILE_UPLOAD_SIZE", "123", 123),
         ("TRUSTED_PROXIES", "10.0.0.0/8, ::1", ("10.0.0.0/8", "::1")),
         ("TRUSTED_PROXIES", "", ()),
+        ("QUALITY_MINIMUM_SNR", "20, 12.5", (20.0, 12.5)),
         ("PUBLIC_URL", "https://speech.example/voice/", "https://speech.example/voice"),
         ("DATA_DIR", "/somewhere/else", Path("/somewhere/else")),
     ],
@@ -110,6 +111,34 @@ def test_values_as_text(environment: pytest.MonkeyPatch, name: str, text: str, v
     """Numbers, switches, sizes, lists and folders as the environment can say them."""
     environment.setenv(f"VOICEPRINT_{name}", text)
     assert getattr(load(), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("QUALITY_MINIMUM_SPEECH", "1,3", "the second must not be higher"),
+        ("QUALITY_MAXIMUM_CLIPPING", "0.1,0.01", "the second must not be lower"),
+        ("QUALITY_MINIMUM_LEVEL", "-45", "QUALITY_MINIMUM_LEVEL"),
+        ("QUALITY_MINIMUM_SNR", "15,10,5", "QUALITY_MINIMUM_SNR"),
+        ("QUALITY_MINIMUM_SNR", "nan,nan", "finite"),
+    ],
+)
+def test_thresholds_of_quality_are_a_good_and_a_usable_value(
+    environment: pytest.MonkeyPatch, name: str, text: str, reason: str
+) -> None:
+    """Two finite numbers, of which the one for a good recording asks for no less than the other."""
+    environment.setenv(f"VOICEPRINT_{name}", text)
+    with pytest.raises(ConfigurationError, match=reason):
+        load()
+
+
+def test_thresholds_of_quality_reach_every_process(environment: pytest.MonkeyPatch) -> None:
+    """A child process arrives at the same thresholds."""
+    settings = load(quality_minimum_speech=(9.5, 2.0), quality_maximum_clipping=(1e-05, 0.5))
+    for name, value in child_environment(settings).items():
+        environment.setenv(name, value)
+    assert load().quality == settings.quality
+    assert settings.quality.speech == (9.5, 2.0)
 
 
 def test_values_in_a_file(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:

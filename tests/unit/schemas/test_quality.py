@@ -85,16 +85,16 @@ def test_bands(bandwidth: float | None, band: str | None) -> None:
         ({}, 3.0, "good", None),
         ({}, 2.11, "usable", "2.11 s of speech, less than 3 s"),
         ({}, 0.5, "poor", "0.50 s of speech, less than 1 s"),
-        ({"clipping": 0.001}, 10.0, "good", None),
-        ({"clipping": 0.0062}, 10.0, "usable", "0.62 % of the speech is clipped, more than 0.1 %"),
-        ({"clipping": 0.05}, 10.0, "poor", "5.00 % of the speech is clipped, more than 1 %"),
-        ({"level": -50.0}, 10.0, "usable", "the speech has a level of -50.0 dBFS, less than -45 dBFS"),
-        ({"level": -70.0}, 10.0, "poor", "the speech has a level of -70.0 dBFS, less than -60 dBFS"),
+        ({"clipping": 0.03}, 10.0, "good", None),
+        ({"clipping": 0.0562}, 10.0, "usable", "5.62 % of the speech is clipped, more than 3 %"),
+        ({"clipping": 0.25}, 10.0, "poor", "25.00 % of the speech is clipped, more than 20 %"),
+        ({"level": -65.0}, 10.0, "usable", "the speech has a level of -65.0 dBFS, less than -60 dBFS"),
+        ({"level": -75.0}, 10.0, "poor", "the speech has a level of -75.0 dBFS, less than -70 dBFS"),
         ({"snr": 12.5}, 10.0, "usable", "the speech is 12.5 dB above the noise, less than 15 dB"),
         ({"snr": -3.0}, 10.0, "poor", "the speech is -3.0 dB above the noise, less than 10 dB"),
         ({"bandwidth": 3875.0}, 10.0, "good", None),
-        ({"bandwidth": 2500.0}, 10.0, "usable", "the speech reaches up to 2500 Hz, less than 3000 Hz"),
-        ({"bandwidth": 1000.0}, 10.0, "poor", "the speech reaches up to 1000 Hz, less than 2000 Hz"),
+        ({"bandwidth": 3000.0}, 10.0, "usable", "the speech reaches up to 3000 Hz, less than 3200 Hz"),
+        ({"bandwidth": 1000.0}, 10.0, "poor", "the speech reaches up to 1000 Hz, less than 2800 Hz"),
         ({"snr": None, "bandwidth": None}, 10.0, "good", None),
     ],
 )
@@ -107,11 +107,11 @@ def test_verdict(changed: dict[str, float | None], speech: float, verdict: str, 
 
 def test_the_worst_figure_decides_and_all_are_told() -> None:
     """One figure that is poor makes the recording poor, and those that are merely usable are reasons too."""
-    found = judged(Quality(snr=12.0, level=-70.0), 2.0, DEFAULT_THRESHOLDS)
+    found = judged(Quality(snr=12.0, level=-75.0), 2.0, DEFAULT_THRESHOLDS)
     assert found.verdict == "poor"
     assert [reason.partition(",")[0] for reason in found.reasons] == [
         "2.00 s of speech",
-        "the speech has a level of -70.0 dBFS",
+        "the speech has a level of -75.0 dBFS",
         "the speech is 12.0 dB above the noise",
     ]
 

@@ -4,11 +4,13 @@ import io
 import json as standard
 import re
 
+import msgpack
 import numpy as np
 import pydantic
 import pytest
 
 from schemas import json
+from schemas.quality import DEFAULT_THRESHOLDS, Quality
 from schemas.technologies import refusal
 from schemas.technologies import speaker_identification_voiceprint_conversion as conversion
 from schemas.technologies import speaker_identification_voiceprint_extraction as extraction
@@ -66,6 +68,25 @@ def test_the_vector_is_shown_only_when_asked_for() -> None:
     """Without `include_vector_voiceprint` the key is not there at all."""
     shown = standard.loads(rendered(extraction, extraction.pack(CONTAINERS, include_vector=False)))
     assert all("vector_voiceprint" not in channel for channel in shown["channels"])
+
+
+def test_quality_is_shown_where_it_was_measured_and_judged() -> None:
+    """Figures come from the container and the verdict from what is stored beside it; a container without figures, or
+    one that nobody judged, has no quality."""
+    measured = voiceprint(quality=Quality(snr=20.5).pack())
+    found = [measured, silent(), measured]
+    judgements = [*(extraction.judged(one, DEFAULT_THRESHOLDS) for one in found[:2]), None]
+    stored = extraction.pack([encode(one) for one in found], include_vector=False, judgements=judgements)
+    first, *others = standard.loads(rendered(extraction, stored))["channels"]
+    assert (first["quality"]["snr_db"], first["quality"]["level_dbfs"]) == (20.5, None)
+    assert (first["quality"]["verdict"], first["quality"]["reasons"]) == ("usable", ["2.25 s of speech, less than 3 s"])
+    assert all("quality" not in channel for channel in others)
+
+
+def test_results_of_the_version_before_are_shown() -> None:
+    """A result that was stored without judgements reads as it did."""
+    stored = msgpack.packb({"include_vector": False, "containers": CONTAINERS})
+    assert rendered(extraction, stored) == rendered(extraction, extraction.pack(CONTAINERS, include_vector=False))
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
