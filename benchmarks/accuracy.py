@@ -2,7 +2,8 @@
 
     python -m benchmarks.accuracy DIR
 
-Every pair of recordings is a trial, scored by cosine; both sides of a trial see the same condition. Nothing is fitted.
+Every pair of recordings is a trial; both sides of a trial see the same condition. Nothing is fitted. EER and minDCF are
+of cosines, Cllr of the log-likelihood ratios that the model's own calibration makes of them, where it has one.
 """
 
 import os
@@ -22,10 +23,12 @@ from rich.progress import track
 from rich.table import Table
 
 from benchmarks.conditions import CONDITIONS, Condition, treated
-from benchmarks.detection import equal_error_rate, minimum_detection_cost
 from benchmarks.recordings import recordings_by_speaker
 from onnx_models import registry
+from onnx_models.detection import Order, Tally, cllr, equal_error_rate, minimum_cllr, minimum_detection_cost
 from onnx_models.extractor import Extractor
+from onnx_models.profiles import card_profile
+from onnx_models.scorer import Scorer
 from onnx_models.scoring import Vectors, cosine
 from onnx_models.session import open_session
 from onnx_models.speech import SpeechDetector
@@ -33,10 +36,14 @@ from schemas.errors import ConfigurationError
 
 PRIORS = (0.01, 0.05)
 
+Scores = npt.NDArray[np.floating]
+
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """One row of the result; `minimum_costs` are by PRIORS, `speech` in mean seconds per recording."""
+    """One row of the result. `speech` is the mean of the recordings in seconds, `minimum_costs` are by PRIORS, and the
+    two Cllr, in bits, are None for a model without a calibration.
+    """
 
     condition: str
     targets: int
@@ -44,6 +51,8 @@ class Accuracy:
     speech: float
     equal_error_rate: float
     minimum_costs: tuple[float, ...]
+    cllr: float | None
+    minimum_cllr: float | None
 
 
 def measure(
@@ -67,28 +76,46 @@ def measure(
             labels.append(speaker)
             vectors.append(voiceprint.vector)
             lengths.append(voiceprint.speech_length)
-    return _score(condition.name, np.array(labels), np.stack(vectors), float(np.mean(lengths)))
+    return _accuracy(condition.name, np.array(labels), np.stack(vectors), np.array(lengths), extractor.card)
 
 
-def _score(name: str, labels: npt.NDArray[np.str_], vectors: Vectors, speech: float) -> Accuracy:
-    scores = cosine(vectors, vectors)
-    once = np.triu(np.ones(scores.shape, bool), k=1)
-    same = labels[:, np.newaxis] == labels
-    targets, nontargets = scores[once & same], scores[once & ~same]
-    if not len(targets) or not len(nontargets):
+def _accuracy(
+    condition: str, labels: npt.NDArray[np.str_], vectors: Vectors, lengths: Scores, card: registry.SpeakerCard
+) -> Accuracy:
+    trials = _tally(cosine(vectors, vectors), labels)
+    profile, ratios = card_profile(card), None
+    if profile.calibration is not None:
+        scorer = Scorer(profile.mean, card.unit_length, profile)
+        ratios = _tally(scorer.llr(vectors, lengths, vectors, lengths), labels)
+    return Accuracy(
+        condition,
+        targets=round(trials.targets.sum()),
+        nontargets=round(trials.nontargets.sum()),
+        speech=float(lengths.mean()),
+        equal_error_rate=equal_error_rate(trials),
+        minimum_costs=tuple(minimum_detection_cost(trials, prior) for prior in PRIORS),
+        cllr=None if ratios is None else cllr(ratios),
+        minimum_cllr=None if ratios is None else minimum_cllr(ratios),
+    )
+
+
+def _tally(scores: Scores, labels: npt.NDArray[np.str_]) -> Tally:
+    """Every pair once, of `scores` (recordings, recordings)."""
+    rows, columns = np.triu_indices(len(labels), k=1)
+    same = labels[rows] == labels[columns]
+    if same.all() or not same.any():
         raise ConfigurationError("trials need at least two speakers, and two recordings of one of them")
-    costs = tuple(minimum_detection_cost(targets, nontargets, prior) for prior in PRIORS)
-    return Accuracy(name, len(targets), len(nontargets), speech, equal_error_rate(targets, nontargets), costs)
+    return Order(scores[rows, columns], same).tally()
 
 
 def table(rows: list[Accuracy]) -> Table:
     first = rows[0]
     drawn = Table(title=f"{first.targets} target and {first.nontargets} non-target trials")
-    drawn.add_column("condition")
-    for title in ("speech, s", "EER, %", *(f"minDCF({prior})" for prior in PRIORS)):
+    drawn.add_column("condition", no_wrap=True)
+    for title in ("speech\ns", "EER\n%", *(f"minDCF\n{prior}" for prior in PRIORS), "Cllr\nbits", "minCllr\nbits"):
         drawn.add_column(title, justify="right")
     for row in rows:
-        costs = [f"{cost:.3f}" for cost in row.minimum_costs]
+        costs = ["-" if cost is None else f"{cost:.3f}" for cost in (*row.minimum_costs, row.cllr, row.minimum_cllr)]
         drawn.add_row(row.condition, f"{row.speech:.1f}", f"{100 * row.equal_error_rate:.2f}", *costs)
     return drawn
 
@@ -100,7 +127,7 @@ def main(
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     processes: Annotated[int, typer.Option(help="Conditions that are measured at once.")] = os.cpu_count() or 1,
 ) -> None:
-    """Measure EER and minDCF under several conditions."""
+    """Measure EER, minDCF and Cllr under several conditions."""
     one = partial(
         measure,
         speakers=recordings_by_speaker(folder),
