@@ -29,7 +29,7 @@ class KaldiFbank:
     """Log energies of 80 mel bands from 20 Hz to half the sample rate, shape (frames, 80): 25 ms every 10 ms.
 
     Edges are snipped: n samples give 1 + (n - 400) // 160 frames at 16 kHz. Samples count `scale` times; shorter
-    signals than `minimum` samples are repeated to that length. Raises ValueError where the bands do not fit the rate.
+    signals than `minimum` samples are repeated to that length.
     """
 
     def __init__(self, sample_rate: int, taper: Taper, scale: float, minimum: int) -> None:

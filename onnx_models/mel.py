@@ -21,7 +21,7 @@ _ROWS = 64
 def slaney_filters(
     sample_rate: int, fft_length: int, bands: int, low_hertz: float = 0.0, high_hertz: float | None = None
 ) -> npt.NDArray[np.float32]:
-    """Triangular filters of equal area, shape (bands, fft_length // 2 + 1), as librosa.filters.mel makes them; read-only.
+    """Triangles of equal area, shape (bands, fft_length // 2 + 1), read-only, as librosa.filters.mel makes them.
 
     `high_hertz` defaults to half the sample rate.
     """
