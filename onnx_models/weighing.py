@@ -35,8 +35,8 @@ Progress = Callable[[str], None]
 class Weighed:
     """Of the original (`before`) and the quantised network (`after`).
 
-    `speed_*` is how many seconds of recording are worked through in one second by a whole extraction on one processor
-    thread, the median of rounds that alternate. `cosine_*` is between both networks' embeddings of a recording, before
+    `speed_*` is how many seconds of recording a whole extraction works through in one second of processor time, on one
+    thread: the median of rounds that alternate. `cosine_*` is between both networks' embeddings of a recording, before
     the mean is subtracted. `eer_*` is None without speakers of two recordings each.
     """
 
@@ -178,10 +178,11 @@ def _first_seconds(heard: Sequence[_Heard]) -> list[_Heard]:
 
 
 def _speed(extractor: Extractor, timed: Sequence[_Heard]) -> float:
-    start = time.perf_counter()
+    # Of processor time: what else the machine does meanwhile is not to be weighed.
+    start = time.process_time()
     for recording in timed:
         _extracted(extractor, recording.path)
-    return sum(recording.seconds for recording in timed) / (time.perf_counter() - start)
+    return sum(recording.seconds for recording in timed) / (time.process_time() - start)
 
 
 def _pairs(corpus: Corpus, chosen: Sequence[Labelled], kept: Sequence[int]) -> npt.NDArray[np.int64]:
