@@ -5,8 +5,10 @@ knows are refused. The networks of this package's cards must have the hashes of 
 """
 
 import os
+import shutil
 import tarfile
 import tempfile
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,9 @@ from onnx_models.writing import copy_verified, sync_folder, unwritten
 from schemas.errors import ConfigurationError
 
 _BLOCK = tarfile.BLOCKSIZE
+_STAGING = ".bundle-"
+# What is older than this was left by a process that was killed: no installation takes a day.
+_LEFT_SECONDS = 86_400
 _LARGEST_MANIFEST_BYTES = 1 << 20
 # Of a profile with a cohort of thousands; cards and heads have kilobytes.
 _LARGEST_SMALL_FILE_BYTES = 64 << 20
@@ -169,7 +174,8 @@ def opened(path: Path, models_dir: Path, progress: Progress = SILENT) -> Iterato
         raise ConfigurationError(f"{path} is not a file; give a bundle that `voiceprint models bundle` made")
     try:
         models_dir.mkdir(parents=True, exist_ok=True)
-        staging = tempfile.TemporaryDirectory(dir=models_dir, prefix=".bundle-")
+        _clear_leftovers(models_dir)
+        staging = tempfile.TemporaryDirectory(dir=models_dir, prefix=_STAGING)
     except OSError as error:
         raise ConfigurationError(f"{models_dir} cannot be written to: {error.strerror}") from error
     with staging as name:
@@ -185,6 +191,12 @@ def opened(path: Path, models_dir: Path, progress: Progress = SILENT) -> Iterato
         except (ArithmeticError, AttributeError, EOFError, LookupError, RecursionError, TypeError, ValueError) as error:
             raise ConfigurationError(f"{path} holds a card or profile that is none: {error}") from error
         yield bundle
+
+
+def _clear_leftovers(models_dir: Path) -> None:
+    for folder in models_dir.glob(f"{_STAGING}*"):
+        if folder.lstat().st_mtime < time.time() - _LEFT_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _unpacked(file: BinaryIO, folder: Path, progress: Progress) -> Manifest:

@@ -4,8 +4,10 @@ import dataclasses
 import hashlib
 import io
 import json
+import os
 import shutil
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import date
@@ -456,3 +458,14 @@ def test_an_unused_bundle_leaves_nothing(origin: Path, target: Path, tmp_path: P
         assert [card.name for card in found.cards] == ["mine"]
     assert content_of(target) == before
     assert not list(target.glob(".*"))
+
+
+def test_what_a_killed_installation_left_goes(origin: Path, target: Path, tmp_path: Path) -> None:
+    """Unpacked files of a process that was killed are cleared a day later, those of a running one are not."""
+    bundle.make(tmp_path / "models.tar", origin, [SILERO])
+    for name, hours in ((".bundle-killed", 25), (".bundle-running", 1)):
+        (target / name).mkdir()
+        (target / name / "mine.onnx").write_bytes(NETWORK)
+        os.utime(target / name, 2 * [time.time() - hours * 3600])
+    install(tmp_path / "models.tar", target)
+    assert [path.name for path in target.glob(".*")] == [".bundle-running"]
