@@ -103,7 +103,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[np.
         raise ValueError(f"{member.filename} is not an .npy file of version 1.0")
     try:
         shape, column_wise, kind = npy.read_array_header_1_0(stream)
-    except (SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError) as error:
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError, tokenize.TokenError) as error:
         raise ValueError(f"{member.filename} has a header that cannot be read") from error
     values = raw[stream.tell() :]
     if kind != np.dtype("<f4") or (column_wise and len(shape) > 1):
