@@ -466,6 +466,7 @@ def test_what_a_killed_installation_left_goes(origin: Path, target: Path, tmp_pa
     for name, hours in ((".bundle-killed", 25), (".bundle-running", 1)):
         (target / name).mkdir()
         (target / name / "mine.onnx").write_bytes(NETWORK)
-        os.utime(target / name, 2 * [time.time() - hours * 3600])
+        then = time.time() - hours * 3600
+        os.utime(target / name, (then, then))
     install(tmp_path / "models.tar", target)
     assert [path.name for path in target.glob(".*")] == [".bundle-running"]
