@@ -105,8 +105,8 @@ def _proved(use: Mapping[str, Any]) -> dict[str, Any]:
         front_end = new_front_end()
         return [*front_end.push(made_up_speech(pitch, seconds, framing.sample_rate)), *front_end.finish()]
 
-    long = framing.window_seconds + 2 * framing.hop_seconds
-    low, high, short = windows(110.0, long), windows(210.0, long), windows(160.0, _SHORT_SECONDS)
+    long = framing.window_seconds + framing.hop_seconds
+    low, high, short = windows(110.0, long), windows(210.0, long)[:1], windows(160.0, _SHORT_SECONDS)
     _seal()
     network = open_session(sys.stdin.buffer.read(), "cpu")
     if len(network.inputs) != len(low[0]):
@@ -129,7 +129,8 @@ def _proved(use: Mapping[str, Any]) -> dict[str, Any]:
         raise ConfigurationError(
             "the network gives another vector every time; export it for inference, without dropout"
         )
-    if np.abs(_unit(single[:1]) - _unit(run(high[:1]))).max() < _SAME:
+    other = run(high)
+    if np.abs(_unit(single[:1]) - _unit(other)).max() < _SAME:
         raise ConfigurationError("the network gives different recordings the same vector; choose another --output")
     try:
         run(short[:1])
@@ -139,7 +140,7 @@ def _proved(use: Mapping[str, Any]) -> dict[str, Any]:
             f"dynamic time axis ({error})"
         ) from error
     # Two voices: what one does to the other shows better than what a voice does to itself.
-    both = np.concatenate([single, *(run([window]) for window in high)])
+    both = np.concatenate([single, other])
     return {"dimension": single.shape[1], "batches": _same_together(run, low + high, both)}
 
 
