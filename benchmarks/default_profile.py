@@ -10,6 +10,7 @@ to change with it.
 import io
 import json
 import tempfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -17,10 +18,11 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import soundfile
 import typer
 from rich.progress import Progress, track
 
-from benchmarks.conditions import CONDITIONS, treated
+from benchmarks.conditions import CONDITIONS, Condition, treated
 from onnx_models import corpus, registry
 from onnx_models.collecting import PIECES, Piece, collection, heard
 from onnx_models.corpus import Labelled
@@ -37,12 +39,17 @@ from schemas.errors import ConfigurationError
 
 _BY_NAME = {condition.name: condition for condition in CONDITIONS}
 _CLEAN, _MP3, _TELEPHONE = _BY_NAME["whole"], _BY_NAME["MP3 at 32 kbit/s"], _BY_NAME["8 kHz mu-law"]
-_LIGHT_NOISE = replace(_BY_NAME["white noise at 20 dB"], name="white noise at 30 dB", noise_snr=30)
+_NOISE = replace(_BY_NAME["white noise at 20 dB"], name="white noise at 30 dB", noise_snr=30)
+_ROOM = Condition("another room")
+_CONDITIONS = (_CLEAN, _MP3, _TELEPHONE, _NOISE, _ROOM)
 
-# What the two sides of a trial come through. Both through one kind of channel, or one through a slightly worse one:
-# wide-band speech against telephone speech would move the threshold of all.
-CHANNELS = ((_CLEAN, _CLEAN), (_MP3, _MP3), (_TELEPHONE, _TELEPHONE), (_CLEAN, _MP3), (_CLEAN, _LIGHT_NOISE))
-_CONDITIONS = (_CLEAN, _MP3, _TELEPHONE, _LIGHT_NOISE)
+# What the two sides of a trial come through: channels of one kind, or on one side a codec, noise or a room, which stand
+# in for the other days and microphones that one recording cannot have. Wide-band speech is not set against telephone
+# speech: it would move the threshold of all.
+CHANNELS = ((_CLEAN, _CLEAN), (_MP3, _MP3), (_TELEPHONE, _TELEPHONE), (_CLEAN, _MP3), (_CLEAN, _NOISE), (_CLEAN, _ROOM))
+# Seconds until an echo has fallen by 60 dB, and dB by which all echoes together are below the voice.
+_REVERBERATION, _DIRECT_TO_ECHOES = 0.3, 6.0
+_FIRST_ECHO = 0.002
 
 
 def voiceprints(
@@ -57,9 +64,32 @@ def voiceprints(
     for labelled in track(recordings, description="extracting", transient=True):
         with tempfile.TemporaryDirectory() as folder:
             for condition, pieces in zip(_CONDITIONS, found, strict=True):
-                path = treated(labelled.path, condition, detector, Path(folder))
+                path = _heard(labelled.path, condition, detector, Path(folder))
                 pieces.append((labelled, heard(partial(extractor.extract, path), pieces=PIECES)))
     return found
+
+
+def _heard(path: Path, condition: Condition, detector: SpeechDetector, folder: Path) -> Path:
+    return _in_another_room(path, folder) if condition is _ROOM else treated(path, condition, detector, folder)
+
+
+def _in_another_room(path: Path, folder: Path) -> Path:
+    """The recording with echoes that are noise of exponentially falling power; seeded by its name, a room for each.
+
+    Polack's model of late reverberation: "La transmission de l'énergie sonore dans les salles", 1988.
+    """
+    samples, rate = soundfile.read(path, dtype="float32")
+    count = round(_REVERBERATION * rate)
+    echoes = np.random.default_rng(zlib.crc32(path.name.encode())).standard_normal(count)
+    echoes *= 10 ** (-3 * np.arange(count) / count)
+    echoes[: round(_FIRST_ECHO * rate)] = 0
+    echoes *= 10 ** (-_DIRECT_TO_ECHOES / 20) / np.linalg.norm(echoes)
+    echoes[0] = 1
+    size = 1 << (len(samples) + count).bit_length()
+    room = np.fft.irfft(np.fft.rfft(samples, size) * np.fft.rfft(echoes, size), size)[: len(samples)]
+    heard_there = folder / "room.wav"
+    soundfile.write(heard_there, room.astype(np.float32), rate, subtype="FLOAT")
+    return heard_there
 
 
 def material(found: Sequence[Sequence[tuple[Labelled, list[Piece]]]], card: registry.SpeakerCard) -> Material:
@@ -89,16 +119,16 @@ def material(found: Sequence[Sequence[tuple[Labelled, list[Piece]]]], card: regi
 
 def write(profile: Profile, card: registry.SpeakerCard, out: Path) -> None:
     """The mean and the calibration under the names of the card, in the folder `out`."""
-    if card.mean is None or card.calibration is None or profile.calibration is None:
-        raise ConfigurationError(f"the card of {card.name} names no mean and calibration to write")
+    if profile.calibration is None:
+        raise ConfigurationError(f"the profile {profile.name!r} has no calibration to write")
     mean = io.BytesIO()
     np.save(mean, profile.mean)
-    write_atomically(out / card.mean, mean.getvalue())
+    write_atomically(out / (card.mean or f"{card.name}-mean.npy"), mean.getvalue())
     record = {
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in profile.calibration.record().items()
     }
-    write_atomically(out / card.calibration, json.dumps(record, indent=1).encode() + b"\n")
+    write_atomically(out / (card.calibration or f"{card.name}-calibration.json"), json.dumps(record, indent=1).encode() + b"\n")
 
 
 def main(

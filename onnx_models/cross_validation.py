@@ -161,4 +161,4 @@ def _calibrations(
         if kind not in found:
             found[kind] = scores.of(fitted_mean=variant.fitted_mean, cohort=variant.cohort, included=included)
         scored = Scored(found[kind][training], speech_a[training], speech_b[training], trials.is_target[training])
-        yield variant, found[kind], fit(scored, speakers=int(included.sum()), quality_terms=variant.quality_terms)
+        yield variant, found[kind], fit(scored, quality_terms=variant.quality_terms)

@@ -28,12 +28,12 @@ class Scored:
     is_target: npt.NDArray[np.bool_]
 
 
-def fit(trials: Scored, *, speakers: int, quality_terms: int, target_prior: float = 0.5) -> Calibration | None:
-    """The calibration with the first so many of QUALITY_TERMS; `speakers` is how many made the trials.
+def fit(trials: Scored, *, quality_terms: int, target_prior: float = 0.5) -> Calibration | None:
+    """The calibration with the first so many of QUALITY_TERMS.
 
-    Targets weigh `target_prior` together, non-targets the rest, whatever their numbers. A doubt of 1 in `speakers` + 2
-    is mixed into the labels, so that scores without any overlap give finite ratios, which grow with the number of
-    speakers that were seen. Platt, "Probabilistic outputs for support vector machines", 1999.
+    Targets weigh `target_prior` together, non-targets the rest, whatever their numbers. Labels are not 1 and 0: of n
+    trials of a kind, one in n + 2 is taken to be of the other, so that scores without any overlap give finite ratios,
+    which grow with the number of trials. Platt, "Probabilistic outputs for support vector machines", 1999.
 
     None when the lengths hardly vary but are asked for, or when ratios would not rise with the score for every length.
     """
@@ -50,9 +50,9 @@ def fit(trials: Scored, *, speakers: int, quality_terms: int, target_prior: floa
     mean = (short_a + short_b) / 2
     columns = [trials.scores, np.ones_like(mean), mean, short_a * short_b, mean * trials.scores]
     is_target = trials.is_target
-    weights = np.where(is_target, target_prior / is_target.sum(), (1 - target_prior) / (~is_target).sum())
-    doubt = 1 / (speakers + 2)
-    labels = np.where(is_target, 1 - doubt, doubt)
+    targets, nontargets = is_target.sum(), (~is_target).sum()
+    weights = np.where(is_target, target_prior / targets, (1 - target_prior) / nontargets)
+    labels = np.where(is_target, 1 - 1 / (targets + 2), 1 / (nontargets + 2))
     slope, offset, *terms = logistic(np.stack(columns[: 2 + quality_terms], axis=1), labels, weights).tolist()
     try:
         return Calibration(

@@ -92,12 +92,13 @@ def calibrate(
 
     card = registry.speaker_card(settings.model, settings.models)
     own = profiles.card_profile(card)
+    measured = profiles.find_profile(profile, card, settings.models) if measure and profile else own
     known = corpus.read(source, root, labels)
     listener = _Listener(settings, card, pieces=pieces)
     with listener.bar as bar:
         material = _material(known, listener, own, card.unit_length, cohort, pieces=pieces)
         if measure:
-            outcome = by_measuring(material, profiles.find_profile(profile or own.name, card, settings.models))
+            outcome = by_measuring(material, measured)
         else:
             step = partial(bar.advance, bar.add_task("fitting", total=STEPS))
             outcome = by_fitting(material, own, name=profile or source.stem, step=step)
