@@ -8,8 +8,9 @@ frames: 2 % for what is clean by 18 dB, rising up to 30 % at 0 dB, since a noise
 quietest frames. Digital silence is no noise.
 
 Measured with noise added to 33 recordings of read speech: white noise at 0 to 20 dB is told to 1.2 dB (2.2 at 20, where
-the recordings' own noise counts), pink noise to 3.2 dB. The babble of 12 talkers is told to 3 dB in half of the
-recordings and that of 6 to 5 dB; single ones are told up to 15 dB too good, for their pauses are the babble's as well.
+the recordings' own noise counts; 1.8 without pauses), pink noise to 3.2 dB. The babble of 12 talkers is told to 3 dB in
+half of the recordings and that of 6 to 5 dB; single ones are told up to 15 dB too good, for their pauses are the
+babble's as well.
 
 The bandwidth is where the long-term spectrum of the speech falls by 20 dB or more within 250 Hz and never comes back,
 half-way down; otherwise where it is 60 dB below its highest band. Noise counts as signal here: the figure tells how far
