@@ -14,8 +14,8 @@ CARD_NAMES = sorted(registry.load_cards())
 
 @pytest.fixture
 def cards(tmp_path: Path) -> Path:
-    """A folder with a copy of the default model's card and its mean vector."""
-    for name in ("ge2e.toml", "ge2e-mean.npy"):
+    """A folder with a copy of the default model's card, its mean vector and its calibration."""
+    for name in ("ge2e.toml", "ge2e-mean.npy", "ge2e-calibration.json"):
         (tmp_path / name).write_bytes((CARDS / name).read_bytes())
     return tmp_path
 
@@ -105,7 +105,8 @@ def test_own_card_joins_the_shipped(cards: Path) -> None:
     own = registry.own_cards_dir(models_dir)
     own.mkdir(parents=True)
     (own / "mine.toml").write_text((cards / "ge2e.toml").read_text().replace('name = "ge2e"', 'name = "mine"'))
-    (own / "ge2e-mean.npy").write_bytes((cards / "ge2e-mean.npy").read_bytes())
+    for name in ("ge2e-mean.npy", "ge2e-calibration.json"):
+        (own / name).write_bytes((cards / name).read_bytes())
     (own / "ge2e-calibration.json").touch()
     found = registry.cards(models_dir)
     assert found.keys() - registry.cards().keys() == {"mine"}
@@ -118,7 +119,7 @@ def test_own_card_cannot_take_a_shipped_name(cards: Path) -> None:
     """A card of one's own named like a shipped one is refused, rather than silently be the other model."""
     own = registry.own_cards_dir(cards / "models")
     own.mkdir(parents=True)
-    for name in ("ge2e.toml", "ge2e-mean.npy"):
+    for name in ("ge2e.toml", "ge2e-mean.npy", "ge2e-calibration.json"):
         (own / name).write_bytes((cards / name).read_bytes())
     (own / "ge2e-calibration.json").touch()
     with pytest.raises(ConfigurationError, match="names that are taken: ge2e"):
