@@ -128,7 +128,8 @@ def write(profile: Profile, card: registry.SpeakerCard, out: Path) -> None:
         name: round(value, 4) if isinstance(value, float) else value
         for name, value in profile.calibration.record().items()
     }
-    write_atomically(out / (card.calibration or f"{card.name}-calibration.json"), json.dumps(record, indent=1).encode() + b"\n")
+    name = card.calibration or f"{card.name}-calibration.json"
+    write_atomically(out / name, json.dumps(record, indent=1).encode() + b"\n")
 
 
 def main(

@@ -65,6 +65,12 @@ def calibrate(
             "vary, and one recording of each speaker is enough. Optimistic, since both sides are of one session.",
         ),
     ] = False,
+    max_speech_length: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="Net speech of a recording that is listened to.", show_default=False
+        ),
+    ] = None,
     cohort: Annotated[
         Path | None,
         typer.Option(
@@ -94,7 +100,7 @@ def calibrate(
     own = profiles.card_profile(card)
     measured = profiles.find_profile(profile, card, settings.models) if measure and profile else own
     known = corpus.read(source, root, labels)
-    listener = _Listener(settings, card, pieces=pieces)
+    listener = _Listener(settings, card, pieces=pieces, max_speech_length=max_speech_length)
     with listener.bar as bar:
         material = _material(known, listener, own, card.unit_length, cohort, pieces=pieces)
         if measure:
@@ -132,7 +138,9 @@ def _refuse_contradictions(*, profile: str | None, root: Path | None, pieces: bo
 class _Listener:
     """Turns recordings into raw voiceprints under a progress bar; those that are refused are named and passed over."""
 
-    def __init__(self, settings: Settings, card: "SpeakerCard", *, pieces: bool) -> None:
+    def __init__(
+        self, settings: Settings, card: "SpeakerCard", *, pieces: bool, max_speech_length: float | None
+    ) -> None:
         import numpy as np  # noqa: PLC0415
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import Progress  # noqa: PLC0415
@@ -149,6 +157,7 @@ class _Listener:
             mean=np.zeros(card.dimension, np.float32),
         )
         self._pieces = PIECES if pieces else ()
+        self._max_speech_length = max_speech_length
         self.bar = Progress(
             console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty()
         )
@@ -163,7 +172,8 @@ class _Listener:
         from onnx_models.collecting import heard  # noqa: PLC0415
 
         def work(labelled: "Labelled") -> "list[Piece]":
-            return heard(partial(self._extractor.extract, labelled.path), pieces=self._pieces)
+            extract = partial(self._extractor.extract, labelled.path, max_speech_length=self._max_speech_length)
+            return heard(extract, pieces=self._pieces)
 
         found = dict(
             self.inputs.worked(

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from onnx_models.session import cuda_devices
@@ -28,17 +27,6 @@ def test_accuracy(tmp_path: Path, models_dir: Path) -> None:
     assert "2 target and 4 non-target trials" in done.stdout
     for condition in ("whole", "10 s of speech", "1 s of speech", "GSM full rate", "MP3 at 32", "white noise at 5 dB"):
         assert condition in done.stdout
-
-
-def test_mean_vector(tmp_path: Path, models_dir: Path) -> None:
-    """The mean of a folder is one float32 vector of the model's dimension, shorter than a unit vector."""
-    for name in ("demo.flac", "answer.flac"):
-        shutil.copy(RECORDINGS / name, tmp_path / name)
-    done = run("benchmarks.mean_vector", tmp_path, "--models-dir", models_dir, "--out", tmp_path / "mean.npy")
-    assert done.returncode == 0, done.stderr
-    mean = np.load(tmp_path / "mean.npy")
-    assert (mean.shape, mean.dtype) == ((256,), np.float32)
-    assert 0.5 < np.linalg.norm(mean) < 1
 
 
 @pytest.mark.skipif(bool(cuda_devices()), reason="refuses only where there is no CUDA device")
