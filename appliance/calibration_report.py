@@ -135,11 +135,10 @@ def _det_curves(outcome: Outcome) -> "Drawing":
             within = within_sex(group.name, outcome.trials, outcome.collection)
         ratios, is_target = outcome.llrs[within], outcome.trials.is_target[within]
         misses, false_matches = error_rates(tally(ratios[is_target], ratios[~is_target]))
-        # A rate of 0 has no deviate; half of one trial stands for it, beyond which nothing was measured.
-        least = 0.5 / group.targets, 0.5 / group.nontargets
-        x = deviate(np.clip(false_matches, least[1], 1 - least[1]))
-        y = deviate(np.clip(misses, least[0], 1 - least[0]))
-        error = written("EER", group.figures["EER"])
+        # Rates of 0 and 1 have no deviate: where there are no errors of a kind, the curve has ended.
+        drawn = (misses > 0) & (misses < 1) & (false_matches > 0) & (false_matches < 1)
+        x, y = deviate(false_matches[drawn]), deviate(misses[drawn])
+        error = written("EER", group.figures["EER"]) + ("" if drawn.any() else ", no errors to draw")
         axes.plot(x, y, drawstyle="steps-post", label=f"{group.name}: EER {error}")
     ticks = deviate(np.array(_RATES))
     names = [f"{100 * rate:g}" for rate in _RATES]

@@ -17,7 +17,8 @@ class Scorer:
     """Scores vectors that were centred with `own_mean` (dimension,), the mean of the model's card, under `profile`.
 
     Where the profile's mean is another one, raw embeddings are recovered and centred anew, as if they had been
-    extracted under the profile. Raises ConfigurationError for a profile of another dimension.
+    extracted under the profile. Raises ConfigurationError for a profile of another dimension, and for means from which
+    nothing can be recovered.
     """
 
     def __init__(self, own_mean: Vectors, unit_length: bool, profile: Profile) -> None:
@@ -28,6 +29,11 @@ class Scorer:
         self.profile = profile
         self._own_mean, self._unit_length = own_mean, unit_length
         self._same_mean = bool(np.array_equal(own_mean, profile.mean))
+        if unit_length and not self._same_mean and np.linalg.norm(own_mean) >= 1:
+            raise ConfigurationError(
+                "the model's own mean is not shorter than 1, so it is not one of vectors of unit length, and none can be "
+                "recovered for a profile with another mean: correct its mean file, or its card's unit_length"
+            )
         self._cohort = (
             None if profile.cohort is None else _directions(centred(profile.cohort, profile.mean, unit_length))
         )

@@ -69,6 +69,8 @@ def test_what_cannot_be_scored_is_refused() -> None:
     """A profile of another dimension, or without a calibration, is refused by its name."""
     with pytest.raises(ConfigurationError, match="'some'"):
         Scorer(OWN_MEAN[:4], True, profile(OWN_MEAN))
+    with pytest.raises(ConfigurationError, match="not shorter than 1"):
+        Scorer(OWN_MEAN * 10, True, profile(OTHER_MEAN))
     with pytest.raises(ConfigurationError, match="voiceprint calibrate"):
         Scorer(OWN_MEAN, True, profile(OWN_MEAN, calibration=None)).llr(RAW, None, RAW, None)
 
