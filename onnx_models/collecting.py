@@ -10,7 +10,7 @@ from onnx_models.trials import Collection
 from schemas.errors import TaskValidationError
 from schemas.voiceprint import Voiceprint
 
-# Seconds of recording.
+# Seconds of speech.
 PIECES = (1.0, 2.0, 3.0, 5.0, 8.0)
 
 
@@ -28,28 +28,52 @@ class Piece:
     whole: bool
 
 
-def cuts(length: float, pieces: Sequence[float] = PIECES) -> list[tuple[float, float]]:
-    """Where a recording of `length` seconds is cut: at its start and at its end, which are furthest apart, a piece of
-    every length in `pieces` of which it holds two, and either half of it."""
-    lengths = sorted({piece for piece in pieces if 2 * piece < length} | {length / 2})
-    return [span for piece in lengths for span in ((0.0, piece), (length - piece, length))]
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """From where to where a recording is listened to, in seconds, until `speech` seconds of speech were found."""
+
+    start: float
+    end: float
+    speech: float | None
 
 
-def heard(extract: Callable[..., list[Voiceprint]], *, pieces: Sequence[float] = ()) -> list[Piece]:
-    """The whole of a recording and, with `pieces`, its cuts; those without speech are left out.
+def cuts(length: float, speech: float, pieces: Sequence[float] = PIECES) -> list[Cut]:
+    """Pieces of a recording of `length` seconds with `speech` seconds of speech, for trials of one speaker.
+
+    Both halves, and for every length in `pieces` that they should hold, so much of the start of the first and of the
+    end of the second: these are furthest apart. Pauses decide whether the end has a little less.
+    """
+    half = length / 2
+    found = [Cut(0.0, half, None), Cut(half, length, None)]
+    for seconds in (piece for piece in pieces if 2 * piece < speech):
+        found += [Cut(0.0, half, seconds), Cut(max(half, length - seconds * length / speech), length, seconds)]
+    return found
+
+
+def heard(
+    extract: Callable[..., list[Voiceprint]], *, pieces: Sequence[float] = (), most: float | None = None
+) -> list[Piece]:
+    """The whole of a recording, or its first `most` seconds of speech; with `pieces` its cuts as well, but for those
+    without speech.
 
     `extract` is an extractor's, without centring, that already knows the recording; its channels are mixed. Raises
     NoSpeech when there is none in all of it.
     """
-    (whole,) = extract(channel_mode="mix", media_sha256=bytes(32))
+    (whole,) = extract(channel_mode="mix", media_sha256=bytes(32), max_speech_length=most)
     if not whole.has_speech:
         raise NoSpeech("there is no speech in it")
     length = whole.recording_length
     found = [Piece(whole, 0.0, length, whole=True)]
     if pieces:
-        for start, end in cuts(length, pieces):
-            (part,) = extract(channel_mode="mix", media_sha256=bytes(32), range_from=start, range_to=end)
-            found.append(Piece(part, start, end, whole=False))
+        for cut in cuts(length, whole.speech_length, pieces):
+            (part,) = extract(
+                channel_mode="mix",
+                media_sha256=bytes(32),
+                max_speech_length=cut.speech,
+                range_from=cut.start,
+                range_to=cut.end,
+            )
+            found.append(Piece(part, cut.start, cut.end, whole=False))
     return [piece for piece in found if piece.voiceprint.has_speech]
 
 

@@ -31,7 +31,7 @@ class Scorer:
         self._same_mean = bool(np.array_equal(own_mean, profile.mean))
         if unit_length and not self._same_mean and np.linalg.norm(own_mean) >= 1:
             raise ConfigurationError(
-                "the model's own mean is not shorter than 1, so it is not one of vectors of unit length, and none can be "
+                "the model's own mean is not shorter than 1, so it is no mean of unit vectors, and none can be "
                 "recovered for a profile with another mean: correct its mean file, or its card's unit_length"
             )
         self._cohort = (

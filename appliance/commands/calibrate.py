@@ -61,8 +61,8 @@ def calibrate(
         bool,
         typer.Option(
             "--pieces",
-            help="Compare pieces of the recordings, of 1 s to half of each, instead of the whole: speech lengths then "
-            "vary, and one recording of each speaker is enough. Optimistic, since both sides are of one session.",
+            help="Compare pieces of the recordings, of 1 s of speech to half of each, instead of the whole: lengths "
+            "then vary, and one recording of each speaker is enough. Optimistic, since both sides are of one session.",
         ),
     ] = False,
     max_speech_length: Annotated[
@@ -88,7 +88,14 @@ def calibrate(
 
     What is shown of a fit was measured on speakers that were held out of it.
     """
-    _refuse_contradictions(profile=profile, root=root, pieces=pieces, measure=measure, fits=bool(out or cohort))
+    _refuse_contradictions(
+        profile=profile,
+        root=root,
+        pieces=pieces,
+        measure=measure,
+        fits=bool(out or cohort),
+        max_speech_length=max_speech_length,
+    )
     settings = load(model=model)
 
     from onnx_models import corpus, profiles, registry  # noqa: PLC0415
@@ -124,11 +131,15 @@ def calibrate(
     raise typer.Exit(listener.inputs.exit_code)
 
 
-def _refuse_contradictions(*, profile: str | None, root: Path | None, pieces: bool, measure: bool, fits: bool) -> None:
+def _refuse_contradictions(
+    *, profile: str | None, root: Path | None, pieces: bool, measure: bool, fits: bool, max_speech_length: float | None
+) -> None:
     from onnx_models.profiles import check_name  # noqa: PLC0415
 
     if measure and fits:
         raise ConfigurationError("--measure fits nothing, so there is nothing for --out and --cohort")
+    if pieces and max_speech_length:
+        raise ConfigurationError("--pieces cuts speech to lengths of its own; leave --max-speech-length out")
     if pieces and root:
         raise ConfigurationError("--pieces makes trials of its own: give a folder or a table, not a list of trials")
     if profile and not measure:
@@ -172,8 +183,8 @@ class _Listener:
         from onnx_models.collecting import heard  # noqa: PLC0415
 
         def work(labelled: "Labelled") -> "list[Piece]":
-            extract = partial(self._extractor.extract, labelled.path, max_speech_length=self._max_speech_length)
-            return heard(extract, pieces=self._pieces)
+            extract = partial(self._extractor.extract, labelled.path)
+            return heard(extract, pieces=self._pieces, most=self._max_speech_length)
 
         found = dict(
             self.inputs.worked(
