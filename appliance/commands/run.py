@@ -4,11 +4,13 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
 
@@ -125,5 +127,6 @@ def _redis_url(settings: Settings) -> str:
 
 
 def _end_quietly_while_starting() -> None:
-    """Until the server or worker has its own handlers, Ctrl-C just ends it: there is nothing to give back yet."""
+    """Until the server or worker has its own handlers, a signal just ends it: there is nothing to give back yet."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ExitCode.DONE))
