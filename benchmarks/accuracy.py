@@ -25,8 +25,8 @@ from rich.table import Table
 from benchmarks.conditions import CONDITIONS, Condition, treated
 from benchmarks.recordings import recordings_by_speaker
 from onnx_models import registry
-from onnx_models.detection import Order, Tally, cllr, equal_error_rate, minimum_cllr, minimum_detection_cost
 from onnx_models.extractor import Extractor
+from onnx_models.fitting.detection import Order, Tally, cllr, equal_error_rate, minimum_cllr, minimum_detection_cost
 from onnx_models.profiles import card_profile
 from onnx_models.scorer import Scorer
 from onnx_models.scoring import Vectors, cosine

@@ -23,18 +23,19 @@ import typer
 from rich.progress import Progress, track
 
 from benchmarks.conditions import CONDITIONS, Condition, treated
-from onnx_models import corpus, registry
-from onnx_models.collecting import PIECES, Piece, collection, heard
-from onnx_models.corpus import Labelled
-from onnx_models.cross_validation import STEPS, fitted
-from onnx_models.evaluation import groups
+from onnx_models import registry
 from onnx_models.extractor import Extractor
+from onnx_models.fitting import corpus
+from onnx_models.fitting.collecting import PIECES, Piece, collection, heard
+from onnx_models.fitting.corpus import Labelled
+from onnx_models.fitting.cross_validation import STEPS, fitted
+from onnx_models.fitting.evaluation import groups
+from onnx_models.fitting.trial_scores import Material
+from onnx_models.fitting.trials import MOST_TRIALS, Trials, every_pair
+from onnx_models.install.writing import write_atomically
 from onnx_models.profiles import Profile
 from onnx_models.session import open_session
 from onnx_models.speech import SpeechDetector
-from onnx_models.trial_scores import Material
-from onnx_models.trials import MOST_TRIALS, Trials, every_pair
-from onnx_models.writing import write_atomically
 from schemas.errors import ConfigurationError
 
 _BY_NAME = {condition.name: condition for condition in CONDITIONS}

@@ -27,9 +27,9 @@ from onnx_models import registry
 from onnx_models.extractor import Extractor
 from onnx_models.heads import SHIPPED, HeadCard, load_head
 from onnx_models.heads.weights import pack
+from onnx_models.install.writing import write_atomically
 from onnx_models.session import open_session
 from onnx_models.speech import SpeechDetector
-from onnx_models.writing import write_atomically
 
 Numbers = npt.NDArray[np.float64]
 

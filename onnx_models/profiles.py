@@ -16,9 +16,9 @@ import numpy as np
 import pybase64
 
 from onnx_models.calibration import Calibration
+from onnx_models.install.writing import write_atomically
 from onnx_models.registry import SpeakerCard, load_mean
 from onnx_models.scoring import Vectors
-from onnx_models.writing import write_atomically
 from schemas.errors import ConfigurationError
 
 DEFAULT_PROFILE = "default"

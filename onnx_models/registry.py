@@ -15,7 +15,7 @@ import numpy.typing as npt
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
 
-from onnx_models.wheels import Sha256, WheelMember
+from onnx_models.install.wheels import Sha256, WheelMember
 from schemas.errors import ConfigurationError
 
 CARDS = Path(__file__).parent / "cards"

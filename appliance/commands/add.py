@@ -12,7 +12,7 @@ from appliance.settings import load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from onnx_models.deciding import Answer, Decisions
+    from onnx_models.brought.deciding import Answer, Decisions
 
 # What may have to be asked, in this order: the option, its type and the question.
 _QUESTIONS: Mapping[str, tuple[str, type, str]] = {
@@ -72,7 +72,7 @@ def add(
     """
     settings = load()
 
-    from onnx_models import adding, deciding, inspection, proving  # noqa: PLC0415
+    from onnx_models.brought import adding, deciding, inspection, proving  # noqa: PLC0415
 
     given: dict[str, Answer | None] = {
         "name": name,

@@ -14,13 +14,13 @@ from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from onnx_models.collecting import Piece
-    from onnx_models.corpus import Corpus, Labelled
-    from onnx_models.outcome import Outcome
+    from onnx_models.fitting.collecting import Piece
+    from onnx_models.fitting.corpus import Corpus, Labelled
+    from onnx_models.fitting.outcome import Outcome
+    from onnx_models.fitting.trial_scores import Material
     from onnx_models.profiles import Profile
     from onnx_models.registry import SpeakerCard
     from onnx_models.scoring import Vectors
-    from onnx_models.trial_scores import Material
 
 
 def calibrate(
@@ -98,10 +98,11 @@ def calibrate(
     )
     settings = load(model=model)
 
-    from onnx_models import corpus, profiles, registry  # noqa: PLC0415
-    from onnx_models.cross_validation import STEPS  # noqa: PLC0415
-    from onnx_models.outcome import by_fitting, by_measuring  # noqa: PLC0415
-    from onnx_models.writing import write_atomically  # noqa: PLC0415
+    from onnx_models import profiles, registry  # noqa: PLC0415
+    from onnx_models.fitting import corpus  # noqa: PLC0415
+    from onnx_models.fitting.cross_validation import STEPS  # noqa: PLC0415
+    from onnx_models.fitting.outcome import by_fitting, by_measuring  # noqa: PLC0415
+    from onnx_models.install.writing import write_atomically  # noqa: PLC0415
 
     card = registry.speaker_card(settings.model, settings.models)
     own = profiles.card_profile(card)
@@ -156,8 +157,8 @@ class _Listener:
         from rich.console import Console  # noqa: PLC0415
         from rich.progress import Progress  # noqa: PLC0415
 
-        from onnx_models.collecting import PIECES  # noqa: PLC0415
         from onnx_models.extractor import Extractor  # noqa: PLC0415
+        from onnx_models.fitting.collecting import PIECES  # noqa: PLC0415
         from onnx_models.media import MediaLimits  # noqa: PLC0415
 
         self._extractor = Extractor.open(
@@ -180,7 +181,7 @@ class _Listener:
 
     def hear(self, recordings: "Sequence[Labelled]", what: str) -> "list[tuple[Labelled, list[Piece]]]":
         """Every recording with its voiceprints, in order; none for one that was refused."""
-        from onnx_models.collecting import heard  # noqa: PLC0415
+        from onnx_models.fitting.collecting import heard  # noqa: PLC0415
 
         def work(labelled: "Labelled") -> "list[Piece]":
             extract = partial(self._extractor.extract, labelled.path)
@@ -200,9 +201,9 @@ def _material(
     """What is measured or fitted on. Raises ConfigurationError when every recording was refused."""
     import numpy as np  # noqa: PLC0415
 
-    from onnx_models.collecting import collection  # noqa: PLC0415
-    from onnx_models.trial_scores import Material  # noqa: PLC0415
-    from onnx_models.trials import every_pair, listed  # noqa: PLC0415
+    from onnx_models.fitting.collecting import collection  # noqa: PLC0415
+    from onnx_models.fitting.trial_scores import Material  # noqa: PLC0415
+    from onnx_models.fitting.trials import every_pair, listed  # noqa: PLC0415
 
     heard = listener.hear(known.recordings, "extracting")
     if not any(found for _, found in heard):
@@ -219,8 +220,8 @@ def _material(
 
 
 def _cohort(folder: Path, listener: _Listener) -> "Vectors":
-    from onnx_models import corpus  # noqa: PLC0415
-    from onnx_models.collecting import collection  # noqa: PLC0415
+    from onnx_models.fitting import corpus  # noqa: PLC0415
+    from onnx_models.fitting.collecting import collection  # noqa: PLC0415
 
     heard = listener.hear(corpus.strangers(folder), "extracting the cohort")
     if not any(found for _, found in heard):
@@ -231,7 +232,7 @@ def _cohort(folder: Path, listener: _Listener) -> "Vectors":
 
 def _print(outcome: "Outcome", *, as_json: bool) -> None:
     from appliance.calibration_report import written  # noqa: PLC0415
-    from onnx_models.evaluation import MEASURES  # noqa: PLC0415
+    from onnx_models.fitting.evaluation import MEASURES  # noqa: PLC0415
     from onnx_models.profiles import DEFAULT_PROFILE  # noqa: PLC0415
 
     if as_json:

@@ -149,7 +149,7 @@ def _line(file: Path, voiceprints: "Sequence[Voiceprint]", thresholds: Threshold
 
 def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]") -> list[bytes]:
     """Writes the containers and returns a line with the path of each. Raises ConfigurationError for a bad folder."""
-    from onnx_models.install import write_atomically  # noqa: PLC0415
+    from onnx_models.install.writing import write_atomically  # noqa: PLC0415
     from schemas import voiceprint  # noqa: PLC0415
 
     paths = [folder / f"{file.stem}.{found.channel_number}.vp" for found in voiceprints]

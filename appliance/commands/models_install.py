@@ -52,7 +52,7 @@ def install(
         return
 
     from onnx_models import registry  # noqa: PLC0415
-    from onnx_models.install import install as install_model  # noqa: PLC0415
+    from onnx_models.install.installing import install as install_model  # noqa: PLC0415
 
     cards = [registry.card(name, settings.models) for name in names or needed(settings)]
     _accept_licences(cards, settings, accept_licence)
@@ -72,7 +72,7 @@ def bundle(
     """
     settings = load()
 
-    from onnx_models import bundle as bundles  # noqa: PLC0415
+    from onnx_models.install import bundle as bundles  # noqa: PLC0415
 
     manifest = bundles.make(out, settings.models, names or needed(settings))
     typer.echo(f"{len(manifest.files)} files of {', '.join(manifest.models)}", err=True)
@@ -87,7 +87,7 @@ def needed(settings: Settings) -> list[str]:
 
 
 def _install_bundle(path: Path, names: list[str], settings: Settings, accept_licence: bool) -> None:
-    from onnx_models import unbundle  # noqa: PLC0415
+    from onnx_models.install import unbundle  # noqa: PLC0415
 
     with ExitStack() as stack:
         # The bar is gone before a question comes.

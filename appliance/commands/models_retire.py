@@ -10,7 +10,7 @@ from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ApplianceError, ConfigurationError
 
 if TYPE_CHECKING:
-    from onnx_models.retire import Stranded
+    from onnx_models.install.retire import Stranded
 
 
 def retire(
@@ -32,7 +32,7 @@ def retire(
     settings = load()
 
     from onnx_models import registry  # noqa: PLC0415
-    from onnx_models import retire as retiring  # noqa: PLC0415
+    from onnx_models.install import retire as retiring  # noqa: PLC0415
 
     card = registry.card(name, settings.models)
     _refuse_served(name, settings)
@@ -73,7 +73,7 @@ def _lines(found: "Stranded") -> list[str]:
 
 
 def _voiceprint_lines(found: "Stranded", folders: list[Path]) -> list[str]:
-    from onnx_models.retire import find_voiceprints  # noqa: PLC0415
+    from onnx_models.install.retire import find_voiceprints  # noqa: PLC0415
 
     if not folders:
         return [] if not found.anything else ["voiceprints are counted in the folders that --voiceprints names"]

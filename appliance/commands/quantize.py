@@ -11,9 +11,9 @@ from appliance.settings import load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from onnx_models.card_file import Fields
+    from onnx_models.brought.card_file import Fields
+    from onnx_models.brought.weighing import Weighed
     from onnx_models.registry import SpeakerCard
-    from onnx_models.weighing import Weighed
 
 # Vectors of both networks are to be compared with each other, in one embedding space; below this they drift apart.
 LEAST_COSINE = 0.98
@@ -46,7 +46,8 @@ def quantize(
     """
     settings = load()
 
-    from onnx_models import card_file, quantize, registry, weighing  # noqa: PLC0415
+    from onnx_models import registry  # noqa: PLC0415
+    from onnx_models.brought import card_file, quantize, weighing  # noqa: PLC0415
 
     card = registry.speaker_card(name, settings.models)
     own = new_name or f"{name}-int8"

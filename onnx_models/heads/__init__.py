@@ -16,9 +16,9 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from onnx_models.heads.weights import Layer, read_layers
+from onnx_models.install.wheels import Sha256
 from onnx_models.registry import FileName, Name
 from onnx_models.scoring import Vectors
-from onnx_models.wheels import Sha256
 from schemas.errors import ConfigurationError
 
 SHIPPED = Path(__file__).parent

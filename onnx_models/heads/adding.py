@@ -4,8 +4,8 @@ from pathlib import Path
 
 from onnx_models import registry
 from onnx_models.heads import SHIPPED, Head, load_folder, load_head, require_distinct, user_folder
+from onnx_models.install.writing import write_atomically
 from onnx_models.registry import SpeakerCard
-from onnx_models.writing import write_atomically
 from schemas.errors import ConfigurationError
 
 

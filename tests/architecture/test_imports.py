@@ -41,7 +41,7 @@ def test_one_file_reads_the_environment(path: Path) -> None:
     [
         ("arq", {"tasks/dispatch.py", "tasks/worker.py"}),
         # Networks run in the one; the tools that make networks of 8 bits are of the runtime's own package.
-        ("onnxruntime", {"onnx_models/session.py", "onnx_models/quantize.py"}),
+        ("onnxruntime", {"onnx_models/session.py", "onnx_models/brought/quantize.py"}),
     ],
 )
 def test_a_dependency_stays_behind_its_seam(module: str, seam: set[str]) -> None:
@@ -65,4 +65,4 @@ def test_the_http_process_is_light(module: str) -> None:
 def test_no_pickle() -> None:
     """What Redis or a file holds can never run code here: nothing unpickles, but for the restricted weight reader."""
     users = {str(path.relative_to(ROOT)) for path in SOURCES if {"pickle", "marshal", "shelve"} & set(imported(path))}
-    assert users <= {"onnx_models/torch_weights.py"}
+    assert users <= {"onnx_models/install/torch_weights.py"}

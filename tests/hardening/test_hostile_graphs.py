@@ -13,8 +13,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from onnx_models import inspection, proving
-from onnx_models.proving import Limits, Use
+from onnx_models.brought import inspection, proving
+from onnx_models.brought.proving import Limits, Use
 from schemas.errors import ConfigurationError
 from tests.unit.onnx_models import small_graphs
 
@@ -218,14 +218,14 @@ def test_a_parent_that_is_killed_takes_the_child_along(tmp_path: Path) -> None:
     program = f"""
 import subprocess, sys
 sys.path.insert(0, {str(Path(__file__).parents[2])!r})
-from onnx_models import proving
+from onnx_models.brought import proving
 start = subprocess.Popen
 def told(*words, **options):
     process = start(*words, **options)
     print(process.pid, flush=True)
     return process
 subprocess.Popen = told
-from tests.unit.onnx_models.test_proving import FILTER_BANK, endless
+from tests.unit.onnx_models.brought.test_proving import FILTER_BANK, endless
 proving.prove(endless(), FILTER_BANK)
 """
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=tmp_path) as parent:

@@ -16,8 +16,8 @@ import pytest
 import soundfile
 
 from appliance.exit_codes import ExitCode
-from onnx_models.evaluation import MEASURES
-from onnx_models.made_up_speech import made_up_speech
+from onnx_models.brought.made_up_speech import made_up_speech
+from onnx_models.fitting.evaluation import MEASURES
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")

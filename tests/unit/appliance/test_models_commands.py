@@ -19,8 +19,8 @@ from tasks.record import TaskRecord, now_ms
 from tasks.store import TaskStore
 from tests.unit.onnx_models import small_graphs
 from tests.unit.onnx_models.file_server import FileServer, file_server, serves
+from tests.unit.onnx_models.install.test_retire import made
 from tests.unit.onnx_models.own_cards import own_card
-from tests.unit.onnx_models.test_retire import made
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from onnx_models.brought.made_up_speech import made_up_speech
 from onnx_models.calibration import Calibration
-from onnx_models.made_up_speech import made_up_speech
 
 RATE = 16_000
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onnx_models.trials import Collection
+from onnx_models.fitting.trials import Collection
 
 DIMENSION = 16
 

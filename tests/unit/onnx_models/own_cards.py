@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from onnx_models import card_file, heads, registry
+from onnx_models import heads, registry
+from onnx_models.brought import card_file
 from onnx_models.heads import Head, HeadCard, weights
 from onnx_models.registry import AddressSource, BroughtSource, SpeakerCard
 

@@ -5,8 +5,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from onnx_models.calibration import Calibration, shortness
-from onnx_models.detection import cllr, minimum_cllr, tally
-from onnx_models.fitting import Scored, fit, logistic
+from onnx_models.fitting.detection import cllr, minimum_cllr, tally
+from onnx_models.fitting.regression import Scored, fit, logistic
 
 BY_LENGTH = Calibration(
     slope=20.0,

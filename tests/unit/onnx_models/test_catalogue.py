@@ -8,7 +8,8 @@ import numpy as np
 import onnx
 import pytest
 
-from onnx_models import card_file, registry
+from onnx_models import registry
+from onnx_models.brought import card_file
 from onnx_models.extractor import Extractor
 from onnx_models.registry import AddressSource, SpeakerCard
 from tests.conftest import RECORDINGS

@@ -41,7 +41,7 @@ def test_card_states_licence_and_training_data(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in CARD_NAMES if isinstance(registry.card(name), SpeakerCard)])
 def test_mean_vector_fits_its_card(name: str) -> None:
-    """The mean vector of every speaker model has the model's dimension, and that of unit vectors is shorter than one."""
+    """The mean vector of every speaker model has its dimension, and that of unit vectors is shorter than one."""
     card = registry.speaker_card(name)
     mean = registry.load_mean(card)
     assert mean.shape == (card.dimension,)
@@ -127,7 +127,7 @@ def test_own_card_cannot_take_a_shipped_name(cards: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["file", "source"])
-def test_network_and_its_source_belong_together(cards: Path, missing: str) -> None:
+def test_network_and_its_source_belong_together(missing: str) -> None:
     """A card that names a file without saying where it comes from, or the other way round, is none."""
     card = registry.speaker_card("ge2e").model_dump() | {missing: None}
     with pytest.raises(ValueError, match="belong together"):

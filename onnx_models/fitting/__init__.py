@@ -1,0 +1,1 @@
+"""From recordings of known speakers to a profile, and to what its scores are worth."""
