@@ -1,12 +1,26 @@
 """What a caller may say about which part of a recording is listened to."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from schemas.technologies import ModelName, Parameters
-from schemas.technologies.speaker_identification_voiceprint_extraction import ChannelMode, Channels
 
+
+def _numbers(value: Any) -> Any:
+    """`0,1` in the query string; a list or a single number in a config."""
+    if isinstance(value, str):
+        if not re.fullmatch("-?[0-9]{1,1000}(,-?[0-9]{1,1000})*", value):
+            raise ValueError("must be channel numbers from 0, separated by commas and nothing else, such as 0,1")
+        return tuple(int(number) for number in value.split(","))
+    return (value,) if isinstance(value, int) else value
+
+
+ChannelMode = Literal["split", "mix"]
+# Bounded as in the voiceprint, because the task record must be able to hold them.
+Channel = Annotated[int, Field(ge=0, lt=1 << 32, strict=True)]
+Channels = Annotated[tuple[Channel, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=256)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -32,6 +32,12 @@ def extract(
     channels: Annotated[
         str | None, typer.Option(help="Channel numbers from 0, such as 0,1; all when not given.", show_default=False)
     ] = None,
+    range_from: Annotated[
+        float | None, typer.Option(help="Seconds before which nothing is listened to.", show_default=False)
+    ] = None,
+    range_to: Annotated[
+        float | None, typer.Option(help="Seconds after which nothing is listened to.", show_default=False)
+    ] = None,
     max_speech_length: Annotated[
         float | None,
         typer.Option(help="Seconds of net speech after which the rest is not looked at.", show_default=False),
@@ -50,6 +56,8 @@ def extract(
     parameters = _parameters(
         channel_mode=channel_mode,
         channels=channels,
+        range_from=range_from,
+        range_to=range_to,
         max_speech_length=max_speech_length,
     )
     if out:
@@ -74,6 +82,8 @@ def extract(
             file,
             channel_mode=parameters.channel_mode,
             channels=parameters.channels,
+            range_from=parameters.range_from,
+            range_to=parameters.range_to,
             max_speech_length=parameters.max_speech_length,
         )
 

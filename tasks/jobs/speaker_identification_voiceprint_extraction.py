@@ -3,26 +3,15 @@
 from typing import cast
 
 from schemas import voiceprint
-from schemas.errors import MediaError
 from schemas.technologies import speaker_identification_voiceprint_extraction as technology
 from tasks.jobs import Work
+from tasks.listening import listen
 
 
 def run(work: Work) -> bytes:
-    """Raises the MediaError that says why the recording cannot be used, with its kind as the one detail."""
+    """Raises as `listen` does."""
     parameters = cast("technology.ExtractionParameters", work.parameters)
-    try:
-        voiceprints = work.models.extractor(parameters.model).extract(
-            work.input,
-            channel_mode=parameters.channel_mode,
-            channels=parameters.channels,
-            max_speech_length=parameters.max_speech_length,
-            created_ms=work.created_ms,
-            media_sha256=work.input_sha256,
-            stop=work.stop,
-        )
-    except MediaError as error:
-        raise type(error)(error.message, [error.at("body", "file")]) from error
+    voiceprints = listen(work)
     containers = [voiceprint.encode(found) for found in voiceprints]
     judgements = [technology.judged(found, work.quality) for found in voiceprints]
     return technology.pack(containers, include_vector=parameters.include_vector_voiceprint, judgements=judgements)
