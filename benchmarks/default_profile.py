@@ -49,7 +49,7 @@ _CONDITIONS = (_CLEAN, _MP3, _TELEPHONE, _NOISE, _ROOM)
 # speech: it would move the threshold of all.
 CHANNELS = ((_CLEAN, _CLEAN), (_MP3, _MP3), (_TELEPHONE, _TELEPHONE), (_CLEAN, _MP3), (_CLEAN, _NOISE), (_CLEAN, _ROOM))
 # Seconds until an echo has fallen by 60 dB, and dB by which all echoes together are below the voice.
-_REVERBERATION, _DIRECT_TO_ECHOES = 0.3, 6.0
+_REVERBERATION, _DIRECT_TO_ECHOES = 0.3, 10.0
 _FIRST_ECHO = 0.002
 
 
