@@ -1,4 +1,4 @@
-"""The main job once: start the appliance, post a recording, poll, convert the voiceprint back, compare.
+"""The main job once: start the appliance, post a recording, poll, convert the voiceprint back, compare two voices.
 
     python clients/demo.py [RECORDING]
 
@@ -19,9 +19,11 @@ from typing import Any
 
 import aiohttp
 
-SHIPPED = Path(__file__).parent.parent / "tests/recordings/demo.flac"
+RECORDINGS = Path(__file__).parent.parent / "tests/recordings"
+SHIPPED, SAME_VOICE, OTHER_VOICE = (RECORDINGS / name for name in ("demo.flac", "mpeg.mp3", "stranger.flac"))
 EXTRACTION = "/api/technology/speaker-identification-voiceprint-extraction"
 CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
+COMPARISON = "/api/technology/speaker-identification-voiceprint-comparison"
 
 
 @asynccontextmanager
@@ -74,13 +76,18 @@ def shortened(value: Any) -> Any:
     return value
 
 
+async def extracted(session: aiohttp.ClientSession, recording: Path) -> dict[str, Any]:
+    """The poll body of the recording's extraction, vectors included."""
+    with recording.open("rb") as file:
+        form = aiohttp.FormData({"file": file, "config": '{"include_vector_voiceprint": true}'})
+        async with session.post(EXTRACTION, data=form) as submitted:
+            return await finished(session, submitted)
+
+
 async def main(recording: Path) -> None:
     async with appliance() as url, aiohttp.ClientSession(url) as session:
         print(f"The appliance is ready on {url}. Posting {recording.name}:")
-        with recording.open("rb") as file:
-            form = aiohttp.FormData({"file": file, "config": '{"include_vector_voiceprint": true}'})
-            async with session.post(EXTRACTION, data=form) as submitted:
-                extraction = await finished(session, submitted)
+        extraction = await extracted(session, recording)
         print(json.dumps(shortened(extraction), indent=2, ensure_ascii=False))
         if extraction["task"]["state"] != "done":
             raise SystemExit("the extraction did not succeed")
@@ -92,6 +99,19 @@ async def main(recording: Path) -> None:
         if conversion["result"]["vector_voiceprints"] != [channel["vector_voiceprint"] for channel in channels]:
             raise SystemExit("the converted vectors differ from the extracted ones")
         print("Converted the voiceprint back: both vectors are identical, value for value.")
+        if recording != SHIPPED:
+            return
+
+        others = [await extracted(session, other) for other in (SAME_VOICE, OTHER_VOICE)]
+        sides = {
+            "voiceprints_a": [other["result"]["channels"][0]["voiceprint"] for other in others],
+            "voiceprints_b": voiceprints["voiceprints"],
+        }
+        async with session.post(COMPARISON, json=sides) as submitted:
+            comparison = await finished(session, submitted)
+        same, other = comparison["result"]["scores"]["values"]
+        print(f"Compared it: log-likelihood ratio {same:.1f} with the same voice in {SAME_VOICE.name},")
+        print(f"{other:.1f} with the other voice in {OTHER_VOICE.name}; above 0 speaks for one speaker.")
 
 
 if __name__ == "__main__":

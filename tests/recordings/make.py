@@ -2,7 +2,7 @@
 
     python tests/recordings/make.py
 
-Two synthetic voices read sentences written for this project, so nobody's voice and nobody's rights are in them.
+Synthetic voices read sentences written for this project, so nobody's voice and nobody's rights are in them.
 """
 
 import subprocess
@@ -44,6 +44,8 @@ def main() -> None:
     demo, answer = speak("en-us+m3", DEMO), speak("en-gb+f2", ANSWER)
     soundfile.write(HERE / "demo.flac", demo, RATE, subtype="PCM_16")
     soundfile.write(HERE / "answer.flac", answer, RATE, subtype="PCM_16")
+    # To a model the two voices above are not so different: both are one program. This one is.
+    soundfile.write(HERE / "stranger.flac", speak("en-us+f4", ANSWER), RATE, subtype="PCM_16")
     # A call: one speaker on each side, one after the other.
     shorter = min(len(demo), len(answer))
     stereo = np.zeros((2 * shorter, 2), np.float32)
