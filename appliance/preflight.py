@@ -20,8 +20,8 @@ def require_models(settings: Settings) -> None:
     for name in (*settings.served_models, registry.VOICE_ACTIVITY_MODEL):
         if not registry.installed(registry.card(name, settings.models), settings.models):
             raise ConfigurationError(
-                f"model {name} is not installed in {settings.models}: install it with "
-                f"`voiceprint models install {name}`, or set {PREFIX}MODELS_DIR to where it is"
+                f"model {name} is not installed in {settings.models}: install what is served with "
+                f"`voiceprint models install`, or set {PREFIX}MODELS_DIR to where it is"
             )
 
 

@@ -17,6 +17,7 @@ from onnx_models.brought import inspection, proving
 from onnx_models.brought.proving import Limits, Use
 from schemas.errors import ConfigurationError
 from tests.unit.onnx_models import small_graphs
+from tests.unit.onnx_models.brought.test_proving import children
 
 USE = Use("kaldi-fbank80-hamming", {}, 16_000, 1.0, 0.5, 0)
 LIMITS = Limits(seconds=20, processor_seconds=5, memory_bytes=1 << 30)
@@ -118,9 +119,7 @@ def test_no_damage_escapes_the_child(name: str, tmp_path: Path, monkeypatch: pyt
 
 def held() -> tuple[int, set[str]]:
     """How many descriptors are open, and the children of this process, dead ones that nobody waited for included."""
-    threads = Path("/proc/self/task").iterdir()
-    children = {child for thread in threads for child in (thread / "children").read_text().split()}
-    return len(os.listdir("/proc/self/fd")), children  # noqa: PTH208
+    return len(os.listdir("/proc/self/fd")), children()  # noqa: PTH208
 
 
 def nothing_left(folder: Path, before: tuple[int, set[str]]) -> None:

@@ -87,5 +87,5 @@ def test_system_models(two: httpx.Client) -> None:
 
 def test_an_appliance_needs_its_models(start_appliance: Callable[..., Appliance]) -> None:
     """A model that is to be served and is not installed stops the start with the command that installs it."""
-    with pytest.raises(AssertionError, match="voiceprint models install wespeaker-resnet293-lm"):
+    with pytest.raises(AssertionError, match="model wespeaker-resnet293-lm is not installed"):
         start_appliance(more_models=("wespeaker-resnet293-lm",))

@@ -182,7 +182,7 @@ def test_a_killed_redis_loses_no_task(start_appliance: Start, recording: bytes, 
         location, accepted = running(client, recording), []
         for number in range(60):
             if number in {20, 40}:
-                kill(appliance, "-server ")
+                kill(appliance, "-server")
             accepted.append(patiently(lambda: taken(client, voiceprints)))
         assert equal(patiently(lambda: done(client, location)), undisturbed)
         for one in accepted:
