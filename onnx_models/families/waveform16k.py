@@ -47,5 +47,7 @@ class Waveform:
     def _window(self, samples: Samples) -> Window:
         if not self._unit_variance:
             return (samples,)
-        centred = samples - samples.mean(dtype=np.float64)
-        return ((centred / np.sqrt(np.square(centred).mean() + _LEAST_VARIANCE)).astype(np.float32),)
+        centred = samples - np.float32(samples.mean(dtype=np.float64))
+        variance = float(np.square(centred).mean())
+        centred *= np.float32(1 / np.sqrt(variance + _LEAST_VARIANCE))
+        return (centred,)
