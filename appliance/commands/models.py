@@ -14,6 +14,9 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from onnx_models.registry import Card
 
+# An appliance on this machine answers at once.
+_PATIENCE_SECONDS = 1.0
+
 models = typer.Typer(help="The models: show, install, verify, add, quantize, bundle, retire.", no_args_is_help=True)
 
 
@@ -21,27 +24,44 @@ models = typer.Typer(help="The models: show, install, verify, add, quantize, bun
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list, with everything that the cards say.")] = False,
 ) -> None:
-    """Show every known model, and whether it is installed and served."""
+    """Show every known model: whether it is installed and served, how its vectors compare, how its scores are made.
+
+    Device and speed are those of the workers of an appliance that runs at the settings' address.
+    """
     settings = load()
 
     from onnx_models import registry  # noqa: PLC0415
     from schemas import json  # noqa: PLC0415
 
-    found = [_described(card, settings) for card in registry.cards(settings.models).values()]
+    live = _live(settings)
+    found = [_described(card, settings, live.get(card.name, {})) for card in registry.cards(settings.models).values()]
     if as_json:
         sys.stdout.buffer.write(json.encode(found) + b"\n")
         return
     table.show(
-        ("model", "family", "dimension", "space", "licence", "installed", "served", "calibrated"),
+        (
+            "model",
+            "family",
+            "dimension",
+            "licence",
+            "state",
+            "device",
+            "speed",
+            "metric",
+            "LLR",
+            "calibrated",
+        ),
         [
             (
                 model["name"],
                 model["family"] or model["kind"],
                 str(model["dimension"] or ""),
-                model["space"] or "",
                 model["licence"],
-                "yes" if model["installed"] else "no",
-                "default" if model["default"] else "yes" if model["served"] else "no",
+                _state(model),
+                model["device"] or "",
+                f"{model['times_real_time']:.0f} x real time" if model["times_real_time"] else "",
+                _metric(model),
+                _ratio(model),
                 model["calibrated"] or "",
             )
             for model in found
@@ -49,7 +69,48 @@ def list_models(
     )
 
 
-def _described(card: "Card", settings: Settings) -> dict[str, Any]:
+def _state(model: dict[str, Any]) -> str:
+    if not model["served"]:
+        return "installed" if model["installed"] else ""
+    return ("default" if model["default"] else "served") + ("" if model["installed"] else ", not installed")
+
+
+def _metric(model: dict[str, Any]) -> str:
+    if model["metric"] is None:
+        return ""
+    return f"{model['metric']} of unit vectors" if model["unit_length"] else str(model["metric"])
+
+
+def _ratio(model: dict[str, Any]) -> str:
+    """How a cosine of long speech becomes a log-likelihood ratio."""
+    if model["slope"] is None:
+        return ""
+    return f"{model['slope']:.2f} x cosine {'-' if model['offset'] < 0 else '+'} {abs(model['offset']):.2f}"
+
+
+def _live(settings: Settings) -> dict[str, dict[str, Any]]:
+    """What an appliance that runs at the settings' address tells of its models, by name; nothing when none does."""
+    import http.client  # noqa: PLC0415
+    from contextlib import closing  # noqa: PLC0415
+    from urllib.parse import urlsplit  # noqa: PLC0415
+
+    from appliance import listener  # noqa: PLC0415
+    from schemas import json  # noqa: PLC0415
+
+    url = urlsplit(listener.address_url(settings.host, settings.http_port))
+    key = {"X-API-Key": settings.api_keys[0].get_secret_value()} if settings.api_keys else {}
+    try:
+        with closing(http.client.HTTPConnection(url.hostname or "", url.port, timeout=_PATIENCE_SECONDS)) as connection:
+            connection.request("GET", "/api/system/models", headers=key)
+            answer = connection.getresponse()
+            if (answer.getheader("Server"), answer.status) != ("voiceprint", 200):
+                return {}
+            return {model["name"]: model for model in json.decode(answer.read())["models"]}
+    except (OSError, http.client.HTTPException, ValueError):
+        return {}
+
+
+def _described(card: "Card", settings: Settings, live: dict[str, Any]) -> dict[str, Any]:
     from onnx_models import profiles, registry  # noqa: PLC0415
     from onnx_models.registry import AddressSource, SpeakerCard  # noqa: PLC0415
 
@@ -73,7 +134,13 @@ def _described(card: "Card", settings: Settings) -> dict[str, Any]:
         "installed": registry.installed(card, settings.models),
         "served": card.name in needed(settings),
         "default": card.name == settings.model,
+        "device": live.get("device"),
+        "times_real_time": live.get("times_real_time"),
+        "metric": "cosine" if speaker else None,
+        "unit_length": speaker and speaker.unit_length,
         "calibrated": calibration.fitted if calibration else None,
+        "slope": calibration.slope if calibration else None,
+        "offset": calibration.offset if calibration else None,
     }
 
 

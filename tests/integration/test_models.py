@@ -1,12 +1,15 @@
 """Several speaker models at once, over HTTP."""
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from appliance.settings import Settings
+from appliance.settings import Settings, child_environment
 from onnx_models import registry
 from tests.conftest import API, CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended, running
 
@@ -89,3 +92,21 @@ def test_an_appliance_needs_its_models(start_appliance: Callable[..., Appliance]
     """A model that is to be served and is not installed stops the start with the command that installs it."""
     with pytest.raises(AssertionError, match="model wespeaker-resnet293-lm is not installed"):
         start_appliance(more_models=("wespeaker-resnet293-lm",))
+
+
+def test_models_list_tells_what_runs(two: httpx.Client, models_dir: Path) -> None:
+    """`models list` shows device and speed of the models that the appliance at the settings' address serves, and the
+    coefficients of every calibration.
+    """
+    settings = Settings(http_port=two.base_url.port, models_dir=models_dir, more_models=("mfcc-stats",))
+    command = [Path(sys.executable).with_name("voiceprint"), "models", "list", "--json"]
+    listed = subprocess.run(command, env=child_environment(settings), capture_output=True, check=True)
+    models = {model["name"]: model for model in json.loads(listed.stdout)}
+    (ge2e, _) = two.get("/api/system/models").json()["models"]
+    for name in ("device", "times_real_time", "metric", "unit_length"):
+        assert models["ge2e"][name] == ge2e[name]
+    assert {name: models["ge2e"][name] for name in ("slope", "offset")} == {
+        name: ge2e["calibration"][name] for name in ("slope", "offset")
+    }
+    assert models["mfcc-stats"]["device"] == "cpu"
+    assert models["nemo-titanet-large"]["device"] is None

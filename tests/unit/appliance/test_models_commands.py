@@ -116,16 +116,18 @@ def test_list_tells_what_is_there(run: Run, elsewhere: Path) -> None:
     rows = [line.split("\t") for line in run("list", VOICEPRINT_MORE_MODELS="mine").stdout.splitlines()]
     shown = {row[0]: dict(zip(rows[0], row, strict=True)) for row in rows[1:]}
     assert shown.keys() == registry.cards(elsewhere.parent).keys()
-    assert shown["ge2e"]["served"] == "default"
-    assert shown["ge2e"]["installed"] == "yes"
+    assert shown["ge2e"]["state"] == "default"
+    assert " x cosine - " in shown["ge2e"]["LLR"]
     assert shown["mine"] == {
         "model": "mine",
         "family": "kaldi-fbank80-hamming",
         "dimension": "32",
-        "space": "mine-1",
         "licence": "none",
-        "installed": "no",
-        "served": "yes",
+        "state": "served, not installed",
+        "device": "",
+        "speed": "",
+        "metric": "cosine of unit vectors",
+        "LLR": "",
         "calibrated": "",
     }
     told = {model["name"]: model for model in json.loads(run("list", "--json").stdout)}
