@@ -56,10 +56,12 @@ def require_dimension(found: Mapping[int, Voiceprint], name: str, card: SpeakerC
 def refuse(faults: Sequence[Detail]) -> None:
     """Raises the TaskValidationError that names all `faults`, if there are any.
 
-    It is a VoiceprintSpaceMismatch when nothing else is wrong.
+    They are named by list in the order of the body, side a before side b, then by index. It is a
+    VoiceprintSpaceMismatch when nothing else is wrong.
     """
     if not faults:
         return
+    faults = sorted(faults, key=_place)
     shown = [".".join(map(str, fault.location[1:])) for fault in faults[:_NAMED]]
     named = ", ".join(shown) + (", …" if len(faults) > _NAMED else "")
     if all(fault.type == VoiceprintSpaceMismatch.kind for fault in faults):
@@ -68,6 +70,11 @@ def refuse(faults: Sequence[Detail]) -> None:
             faults,
         )
     raise TaskValidationError(f"voiceprints that cannot be used, by their index from 0: {named}", faults)
+
+
+def _place(fault: Detail) -> tuple[str, int]:
+    _, name, index = fault.location
+    return str(name).rpartition("_")[2], int(index)
 
 
 def vectors(found: Mapping[int, Voiceprint]) -> Vectors:

@@ -83,8 +83,8 @@ def test_everything_bad_is_named(run: Run) -> None:
         run(COMPARISON, documents(a, [text(A[0]), "Wk9WUAEA", other_length]))
     assert [(detail.location, detail.type) for detail in caught.value.detail] == [
         (("body", "voiceprints_a", 1), "voiceprint.wrong-magic"),
-        (("body", "voiceprints_b", 1), "voiceprint.truncated"),
         (("body", "voiceprints_a", 2), "voiceprint.space-mismatch"),
+        (("body", "voiceprints_b", 1), "voiceprint.truncated"),
         (("body", "voiceprints_b", 2), "voiceprint.malformed"),
     ]
     assert "voiceprints_a.1" in caught.value.message

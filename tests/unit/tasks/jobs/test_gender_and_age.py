@@ -100,7 +100,7 @@ def test_ages_are_whole(run: Run) -> None:
 
 
 def test_voiceprints_that_have_no_head(run: Run) -> None:
-    """Voiceprints of spaces without a model or a head, and those of a wrong length, are named by their index."""
+    """Voiceprints of spaces without a model or a head, and those of a wrong length, are named in order of index."""
     bare = registry.speaker_card("mfcc-stats")
     texts = [
         text(A[0]),
@@ -111,9 +111,9 @@ def test_voiceprints_that_have_no_head(run: Run) -> None:
     ]
     with pytest.raises(TaskValidationError) as caught:
         run(f"{GENDER}-voiceprints", {"voiceprints": texts})
-    assert {detail.location[-1]: detail.type for detail in caught.value.detail} == {
-        1: "model.not-served",
-        2: "model.head-missing",
-        3: "voiceprint.malformed",
-        4: "voiceprint.wrong-magic",
-    }
+    assert [(detail.location[-1], detail.type) for detail in caught.value.detail] == [
+        (1, "model.not-served"),
+        (2, "model.head-missing"),
+        (3, "voiceprint.malformed"),
+        (4, "voiceprint.wrong-magic"),
+    ]
