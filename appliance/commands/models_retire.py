@@ -35,12 +35,13 @@ def retire(
     from onnx_models.install import retire as retiring  # noqa: PLC0415
 
     card = registry.card(name, settings.models)
-    _refuse_served(name, settings)
     found = retiring.stranded(card, settings.models)
     if not found.removed:
         raise ConfigurationError(f"{name} is not installed in {settings.models}: there is nothing to remove")
     for line in (*_lines(found), *_voiceprint_lines(found, voiceprints or []), *_task_lines(name, settings)):
         typer.echo(line, err=True)
+    # After the report: what a model's end would strand is asked before it is taken out of service.
+    _refuse_served(name, settings)
     if not yes:
         confirmed(f"Remove {name}?", "--yes")
     for path in retiring.retire(card, settings.models):
@@ -61,7 +62,9 @@ def _refuse_served(name: str, settings: Settings) -> None:
 
 def _lines(found: "Stranded") -> list[str]:
     if found.successors:
-        return [f"nothing is stranded: {', '.join(found.successors)} makes vectors of the same space, {found.space}"]
+        *others, last = found.successors
+        named = f"{', '.join(others)} and {last} make" if others else f"{last} makes"
+        return [f"nothing is stranded: {named} vectors of the same space, {found.space}"]
     if not found.anything:
         return []
     return [

@@ -239,6 +239,18 @@ def test_what_is_needed_is_not_retired(
     assert (elsewhere.parent / "ge2e.onnx").exists()
 
 
+def test_a_served_model_says_what_it_would_strand(run: Run, folder: Path) -> None:
+    """What a served model's end would strand is told before the refusal, for one and for several successors."""
+    network = (folder / "ge2e.onnx").read_bytes()
+    ge2e = registry.speaker_card("ge2e")
+    lines = run("retire", "ge2e", "--yes").stderr.splitlines()
+    assert lines[0].startswith(f"no other installed model makes vectors of the space {ge2e.space}")
+    assert "ge2e is served" in lines[-1]
+    for name, said in (("one", "one makes vectors"), ("two", "one and two make vectors")):
+        own_card(folder, "wespeaker", network, name=name, space=ge2e.space).path(folder).write_bytes(network)
+        assert f"nothing is stranded: {said} of the same space" in run("retire", "ge2e", "--yes").stderr
+
+
 @pytest.mark.parametrize("answer", ["y\n", "n\n"])
 def test_retire_asks_a_person(typed: Callable[..., tuple[int, str]], elsewhere: Path, answer: str) -> None:
     """At a terminal the removal is a question."""
