@@ -96,8 +96,9 @@ class Child:
             code = await self.wait()
             if clock() - started > SETTLED:
                 delay = FIRST_DELAY
-            log.warning("%s %s %s; it is started again in %.1f s", self.role, self.name, ending(code), delay)
+            # First: who is told may give up on it, and then it is not started again.
             await self._died(self)
+            log.warning("%s %s %s; it is started again in %.1f s", self.role, self.name, ending(code), delay)
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY)
             try:

@@ -13,6 +13,7 @@ import pytest
 
 from appliance import child
 from appliance.child import Child, Launch, ending
+from schemas.errors import ConfigurationError
 
 
 def python(code: str, *, quiet: bool = False) -> Callable[[], Launch]:
@@ -59,6 +60,19 @@ async def test_what_dies_is_started_again_under_a_new_name(monkeypatch: pytest.M
     assert names[:4] == ("number 1", "number 2", "number 3", "number 4")
     first, second, third = (after - before for before, after in itertools.pairwise(times[:4]))
     assert 0.05 < first < second < third
+
+
+async def test_what_is_given_up_is_not_started_again(caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever is told of a death may give up on the process; nothing then promises another start."""
+
+    async def gives_up(_: Child) -> None:
+        raise ConfigurationError("it cannot start")
+
+    hopeless = Child("test", python("raise SystemExit(2)"), gives_up)
+    await hopeless.start()
+    with pytest.raises(ConfigurationError):
+        await hopeless.keep()
+    assert "started again" not in caplog.text
 
 
 async def test_a_process_that_ran_long_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
