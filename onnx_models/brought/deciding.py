@@ -20,11 +20,20 @@ _FAMILIES = {
     "nemo": "nemo-logmel80",
 }
 _BANDS, _GE2E_BANDS = 80, 40
-# What the front ends do, where metadata says what a network was trained with.
+# What the front ends do, by the keys with which metadata says what a network was trained with.
+_FRAMES = {"feat_dim": "80", "window_size_ms": "25", "window_stride_ms": "10"}
 _FRONT_ENDS = {
-    "feat_dim": ("bands", "80"),
-    "window_size_ms": ("window in milliseconds", "25"),
-    "window_stride_ms": ("step in milliseconds", "10"),
+    "kaldi-fbank80-hamming": _FRAMES
+    | {
+        "normalize_samples": "0",
+        # What one of k2-fsa's scripts calls the same.
+        "normalize_features": "0",
+        "window_type": "hamming",
+        "feature_normalize_type": "global-mean",
+    },
+    "kaldi-fbank80-povey": _FRAMES
+    | {"normalize_samples": "1", "window_type": "povey", "feature_normalize_type": "global-mean"},
+    "nemo-logmel80": _FRAMES | {"window_type": "hann", "feature_normalize_type": "per_feature"},
 }
 _NAME = r"[a-z0-9][a-z0-9._-]{0,63}"
 _EMBEDDINGS = ("embs", "embedding", "embeddings", "emb")
@@ -64,8 +73,7 @@ def decide(graph: Inspected, file: str, given: Mapping[str, Answer | None], mode
         "published_eer": Decision(None, "the graph does not say", "none"),
         **said,
     }
-    if family.value == _FAMILIES["nemo"]:
-        _refuse_other_front_end(graph)
+    _refuse_other_front_end(graph, str(family.value))
     decisions["space"] = said.get("space") or Decision(decisions["name"].value, "a space of its own")
     _refuse_taken(decisions, given, models_dir)
     return decisions
@@ -163,13 +171,18 @@ def _name(file: str) -> str | None:
     return slug or None
 
 
-def _refuse_other_front_end(graph: Inspected) -> None:
-    for key, (what, expected) in _FRONT_ENDS.items():
-        if graph.metadata.get(key, expected) != expected:
-            raise ConfigurationError(
-                f"the network was trained with another front end ({what}: {shown(graph.metadata[key])}, here "
-                f"{expected}); no card can feed it"
-            )
+def _refuse_other_front_end(graph: Inspected, family: str) -> None:
+    """Only keys that are there count: most exports leave out what their toolkit always does."""
+    other = [
+        f"{key} {shown(graph.metadata[key])}, here {expected}"
+        for key, expected in _FRONT_ENDS.get(family, {}).items()
+        if graph.metadata.get(key, expected).strip().lower() != expected
+    ]
+    if other:
+        raise ConfigurationError(
+            f"its metadata says that the network was trained with another front end than {family}: {'; '.join(other)}. "
+            "Choose another --family if one does that, or export it with its true metadata"
+        )
 
 
 def _refuse_taken(decisions: Decisions, given: Mapping[str, Answer | None], models_dir: Path) -> None:

@@ -1,5 +1,6 @@
 """What a card says of a brought graph before it runs."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -21,7 +22,13 @@ K2_WESPEAKER = {
     "output_dim": "256",
     "normalize_samples": "0",
 }
-K2_3D_SPEAKER = {**K2_WESPEAKER, "framework": "3d-speaker", "normalize_samples": "1", "output_dim": "192"}
+K2_3D_SPEAKER = {
+    **K2_WESPEAKER,
+    "framework": "3d-speaker",
+    "normalize_samples": "1",
+    "feature_normalize_type": "global-mean",
+    "output_dim": "192",
+}
 K2_NEMO = {
     "framework": "nemo",
     "sample_rate": "16000",
@@ -130,11 +137,30 @@ def test_foreign_inputs_are_refused(kinds: tuple[int, ...], tmp_path: Path) -> N
         deciding.decide(looked_into(foreign(*kinds)), "m.onnx", {}, tmp_path)
 
 
-def test_another_front_end_is_refused(tmp_path: Path) -> None:
-    """A network that was trained with windows of another length would be fed what it does not know."""
-    graph = looked_into(small_graphs.nemo(metadata=K2_NEMO | {"window_size_ms": "20"}))
-    with pytest.raises(ConfigurationError, match="another front end"):
+@pytest.mark.parametrize(
+    ("make", "metadata", "key", "said"),
+    [
+        (small_graphs.wespeaker, K2_WESPEAKER, "normalize_samples", "1"),
+        (small_graphs.wespeaker, K2_WESPEAKER, "normalize_features", "1"),
+        (small_graphs.wespeaker, K2_WESPEAKER, "window_type", "povey"),
+        (small_graphs.wespeaker, K2_WESPEAKER, "window_size_ms", "32"),
+        (small_graphs.three_d_speaker, K2_3D_SPEAKER, "normalize_samples", "0"),
+        (small_graphs.three_d_speaker, K2_3D_SPEAKER, "window_type", "hamming"),
+        (small_graphs.three_d_speaker, K2_3D_SPEAKER, "feature_normalize_type", ""),
+        (small_graphs.three_d_speaker, K2_3D_SPEAKER, "feat_dim", "40"),
+        (small_graphs.nemo, K2_NEMO, "window_size_ms", "20"),
+        (small_graphs.nemo, K2_NEMO, "feature_normalize_type", "all_features"),
+    ],
+)
+def test_another_front_end_is_refused(
+    make: Callable[..., onnx.ModelProto], metadata: dict[str, str], key: str, said: str, tmp_path: Path
+) -> None:
+    """A network that says it was trained on other features would be fed what it does not know: both are named."""
+    graph = looked_into(make(metadata=metadata | {key: said}))
+    with pytest.raises(ConfigurationError, match=f"another front end than .*: {key} '{said}', here "):
         deciding.decide(graph, "m.onnx", {}, tmp_path)
+    # A waveform network hears no features.
+    deciding.decide(graph, "m.onnx", {"family": "waveform16k"}, tmp_path)
 
 
 @pytest.mark.parametrize(
