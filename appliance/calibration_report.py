@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnx_models.fitting.detection import error_rates, tally
-from onnx_models.fitting.evaluation import ALL, COSTS, MEASURES, Figure, Group, within_sex
+from onnx_models.fitting.evaluation import ALL, COSTS, LEAST_SPEAKERS, MEASURES, Figure, Group, within_sex
 from onnx_models.fitting.outcome import Outcome
 from onnx_models.install.writing import write_atomically
 from onnx_models.profiles import DEFAULT_PROFILE
@@ -29,9 +29,16 @@ _BINS = 80
 
 def written(name: str, figure: Figure) -> str:
     """A figure with its interval, as people read it: rates in per cent, costs as they are."""
-    if name in COSTS:
-        return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
-    return f"{100 * figure.value:.2f} % ({100 * figure.low:.2f} to {100 * figure.high:.2f})"
+    value = f"{figure.value:.3f}" if name in COSTS else f"{100 * figure.value:.2f} %"
+    if figure.interval is None:
+        return value
+    low, high = figure.interval
+    return value + (f" ({low:.3f} to {high:.3f})" if name in COSTS else f" ({100 * low:.2f} to {100 * high:.2f})")
+
+
+def intervals(groups: Iterable[Group]) -> list[str]:
+    """Why there are none, for each of `groups` without; empty for those that have them."""
+    return [f"none: fewer than {LEAST_SPEAKERS} speakers" * (group.speakers < LEAST_SPEAKERS) for group in groups]
 
 
 def write(folder: Path, outcome: Outcome, card: SpeakerCard, source: str) -> Path:
@@ -76,9 +83,9 @@ def _figures(groups: Sequence[Group]) -> str:
         ["trials of one speaker", *(str(group.targets) for group in groups)],
         ["trials of two speakers", *(str(group.nontargets) for group in groups)],
     ]
-    return _table(
-        heads, [*counts, *([name, *(written(name, group.figures[name]) for group in groups)] for name in MEASURES)]
-    )
+    notes = [["95 % interval", *found]] if any(found := intervals(groups)) else []
+    figures = [[name, *(written(name, group.figures[name]) for group in groups)] for name in MEASURES]
+    return _table(heads, [*counts, *figures, *notes])
 
 
 def _variants(outcome: Outcome) -> str:

@@ -154,7 +154,8 @@ def main(
             f"{group.name}: {group.speakers} speakers, {group.targets} target and {group.nontargets} other trials"
         )
         for name, figure in group.figures.items():
-            typer.echo(f"  {name:17} {figure.value:.4f} ({figure.low:.4f} to {figure.high:.4f})")
+            between = "" if figure.interval is None else " ({:.4f} to {:.4f})".format(*figure.interval)
+            typer.echo(f"  {name:17} {figure.value:.4f}{between}")
     write(result.profile, card, out)
 
 

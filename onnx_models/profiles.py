@@ -5,8 +5,8 @@ little-endian, in Base64. What a model's card names, its own mean and calibratio
 """
 
 import json
+import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,14 +16,20 @@ import numpy as np
 import pybase64
 
 from onnx_models.calibration import Calibration
-from onnx_models.install.writing import write_atomically
+from onnx_models.install.writing import remove_file, write_atomically
 from onnx_models.registry import SpeakerCard, load_mean
 from onnx_models.scoring import Vectors
+from schemas import plain_file
 from schemas.errors import ConfigurationError
+from schemas.faults import reason
 
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _FORMAT = 1
+_FIELDS = frozenset({"format", "name", "space", "created", "dimension", "calibration", "mean", "cohort"})
+# A cohort of ten thousand speakers with 1024 values each.
+MOST_BYTES = 64 << 20
+_MOST_CALIBRATION_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,31 +58,31 @@ def card_profile(card: SpeakerCard) -> Profile:
     if card.calibration is not None:
         path = card.folder / card.calibration
         try:
-            calibration = Calibration.from_record(json.loads(path.read_bytes()))
-        except (OSError, ValueError) as error:
-            raise ConfigurationError(f"{path} is not a calibration: {error}") from error
+            calibration = Calibration.from_record(plain_file.read_json(path, _MOST_CALIBRATION_BYTES))
+        except (OSError, ValueError, ArithmeticError) as error:
+            raise ConfigurationError(f"{path} is not a calibration: {reason(error)}") from error
     created = calibration.fitted if calibration else ""
     return Profile(DEFAULT_PROFILE, card.space, load_mean(card), calibration, created)
 
 
 def profiles(models_dir: Path, space: str) -> list[str]:
     """The names of the profiles of `space` that were saved, sorted; `default` is not among them."""
-    return sorted(path.stem for path in _folder(models_dir, space).glob("*.json") if _NAME.fullmatch(path.stem))
+    return sorted(
+        path.stem
+        for path in _folder(models_dir, space).glob("*.json")
+        if _NAME.fullmatch(path.stem) and path.stem != DEFAULT_PROFILE and path.is_file()
+    )
 
 
 def load_profile(name: str, space: str, models_dir: Path) -> Profile:
     """The saved profile `name` of `space`. Raises ConfigurationError when there is none, or its file is damaged."""
-    path = _path(name, space, models_dir)
-    if not path.is_file():
-        known = ", ".join([DEFAULT_PROFILE, *profiles(models_dir, space)])
-        raise ConfigurationError(
-            f"there is no profile {name!r} for voiceprints of {space}; there are: {known}. "
-            f"Make one with `voiceprint calibrate DIR --profile {name}`"
-        )
+    path = profile_path(name, space, models_dir)
+    if not os.path.lexists(path):
+        raise _unknown(name, space, models_dir)
     try:
-        profile = _from_record(json.loads(path.read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigurationError(f"{path} is not a profile: {error}; calibrate again") from error
+        profile = _from_record(plain_file.read_json(path, MOST_BYTES))
+    except (OSError, ValueError, TypeError, ArithmeticError) as error:
+        raise ConfigurationError(f"{path} is not a profile: {reason(error)}; calibrate again") from error
     if (profile.name, profile.space) != (name, space):
         raise ConfigurationError(f"{path} holds the profile {profile.name!r} of {profile.space}; it was moved")
     return profile
@@ -84,20 +90,29 @@ def load_profile(name: str, space: str, models_dir: Path) -> Profile:
 
 def find_profile(name: str, card: SpeakerCard, models_dir: Path) -> Profile:
     """The profile `name` for voiceprints of `card`, `default` among them. Raises ConfigurationError."""
-    return card_profile(card) if name == DEFAULT_PROFILE else load_profile(name, card.space, models_dir)
+    if name == DEFAULT_PROFILE:
+        return card_profile(card)
+    profile = load_profile(name, card.space, models_dir)
+    if len(profile.mean) != card.dimension:
+        raise ConfigurationError(
+            f"the profile {name!r} has a mean of {len(profile.mean)} values, and {card.name} makes {card.dimension}"
+        )
+    return profile
 
 
 def save_profile(profile: Profile, models_dir: Path) -> Path:
     """Writes `profile` whole or not at all, over one of the same name. Raises ConfigurationError with the cause."""
-    path = _path(profile.name, profile.space, models_dir)
+    path = profile_path(profile.name, profile.space, models_dir)
     write_atomically(path, encoded(profile))
     return path
 
 
 def remove_profile(name: str, space: str, models_dir: Path) -> None:
-    """Raises ConfigurationError when there is no such profile."""
-    load_profile(name, space, models_dir)
-    _path(name, space, models_dir).unlink()
+    """Deletes a profile, also one that cannot be read. Raises ConfigurationError when there is none, or it stays."""
+    path = profile_path(name, space, models_dir)
+    if not os.path.lexists(path):
+        raise _unknown(name, space, models_dir)
+    remove_file(path)
 
 
 def encoded(profile: Profile) -> bytes:
@@ -115,9 +130,22 @@ def encoded(profile: Profile) -> bytes:
     return json.dumps(record, indent=1).encode() + b"\n"
 
 
-def _from_record(record: Mapping[str, Any]) -> Profile:
+def _unknown(name: str, space: str, models_dir: Path) -> ConfigurationError:
+    known = ", ".join([DEFAULT_PROFILE, *profiles(models_dir, space)])
+    return ConfigurationError(
+        f"there is no profile {name!r} for voiceprints of {space}; there are: {known}. "
+        f"Make one with `voiceprint calibrate DIR --profile {name}`"
+    )
+
+
+def _from_record(record: Any) -> Profile:
+    """Raises ValueError, TypeError or ArithmeticError for anything else."""
+    if not isinstance(record, dict) or (missing := sorted(_FIELDS - record.keys())):
+        raise ValueError(f"it has no {', '.join(missing)}" if isinstance(record, dict) else "it is no JSON object")
     if record["format"] != _FORMAT:
-        raise ValueError(f"its format is {record['format']}, this appliance knows {_FORMAT}")
+        raise ValueError(f"its format is {record['format']!r}, this appliance knows {_FORMAT}")
+    if not isinstance(record["name"], str) or not isinstance(record["space"], str):
+        raise TypeError("its name and its space must be text")
     dimension = int(record["dimension"])
     (mean,) = _vectors(record["mean"], dimension)
     cohort = None if record["cohort"] is None else _vectors(record["cohort"], dimension)
@@ -151,6 +179,7 @@ def check_name(name: str) -> None:
         )
 
 
-def _path(name: str, space: str, models_dir: Path) -> Path:
+def profile_path(name: str, space: str, models_dir: Path) -> Path:
+    """Where the profile `name` of `space` is kept. Raises ConfigurationError for what cannot name a profile."""
     check_name(name)
     return _folder(models_dir, space) / f"{name}.json"

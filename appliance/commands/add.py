@@ -72,7 +72,7 @@ def add(
     """
     settings = load()
 
-    from onnx_models.brought import adding, deciding, inspection, proving  # noqa: PLC0415
+    from onnx_models.brought import adding, card_file, deciding, inspection, proving  # noqa: PLC0415
 
     given: dict[str, Answer | None] = {
         "name": name,
@@ -88,6 +88,7 @@ def add(
     }
     options = _options(option or [])
     content = inspection.read_once(file)
+    card_file.require_places(name or file.stem, settings.models)
     _tell(f"{file.name}: looking into {len(content):,} bytes")
     graph = proving.inspect(content)
     if output is not None:

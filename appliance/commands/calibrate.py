@@ -90,7 +90,6 @@ def calibrate(
     """
     _refuse_contradictions(
         profile=profile,
-        root=root,
         pieces=pieces,
         measure=measure,
         fits=bool(out or cohort),
@@ -102,12 +101,18 @@ def calibrate(
     from onnx_models.fitting import corpus  # noqa: PLC0415
     from onnx_models.fitting.cross_validation import STEPS  # noqa: PLC0415
     from onnx_models.fitting.outcome import by_fitting, by_measuring  # noqa: PLC0415
-    from onnx_models.install.writing import write_atomically  # noqa: PLC0415
+    from onnx_models.install.writing import require_writable, write_atomically  # noqa: PLC0415
 
     card = registry.speaker_card(settings.model, settings.models)
     own = profiles.card_profile(card)
     measured = profiles.find_profile(profile, card, settings.models) if measure and profile else own
     known = corpus.read(source, root, labels)
+    if pieces and known.trials is not None:
+        raise ConfigurationError("--pieces makes trials of its own: give a folder or a table, not a list of trials")
+    kept = profiles.profile_path(profile, card.space, settings.models) if profile and not measure else None
+    for target in (kept, out, report and report / "index.html"):
+        if target:
+            require_writable(target)
     listener = _Listener(settings, card, pieces=pieces, max_speech_length=max_speech_length)
     with listener.bar as bar:
         material = _material(known, listener, own, card.unit_length, cohort, pieces=pieces)
@@ -117,7 +122,7 @@ def calibrate(
             step = partial(bar.advance, bar.add_task("fitting", total=STEPS))
             outcome = by_fitting(material, own, name=profile or source.stem, step=step)
     written = []
-    if profile and not measure:
+    if kept:
         written.append(profiles.save_profile(outcome.profile, settings.models))
     if out:
         write_atomically(out, profiles.encoded(outcome.profile))
@@ -126,14 +131,14 @@ def calibrate(
         from appliance import calibration_report  # noqa: PLC0415
 
         written.append(calibration_report.write(report, outcome, card, source.name))
-    _print(outcome, as_json=as_json)
+    _print(outcome, cohort=cohort is not None, as_json=as_json)
     for path in written:
         typer.echo(path, err=True)
     raise typer.Exit(listener.inputs.exit_code)
 
 
 def _refuse_contradictions(
-    *, profile: str | None, root: Path | None, pieces: bool, measure: bool, fits: bool, max_speech_length: float | None
+    *, profile: str | None, pieces: bool, measure: bool, fits: bool, max_speech_length: float | None
 ) -> None:
     from onnx_models.profiles import check_name  # noqa: PLC0415
 
@@ -141,10 +146,11 @@ def _refuse_contradictions(
         raise ConfigurationError("--measure fits nothing, so there is nothing for --out and --cohort")
     if pieces and max_speech_length:
         raise ConfigurationError("--pieces cuts speech to lengths of its own; leave --max-speech-length out")
-    if pieces and root:
-        raise ConfigurationError("--pieces makes trials of its own: give a folder or a table, not a list of trials")
     if profile and not measure:
         check_name(profile)
+
+
+_NO_HELP = "not used, since it does not lower the held-out Cllr"
 
 
 class _Listener:
@@ -230,8 +236,8 @@ def _cohort(folder: Path, listener: _Listener) -> "Vectors":
     return others.raw[others.whole]
 
 
-def _print(outcome: "Outcome", *, as_json: bool) -> None:
-    from appliance.calibration_report import written  # noqa: PLC0415
+def _print(outcome: "Outcome", *, cohort: bool, as_json: bool) -> None:
+    from appliance.calibration_report import intervals, written  # noqa: PLC0415
     from onnx_models.fitting.evaluation import MEASURES  # noqa: PLC0415
     from onnx_models.profiles import DEFAULT_PROFILE  # noqa: PLC0415
 
@@ -248,6 +254,10 @@ def _print(outcome: "Outcome", *, as_json: bool) -> None:
     counts += [("target trials", [str(group.targets) for _, group in columns])]
     counts += [("other trials", [str(group.nontargets) for _, group in columns])]
     figures = [(name, [written(name, group.figures[name]) for _, group in columns]) for name in MEASURES]
-    table.show(("measure (95 % interval)", *heads), [(name, *cells) for name, cells in (*counts, *figures)])
+    notes = [("95 % interval", list(found))] if any(found := intervals([group for _, group in columns])) else []
+    table.show(("measure (95 % interval)", *heads), [(name, *cells) for name, cells in (*counts, *figures, *notes)])
+    if cohort:
+        helps = "scores are normalised against it" if outcome.profile.cohort is not None else _NO_HELP
+        typer.echo(f"cohort: {helps}")
     if outcome.variant:
         typer.echo(f"chosen by held-out Cllr: {outcome.variant}", err=True)

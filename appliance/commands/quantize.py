@@ -54,6 +54,8 @@ def quantize(
     if own in registry.cards(settings.models):
         raise ConfigurationError(f"there is already a model {own!r}; choose another --name, or retire it first")
     path = registry.verify(card, settings.models)
+    if yes:
+        card_file.require_places(own, settings.models)
     corpus = weighing.recordings(calibrate, trials)
     windows = weighing.windows(card, corpus.recordings, settings.models)
     graph, how = quantize.quantised(path, windows)

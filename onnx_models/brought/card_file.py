@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from onnx_models import registry
-from onnx_models.install.writing import write_atomically
+from onnx_models.install.writing import require_writable, write_atomically
 from onnx_models.registry import SpeakerCard
 from schemas.errors import ConfigurationError
 
@@ -46,6 +46,12 @@ def write(fields: Fields, models_dir: Path, network: bytes, files: Mapping[str, 
             target.unlink(missing_ok=True)
         raise
     return card
+
+
+def require_places(name: str, models_dir: Path) -> None:
+    """Raises ConfigurationError when a model called `name` could not be written, before it is worked on."""
+    require_writable(models_dir / f"{name}.onnx")
+    require_writable(registry.own_cards_dir(models_dir) / f"{name}.toml")
 
 
 def remove(card: SpeakerCard, models_dir: Path) -> None:

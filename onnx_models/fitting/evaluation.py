@@ -1,6 +1,6 @@
 """What a model's scores are worth on recordings of known speakers: measures, with intervals over the speakers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,8 @@ from onnx_models.fitting.detection import Order, Tally
 from onnx_models.fitting.trials import Collection, Trials
 
 REPLICATES = 200
+# Of fewer, drawing with replacement gives the same few sets of trials again and again, and an interval of no width.
+LEAST_SPEAKERS = 5
 # The group of all trials.
 ALL = "all"
 _SEED = 2
@@ -33,11 +35,10 @@ COSTS = frozenset({"minDCF(0.01)", "minDCF(0.05)", "Cllr", "minCllr"})
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A measure with its 95 % interval."""
+    """A measure with its 95 % `interval`, from and to; None where there are too few speakers to tell."""
 
     value: float
-    low: float
-    high: float
+    interval: tuple[float, float] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +57,40 @@ def measured(name: str, llrs: npt.NDArray[np.floating], trials: Trials, collecti
 
     Intervals are those of a bootstrap over the speakers, of whom as many are drawn with replacement: a trial counts as
     often as its speaker was drawn, with two as often as both. Bolle et al., "Confidence interval measurement in
-    performance analysis of biometric systems using the bootstrap", 1999. Seeded, so the same in every run.
+    performance analysis of biometric systems using the bootstrap", 1999. Seeded, so the same in every run. Of fewer
+    than LEAST_SPEAKERS there are none.
     """
     if not trials.is_target.any() or trials.is_target.all():
         return None
     order = Order(llrs, trials.is_target)
     speaker_a, speaker_b = collection.speakers[trials.side_a], collection.speakers[trials.side_b]
     present, places = np.unique(np.concatenate([speaker_a, speaker_b]), return_inverse=True)
-    place_a, place_b = places[: len(trials)], places[len(trials) :]
+    intervals: Sequence[tuple[float, float] | None] = [None] * len(MEASURES)
+    if len(present) >= LEAST_SPEAKERS:
+        intervals = _intervals(order, trials, places.reshape(2, -1), len(present))
+    whole = order.tally()
+    figures = {
+        measure: Figure(take(whole), interval)
+        for (measure, take), interval in zip(MEASURES.items(), intervals, strict=True)
+    }
+    targets = int(trials.is_target.sum())
+    return Group(name, len(present), targets, len(trials) - targets, figures)
+
+
+def _intervals(order: Order, trials: Trials, places: npt.NDArray[np.int64], speakers: int) -> list[tuple[float, float]]:
+    """Of every measure; `places` are the speakers of both sides, (2, trials), as numbers below `speakers`."""
+    place_a, place_b = places
     generator = np.random.default_rng(_SEED)
     replicates: list[list[float]] = []
     while len(replicates) < REPLICATES:
-        drawn = generator.multinomial(len(present), np.full(len(present), 1 / len(present)))
+        drawn = generator.multinomial(speakers, np.full(speakers, 1 / speakers))
         weights = np.where(trials.is_target, drawn[place_a], drawn[place_a] * drawn[place_b])
         # Of a few speakers, one alone may be drawn every time.
         if weights[trials.is_target].any() and weights[~trials.is_target].any():
             tally = order.tally(weights)
             replicates.append([measure(tally) for measure in MEASURES.values()])
     lows, highs = np.quantile(replicates, _LEVELS, axis=0)
-    whole = order.tally()
-    figures = {
-        measure: Figure(take(whole), float(low), float(high))
-        for (measure, take), low, high in zip(MEASURES.items(), lows, highs, strict=True)
-    }
-    targets = int(trials.is_target.sum())
-    return Group(name, len(present), targets, len(trials) - targets, figures)
+    return [(float(low), float(high)) for low, high in zip(lows, highs, strict=True)]
 
 
 def groups(llrs: npt.NDArray[np.floating], trials: Trials, collection: Collection) -> list[Group]:

@@ -33,7 +33,8 @@ class Outcome:
     variants: Sequence[tuple[Variant, float]] = ()
 
     def record(self) -> dict[str, Any]:
-        """Everything but the scores, for JSON; rates and costs are shares of 1, intervals hold 95 %."""
+        """Everything but the scores, for JSON; rates and costs are shares of 1, intervals hold 95 %, and are
+        None of too few speakers."""
         calibration = self.profile.calibration
         return {
             "profile": self.profile.name,
@@ -87,7 +88,8 @@ def by_fitting(
 
 def _group(group: Group) -> dict[str, Any]:
     figures = {
-        name: {"value": figure.value, "interval": [figure.low, figure.high]} for name, figure in group.figures.items()
+        name: {"value": figure.value, "interval": figure.interval and list(figure.interval)}
+        for name, figure in group.figures.items()
     }
     counts = {"speakers": group.speakers, "targets": group.targets, "nontargets": group.nontargets}
     return {"group": group.name, **counts, **figures}

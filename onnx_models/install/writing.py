@@ -16,6 +16,21 @@ _BLOCK_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
+def require_writable(path: Path) -> None:
+    """Raises ConfigurationError when `path` could not be written, before work is done for it; leaves nothing behind.
+
+    Permissions alone do not tell: a file system may be read-only, and root may write anywhere else.
+    """
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder and cannot be written as a file")
+    folder = next(place for place in path.absolute().parents if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError(f"{path.parent} cannot be written to: {error.strerror}") from error
+
+
 def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Write `content` beside `path` and move it there once it is on disk: a reader sees the old file or the new one.
 
@@ -45,6 +60,14 @@ def copy_verified(source: BinaryIO, path: Path, size: int, sha256: str, what: st
             missing -= len(block)
         if digest.hexdigest() != sha256:
             raise ConfigurationError(f"{what} is not as pinned: its SHA-256 is {digest.hexdigest()}, expected {sha256}")
+
+
+def remove_file(path: Path) -> None:
+    """Deletes `path` where it is there. Raises ConfigurationError when it cannot be deleted."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{path} could not be removed: {error.strerror}") from error
 
 
 @contextmanager

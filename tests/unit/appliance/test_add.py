@@ -77,6 +77,16 @@ def test_added_model_is_one_of_all(run: Run, own_models: Path, tmp_path: Path) -
     assert "already a model 'my-net'" in again.stderr
 
 
+def test_a_folder_that_takes_no_model_is_named_first(run: Run, environment: dict[str, str], tmp_path: Path) -> None:
+    """A models folder that cannot be written to is refused before the graph is looked into."""
+    path = small_graphs.written(small_graphs.wespeaker(), tmp_path / "net.onnx")
+    (tmp_path / "file").touch()
+    environment["VOICEPRINT_MODELS_DIR"] = str(tmp_path / "file" / "models")
+    tried = run("models", "add", path, *SAID)
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert tried.stderr.splitlines() == [f"error: {tmp_path}/file/models cannot be written to: Not a directory"]
+
+
 def test_what_is_missing_is_named(run: Run, tmp_path: Path, own_models: Path) -> None:
     """A script that leaves something out is told every option that it needs, and nothing is installed."""
     path = small_graphs.written(small_graphs.waveform(outputs=("one", "two")), tmp_path / "net.onnx")
@@ -158,6 +168,13 @@ def test_quantize_reports_before_it_installs(run: Run, own_models: Path, speaker
     assert rows.keys() == {"", "megabytes", "times real time", "EER", "cosine, mean", "cosine, least"}
     assert rows["EER"].count("%") == 2
     assert not (own_models / "cards").exists()
+
+    (own_models / "cards").touch()
+    blocked = run("models", "quantize", "ge2e", "--calibrate", speakers, "--yes")
+    assert blocked.returncode == ExitCode.MISCONFIGURED
+    assert (blocked.stdout, len(blocked.stderr.splitlines())) == ("", 1)
+    assert f"{own_models}/cards cannot be written to" in blocked.stderr
+    (own_models / "cards").unlink()
 
     done = run("models", "quantize", "ge2e", "--calibrate", speakers, "--yes")
     assert done.returncode == 0, done.stderr

@@ -77,8 +77,12 @@ def test_a_folder_becomes_a_profile_and_a_page(run: Run, speech: Path, tmp_path:
     for group in outcome["trials"]:
         assert set(MEASURES) < set(group)
         for measure in MEASURES:
-            low, high = group[measure]["interval"]
-            assert low <= group[measure]["value"] <= high
+            if group["group"] == "all":
+                low, high = group[measure]["interval"]
+                assert low <= group[measure]["value"] <= high
+            else:
+                # Three speakers each.
+                assert group[measure]["interval"] is None
     assert outcome["trials"][0]["targets"] == len(PITCHES)
 
     page = (tmp_path / "report/index.html").read_text()
@@ -96,6 +100,9 @@ def test_a_folder_becomes_a_profile_and_a_page(run: Run, speech: Path, tmp_path:
     measured = run("calibrate", speech, "--measure", "--profile", "made-up")
     assert measured.returncode == 0, measured.stderr
     assert "made-up: all" in measured.stdout
+    note = "none: fewer than 5 speakers"
+    assert f"95 % interval\t\t{note}\t{note}" in measured.stdout
+    assert f"<td>95 % interval</td><td></td><td>{note}</td>" in page
     assert run("profiles", "remove", "made-up").returncode == 0
     gone = run("profiles", "show", "made-up")
     assert gone.returncode == ExitCode.MISCONFIGURED
@@ -136,11 +143,14 @@ def test_pieces_of_one_recording_each_are_enough(run: Run, speech: Path, tmp_pat
     assert refused.returncode == ExitCode.MISCONFIGURED
     assert "no speaker has two recordings" in refused.stderr
     assert "--pieces" in refused.stderr
-    done = run("calibrate", table, "--pieces", "--cohort", speech / "speaker0", "--json")
+    done = run("calibrate", table, "--root", tmp_path, "--pieces", "--cohort", speech / "speaker0", "--json")
     assert done.returncode == 0, done.stderr
     outcome = json.loads(done.stdout)
     assert outcome["trials"][0]["targets"] > len(PITCHES)
     assert any("normalised" in tried["variant"] for tried in outcome["held_out"])
+    told = run("calibrate", table, "--pieces", "--cohort", speech / "speaker0").stdout.splitlines()[-1]
+    used = "scores are normalised against it" if outcome["cohort"] else "not used, since it does not lower"
+    assert told.startswith(f"cohort: {used}")
 
 
 @pytest.mark.parametrize(
@@ -152,6 +162,9 @@ def test_pieces_of_one_recording_each_are_enough(run: Run, speech: Path, tmp_pat
         ((".", "--measure", "--out", "x.json"), "--measure fits nothing"),
         (("trials.txt", "--root", ".", "--pieces"), "--pieces makes trials of its own"),
         ((".", "--measure", "--profile", "radio"), "there is no profile 'radio'"),
+        ((".", "--out", "trials.txt/profile.json"), "trials.txt cannot be written to"),
+        ((".", "--out", "a"), "a is a folder"),
+        ((".", "--report", "trials.txt"), "trials.txt cannot be written to"),
     ],
 )
 def test_what_cannot_be_done_is_said_before_any_work(

@@ -19,8 +19,10 @@ def test_every_measure_has_an_interval_around_it() -> None:
     assert group is not None
     assert list(group.figures) == list(MEASURES)
     for figure in group.figures.values():
-        assert figure.low <= figure.value <= figure.high
-        assert figure.low < figure.high
+        assert figure.interval is not None
+        low, high = figure.interval
+        assert low <= figure.value <= high
+        assert low < high
     assert group.figures["EER"].value == equal_error_rate(tally(LLRS[TRIALS.is_target], LLRS[~TRIALS.is_target]))
     assert (group.speakers, group.targets, group.nontargets) == (12, 120, 1650)
 
@@ -42,8 +44,20 @@ def test_one_bad_speaker_widens_the_interval() -> None:
     for llrs in (one, spread):
         group = measured("all", llrs, TRIALS, COLLECTION)
         assert group is not None
-        widths.append(group.figures["Cllr"].high - group.figures["Cllr"].low)
+        interval = group.figures["Cllr"].interval
+        assert interval is not None
+        widths.append(interval[1] - interval[0])
     assert widths[0] > 1.5 * widths[1]
+
+
+@pytest.mark.parametrize(("speakers", "told"), [(2, False), (4, False), (5, True)])
+def test_a_few_speakers_have_no_interval(speakers: int, told: bool) -> None:
+    """Fewer than five speakers have figures without intervals, which say nothing of so few."""
+    collection = known_speakers(speakers, 5)
+    trials = every_pair(collection, np.arange(5 * speakers))
+    group = measured("all", np.where(trials.is_target, 1.0, -1.0), trials, collection)
+    assert group is not None
+    assert all((figure.interval is not None) == told for figure in group.figures.values())
 
 
 def test_groups_by_sex_compare_within_it() -> None:
