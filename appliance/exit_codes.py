@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
         return {
             ExitCode.DONE: "success",
             ExitCode.FAULT: "a fault while running",
-            ExitCode.MISCONFIGURED: "wrong usage or configuration",
+            ExitCode.MISCONFIGURED: "wrong usage, configuration or installation, to be put right first",
             ExitCode.REFUSED: "some of the inputs were refused, the others were worked on",
             ExitCode.INTERRUPTED: "interrupted",
         }[self]
