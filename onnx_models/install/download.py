@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import aiohttp
@@ -22,12 +23,19 @@ _LONGEST_PAUSE_SECONDS = 60.0
 _PATIENT = Patience()
 
 
-def download(card: Card, models_dir: Path, progress: Progress = SILENT, patience: Patience = _PATIENT) -> Path:
+def download(
+    card: Card,
+    models_dir: Path,
+    progress: Progress = SILENT,
+    patience: Patience = _PATIENT,
+    accept: Callable[[Path], None] = lambda _: None,
+) -> Path:
     """The path of the card's file in `models_dir`, fetched from the card's address and verified.
 
     What has come is kept when the connection, or this process, ends before; the next call goes on from there. Where
-    another process fetches the same file, its end is waited for. Never more than the card's bytes are read. Raises
-    ConfigurationError with the cure.
+    another process fetches the same file, its end is waited for. Never more than the card's bytes are read. `accept`
+    sees the verified file before it gets its name, and may refuse it with a ConfigurationError; nothing of it is kept
+    then. Raises ConfigurationError with the cure.
     """
     address = _address(card)
     target = card.path(models_dir)
@@ -54,6 +62,12 @@ def download(card: Card, models_dir: Path, progress: Progress = SILENT, patience
             raise ConfigurationError(
                 f"{card.name} could not be fetched: {failed.message}{kept}; {_cure(card)}"
             ) from failed
+        try:
+            accept(arriving.path)
+        except ConfigurationError:
+            arriving.restart()
+            raise
+        arriving.take_place()
     return target
 
 
@@ -90,7 +104,7 @@ async def _fetch(name: str, address: str, arriving: Partial, progress: Progress,
                 progress.said(f"{name}: going on after {before} of {arriving.size} bytes")
             try:
                 await _attempt(client, address, arriving, progress)
-                if arriving.take_place():
+                if arriving.verified():
                     return
                 # Parts may be of different versions of a file; what came in one piece is what the server has.
                 if started_over or not before:

@@ -59,14 +59,17 @@ class Partial:
         if validator is not None:
             write_atomically(self._validator_path, validator.encode("ascii"))
 
-    def take_place(self) -> bool:
-        """Moves the whole file to `target` when its hash is right; otherwise drops it and says False."""
+    def verified(self) -> bool:
+        """Whether the hash of the whole file is right; otherwise it is dropped."""
         with os.fdopen(os.dup(self._descriptor), "rb") as file:
             file.seek(0)
             right = hashlib.file_digest(file, "sha256").hexdigest() == self.sha256
         if not right:
             self.restart()
-            return False
+        return right
+
+    def take_place(self) -> None:
+        """Moves the file, which was verified, to `target`."""
         try:
             os.fchmod(self._descriptor, 0o644)
             os.fsync(self._descriptor)
@@ -75,7 +78,6 @@ class Partial:
         except OSError as error:
             raise unwritten(self.target, error) from error
         self._validator_path.unlink(missing_ok=True)
-        return True
 
     def drop_when_empty(self) -> None:
         """Leaves nothing behind of a file of which nothing has come."""

@@ -18,13 +18,13 @@ import numpy as np
 from pydantic import ValidationError
 
 from onnx_models import heads, profiles, registry
-from onnx_models.brought import inspection, proving
-from onnx_models.brought.proving import Use
 from onnx_models.install.bundle import MANIFEST, NETWORKS, BundledFile, Manifest, card_path, own_files, space_files
 from onnx_models.install.progress import SILENT, Progress
+from onnx_models.install.trying import require_sound
 from onnx_models.install.writing import copy_verified, sync_folder, unwritten
 from onnx_models.registry import Card, SpeakerCard
 from schemas.errors import ConfigurationError
+from schemas.faults import faults
 
 _BLOCK = tarfile.BLOCKSIZE
 _STAGING = ".bundle-"
@@ -143,16 +143,7 @@ class Bundle:
         profiles.card_profile(card)
         if card.file is None:
             return
-        progress.said(f"{card.name}: trying the network of the bundle")
-        content = inspection.read_once(self._folder / card.file)
-        proving.inspect(content)
-        use = Use(
-            card.family, card.family_options, card.sample_rate, card.window_seconds, card.hop_seconds, card.output
-        )
-        if (found := proving.prove(content, use).dimension) != card.dimension:
-            raise ConfigurationError(
-                f"the bundle's {card.name} gives vectors of {found} values and its card says {card.dimension}"
-            )
+        require_sound(card, self._folder / card.file, progress)
 
 
 def _check_mean(path: Path, dimension: int) -> None:
@@ -207,9 +198,7 @@ def _unpacked(file: BinaryIO, folder: Path, progress: Progress) -> Manifest:
     try:
         manifest = Manifest.model_validate_json(_padded(file, size))
     except ValidationError as error:
-        fault = error.errors(include_input=False)[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise ConfigurationError(f"the bundle's manifest is not one: {where}: {fault['msg']}") from error
+        raise ConfigurationError(f"the bundle's manifest is not one: {faults(error)}") from error
     total, done = sum(entry.bytes for entry in manifest.files), 0
     for entry in manifest.files:
         _unpack(file, entry, folder)

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -40,11 +40,13 @@ def write_atomically(path: Path, content: bytes, mode: int = 0o644) -> None:
         file.write(content)
 
 
-def copy_verified(source: BinaryIO, path: Path, size: int, sha256: str, what: str) -> None:
+def copy_verified(
+    source: BinaryIO, path: Path, size: int, sha256: str, what: str, *, accept: Callable[[Path], None] = lambda _: None
+) -> None:
     """The next `size` bytes of `source` as the file `path`, once they were found to be those of `sha256`.
 
-    Raises ConfigurationError that begins with `what` when they are not, or when `source` ends before; `path` is then as
-    it was.
+    `accept` sees them in a file of another name, and may raise. Raises ConfigurationError that begins with `what` when
+    they are others, or when `source` ends before; whatever was raised, `path` is as it was.
     """
     digest, missing = hashlib.sha256(), size
     with replacing(path) as file:
@@ -60,6 +62,8 @@ def copy_verified(source: BinaryIO, path: Path, size: int, sha256: str, what: st
             missing -= len(block)
         if digest.hexdigest() != sha256:
             raise ConfigurationError(f"{what} is not as pinned: its SHA-256 is {digest.hexdigest()}, expected {sha256}")
+        file.flush()
+        accept(Path(file.name))
 
 
 def remove_file(path: Path) -> None:
@@ -79,8 +83,9 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[BinaryIO]:
     except OSError as error:
         raise ConfigurationError(f"{path.parent} cannot be written to: {error.strerror}") from error
     partial = Path(name)
+    os.close(descriptor)
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with partial.open("wb") as file:
             yield file
             file.flush()
             os.fchmod(file.fileno(), mode)

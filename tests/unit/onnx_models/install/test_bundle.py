@@ -372,7 +372,7 @@ def card_text(origin: Path, found: str, replacement: str) -> bytes:
         ('family = "kaldi-fbank80-hamming"', 'family = "none"', "none"),
         ('licence = "none"', 'licence = "\\u001b[8mhidden"', "characters that a terminal would obey"),
         ("summary = ", "summary = [[[[", "is not a model card"),
-        ("summary = ", f"surprise = {'[' * 5000}\nsummary = ", "none"),
+        ("summary = ", f"surprise = {'[' * 5000}\nsummary = ", "card"),
     ],
 )
 def test_a_card_of_a_stranger(

@@ -5,12 +5,13 @@ import os
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from onnx_models import registry
 from onnx_models.extractor import Extractor
 from onnx_models.install.installing import install
-from onnx_models.install.writing import write_atomically
+from onnx_models.install.writing import require_writable, write_atomically
 from onnx_models.registry import AddressSource, BroughtSource, Card, SpeakerCard
 from schemas.errors import ConfigurationError
 from tests.conftest import RECORDINGS
@@ -144,6 +145,54 @@ def test_an_installed_model_extracts(models_dir: Path, tmp_path: Path, kind: str
     assert first.vector.tobytes() == second.vector.tobytes()
 
 
+def elsewhere_weights() -> bytes:
+    """A network whose weights lie in another file: what loads it would read any file it names."""
+    model = small_graphs.wespeaker()
+    weights = model.graph.initializer[0]
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    weights.external_data.add(key="location", value="../secret")
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("fetched", [True, False], ids=["from an address", "from a file"])
+@pytest.mark.parametrize(
+    ("content", "dimension", "fault"),
+    [
+        (elsewhere_weights(), 256, "lie in another file"),
+        (small_graphs.wespeaker(32).SerializeToString(), 256, "gives vectors of 32 values, and its card says 256"),
+        (b"no graph at all", 256, "ONNX"),
+    ],
+    ids=["external weights", "another dimension", "no graph"],
+)
+def test_a_network_of_an_own_card_must_prove_itself(
+    tmp_path: Path, content: bytes, dimension: int, fault: str, fetched: bool
+) -> None:
+    """The network of a user's own card is inspected and tried before it gets its name; refused, nothing stays of it."""
+    given = tmp_path / "given.onnx"
+    given.write_bytes(content)
+    models = tmp_path / "models"
+    with file_server(serves(content)) as server:
+        source = AddressSource(address=server.address)
+        card = own_card(models, "wespeaker", content, name="mine", source=source, dimension=dimension)
+        with pytest.raises(ConfigurationError, match=fault):
+            install(card, models, None if fetched else given)
+    assert [path.name for path in models.iterdir()] == ["cards"]
+
+
+def test_an_own_voice_activity_network_is_inspected(tmp_path: Path) -> None:
+    """A voice activity card of a user's own cannot bring in weights from elsewhere either."""
+    content = elsewhere_weights()
+    given = tmp_path / "network.onnx"
+    given.write_bytes(content)
+    fields = registry.card("silero-vad").model_dump() | {"folder": tmp_path, "source": {"brought": "network.onnx"}}
+    fields |= {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    card = registry.VoiceActivityCard.model_validate(fields)
+    with pytest.raises(ConfigurationError, match="lie in another file"):
+        install(card, tmp_path / "models", given)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
 def test_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An interruption before the content is on disk leaves the old file and nothing beside it."""
     path = tmp_path / "network.onnx"
@@ -157,6 +206,16 @@ def test_interrupted_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pyte
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_is_probed_before_the_work(tmp_path: Path) -> None:
+    """Where a file could be written nothing is left behind or made; elsewhere the place is named."""
+    require_writable(tmp_path / "new" / "folder" / "file")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    for place, said in (("file/x", "file cannot be written to"), ("file/a/x", "file/a cannot be"), ("", "is a folder")):
+        with pytest.raises(ConfigurationError, match=said):
+            require_writable(tmp_path / place)
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
