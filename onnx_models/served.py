@@ -11,7 +11,14 @@ from onnx_models.media import MediaLimits
 from onnx_models.profiles import DEFAULT_PROFILE
 from onnx_models.registry import SpeakerCard
 from onnx_models.scorer import Scorer
-from schemas.errors import HeadMissing, ModelNotServed, ModelUncalibrated, ProfileUnknown
+from schemas.errors import (
+    ConfigurationError,
+    HeadMissing,
+    ModelNotServed,
+    ModelUncalibrated,
+    ProfileDamaged,
+    ProfileUnknown,
+)
 
 
 class Served:
@@ -22,7 +29,9 @@ class Served:
         self._models_dir = models_dir
         self._profile = profile
         self._heads = heads.load_heads(models_dir)
-        self._scorers: dict[tuple[str, str], Scorer] = {}
+        # With when the profile's file was written, so that one that was fitted anew is taken.
+        self._scorers: dict[tuple[str, str], tuple[int, Scorer]] = {}
+        self._described = [self._describe(extractor) for extractor in self._extractors.values()]
 
     @classmethod
     def open(
@@ -73,9 +82,11 @@ class Served:
             raise ProfileUnknown(
                 f"there is no audio source profile {name!r} for {card.name}; there are: {', '.join(there)}"
             )
-        if (space, name) not in self._scorers:
-            self._scorers[space, name] = self._open_scorer(card, name)
-        return self._scorers[space, name]
+        written = self._written(space, name)
+        known = self._scorers.get((space, name))
+        if known is None or known[0] != written:
+            known = self._scorers[space, name] = written, self._open_scorer(card, name)
+        return known[1]
 
     def head(self, kind: str, space: str) -> Head:
         """What tells `kind` from embeddings of `space`. Raises HeadMissing."""
@@ -90,15 +101,28 @@ class Served:
         return tuple(sorted({head.kind for head in self._heads if head.space in spaces}))
 
     def report(self) -> list[dict[str, Any]]:
-        """What there is to know of every open model, its speed measured now."""
-        return [self._described(extractor) for extractor in self._extractors.values()]
+        """What there is to know of every open model, with its speed as measured when it was opened."""
+        return [
+            {**described, "profiles": profiles.profiles(self._models_dir, described["space"])}
+            for described in self._described
+        ]
+
+    def _written(self, space: str, name: str) -> int:
+        if name == DEFAULT_PROFILE:
+            return 0
+        try:
+            return profiles.profile_path(name, space, self._models_dir).stat().st_mtime_ns
+        except OSError:
+            return 0
 
     def _open_scorer(self, card: SpeakerCard, name: str) -> Scorer:
-        profile = (
-            profiles.card_profile(card)
-            if name == DEFAULT_PROFILE
-            else profiles.load_profile(name, card.space, self._models_dir)
-        )
+        try:
+            profile = profiles.find_profile(name, card, self._models_dir)
+        except ConfigurationError as error:
+            # Its message names files of this machine, which are not for whoever asks.
+            raise ProfileDamaged(
+                f"the audio source profile {name!r} for {card.name} is damaged; `voiceprint profiles list` says how"
+            ) from error
         if profile.calibration is None:
             raise ModelUncalibrated(
                 f"{card.name} has no calibration, so its scores would mean nothing: fit one with "
@@ -106,7 +130,7 @@ class Served:
             )
         return Scorer(registry.load_mean(card), card.unit_length, profile)
 
-    def _described(self, extractor: Extractor) -> dict[str, Any]:
+    def _describe(self, extractor: Extractor) -> dict[str, Any]:
         card = extractor.card
         # Of the vectors as they are stored: a profile with another mean has coefficients for other vectors.
         calibration = profiles.card_profile(card).calibration
@@ -126,6 +150,5 @@ class Served:
             "unit_length": card.unit_length,
             "calibration": calibration
             and {"fitted": calibration.fitted, "slope": calibration.slope, "offset": calibration.offset},
-            "profiles": list(profiles.profiles(self._models_dir, card.space)),
             "heads": sorted(head.kind for head in self._heads if head.space == card.space),
         }

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import signal
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, Capabilities, TaskStor
 log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 60.0
+_REPORT_SECONDS = 5.0
 # How long an idle worker sleeps when no token wakes it; bounds the delay after a lost token.
 _IDLE_SECONDS = 1
 # arq's own mark of ownership only bridges the moment between its start of a job and our claim.
@@ -88,10 +90,10 @@ class _Worker:
         self._config = config
         self._models = models
         self._capabilities = Capabilities(config.models, models.heads())
-        self._report = json.encode(models.report())
         self._files: FileStore = LocalFileStore(config.store_dir)
         self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
         self._give_back = threading.Event()
+        self._reported, self._report_due = b"", 0.0
         self._heard_since: float | None = None
         self._silent = False
 
@@ -129,7 +131,7 @@ class _Worker:
         outage of Redis every worker looks dead for a moment.
         """
         try:
-            await self._store.heartbeat(self._config.name, self._capabilities, self._report)
+            await self._store.heartbeat(self._config.name, self._capabilities, self._report())
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
@@ -143,6 +145,13 @@ class _Worker:
             recovered = await self._store.recover(retention=self._config.retention)
             if recovered:
                 log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
+
+    def _report(self) -> bytes:
+        """Made anew at most every _REPORT_SECONDS: profiles come and go while a worker lives."""
+        now = time.monotonic()
+        if now >= self._report_due:
+            self._reported, self._report_due = json.encode(self._models.report()), now + _REPORT_SECONDS
+        return self._reported
 
     async def _sweep(self) -> None:
         await self._files.sweep(self._config.retention, self._store.still_open)

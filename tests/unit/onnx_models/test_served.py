@@ -62,6 +62,22 @@ def test_profile_by_request(served: Served) -> None:
         served.scorer(space, "studio")
 
 
+def test_a_profile_fitted_anew_is_taken(served: Served, installed: Path) -> None:
+    """A profile that is written while the models are open is known at once, and so is one that is written over."""
+    space = served.extractor().card.space
+    own = profiles.card_profile(served.extractor().card)
+    for slope in (5.0, 6.0):
+        fitted = Calibration(slope=slope, offset=-1.0, fitted="2026-11-21")
+        profiles.save_profile(
+            dataclasses.replace(own, name="anew", calibration=fitted, created="2026-11-21"), installed
+        )
+        assert served.scorer(space, "anew").profile.calibration == fitted
+    assert "anew" in served.report()[0]["profiles"]
+    profiles.remove_profile("anew", space, installed)
+    with pytest.raises(ProfileUnknown):
+        served.scorer(space, "anew")
+
+
 def test_profile_by_setting(installed: Path) -> None:
     """The profile of the settings holds for requests that name none, and must be there at start."""
     served = Served.open(["ge2e"], models_dir=installed, device="cpu", profile="telephone")
