@@ -7,6 +7,7 @@ voiceprints = model.extract("call.wav")
 voiceprints[0].vector  # numpy float32, shape (256,)
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from onnx_models.extractor import Extractor
 
 __all__ = ["open_model"]
+
+# onnxruntime reports its use to its maker, and keeps an identifier of the device in the home folder, unless this is set
+# before it is loaded. Whatever loads it here lies in this package, so this line comes first.
+os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
 
 def open_model(

@@ -1,5 +1,6 @@
 """The runtime behind its Protocol."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,23 @@ def test_package_imports_without_the_runtime() -> None:
     program = "import sys, onnx_models; print({'onnxruntime', 'onnx', 'soundfile', 'av'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "from onnx_models import open_model; open_model(models_dir=sys.argv[1]).extract(sys.argv[2])",
+        "from onnx_models.brought.quantize import quantised; quantised(Path(sys.argv[1]) / 'ge2e.onnx', [])",
+    ],
+    ids=["extraction", "quantisation"],
+)
+def test_the_runtime_reports_to_nobody(models_dir: Path, tmp_path: Path, program: str) -> None:
+    """Neither running nor quantising a network leaves an identifier or reports of the runtime in the home folder."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("ORT_", "XDG_"))}
+    recording = Path(__file__).parents[2] / "recordings/demo.flac"
+    subprocess.run(
+        [sys.executable, "-c", f"import sys; from pathlib import Path; {program}", models_dir, recording],
+        env=environment | {"HOME": str(tmp_path)},
+        check=True,
+    )
+    assert list(tmp_path.rglob("*")) == []
