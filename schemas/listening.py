@@ -7,6 +7,8 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from schemas.technologies import ModelName, Parameters
 
+_NUMBER = re.compile(r"[+-]?([0-9]{1,1000}\.?[0-9]{0,1000}|\.[0-9]{1,1000})([eE][+-]?[0-9]{1,10})?")
+
 
 def _numbers(value: Any) -> Any:
     """`0,1` in the query string; a list or a single number in a config."""
@@ -17,11 +19,21 @@ def _numbers(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
 
+def _plain_number(value: Any) -> Any:
+    """A number as JSON and the query string write it: pydantic would take `1_0` for 10 and true for 1."""
+    if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
+        raise ValueError("must be a number of seconds, such as 12.5")
+    return value
+
+
 ChannelMode = Literal["split", "mix"]
 # Bounded as in the voiceprint, because the task record must be able to hold them.
 Channel = Annotated[int, Field(ge=0, lt=1 << 32, strict=True)]
 Channels = Annotated[tuple[Channel, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=256)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# Longer than any recording, and few enough to be counted in samples.
+MAXIMUM_SECONDS = 1_000_000
+_Length = Annotated[float, BeforeValidator(_plain_number), Field(le=MAXIMUM_SECONDS, allow_inf_nan=False)]
+Seconds = Annotated[_Length, Field(ge=0)]
 
 
 class ListeningParameters(Parameters):
@@ -29,11 +41,13 @@ class ListeningParameters(Parameters):
     `range_from` to `range_to` in seconds, as far as `max_speech_length` seconds of net speech. `model`: one of those
     that are served; the default when not set."""
 
+    LISTS = frozenset({"channels"})
+
     channel_mode: ChannelMode = "split"
     channels: Channels | None = None
     range_from: Seconds | None = None
     range_to: Seconds | None = None
-    max_speech_length: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    max_speech_length: Annotated[_Length, Field(gt=0)] | None = None
     model: ModelName | None = None
 
     @field_validator("range_to")

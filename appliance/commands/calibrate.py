@@ -68,7 +68,11 @@ def calibrate(
     max_speech_length: Annotated[
         float | None,
         typer.Option(
-            min=0.1, metavar="SECONDS", help="Net speech of a recording that is listened to.", show_default=False
+            min=0.1,
+            max=1_000_000,
+            metavar="SECONDS",
+            help="Net speech of a recording that is listened to.",
+            show_default=False,
         ),
     ] = None,
     cohort: Annotated[

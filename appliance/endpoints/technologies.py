@@ -8,7 +8,7 @@ from appliance.bodies import read_document, read_form
 from appliance.context import INTAKE, SETTINGS
 from schemas import json
 from schemas.task import TaskState, TaskView
-from schemas.technologies import Technology, parse_parameters, technologies
+from schemas.technologies import Technology, joined, parse_parameters, technologies
 
 
 def routes() -> list[web.RouteDef]:
@@ -18,8 +18,7 @@ def routes() -> list[web.RouteDef]:
 def _endpoint(technology: Technology) -> Handler:
     async def submit(request: web.Request) -> web.Response:
         settings, kind = request.app[SETTINGS], technology.parameters
-        # Many clients send a list as a parameter that is repeated. Where no list belongs, the comma makes it wrong.
-        query = {name: ",".join(request.query.getall(name)) for name in request.query}
+        query = joined(kind, request.query.items())
         models = settings.served_models
         parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
         async with request.app[INTAKE].arrival(technology, request.content_length) as arrival:

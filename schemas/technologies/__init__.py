@@ -6,14 +6,14 @@ result is rendered. Beside it, `tasks/jobs` holds the job of the same file name.
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, BinaryIO, TypeVar
+from typing import Annotated, Any, BinaryIO, ClassVar, TypeVar
 
 import pydantic
 import pydantic_core
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas import voiceprint
 from schemas.errors import ConfigurationError, Detail, ValidationError, VoiceprintMalformed
@@ -44,10 +44,29 @@ ModelName = Annotated[str, Field(min_length=1, max_length=voiceprint.NAME_CHARAC
 ProfileName = Annotated[str, Field(min_length=1, max_length=voiceprint.NAME_CHARACTERS)]
 
 
+def _flag(value: Any) -> Any:
+    """pydantic would take yes, on and t as well."""
+    if isinstance(value, bool) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    if isinstance(value, str) and value.lower() in _FLAGS:
+        return _FLAGS[value.lower()]
+    raise ValueError("must be true or false")
+
+
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+# True or false, as JSON, query strings and clients in Python write it.
+Flag = Annotated[bool, BeforeValidator(_flag)]
+
+
 class Parameters(pydantic.BaseModel):
-    """What a caller may set, in the query string or in the `config` part; keys that are not known are ignored."""
+    """What a caller may set, in the query string or in the `config` part; keys that are not known are ignored.
+
+    `LISTS` are those that a query string may repeat.
+    """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
+
+    LISTS: ClassVar[frozenset[str]] = frozenset()
 
 
 class Document(pydantic.BaseModel):
@@ -88,6 +107,21 @@ def technologies() -> Mapping[str, Technology]:
             )
         found[declared.name] = declared
     return found
+
+
+def joined(kind: type[Parameters], query: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The parameters of a query string by name; many clients send a list as a parameter that is repeated.
+
+    Raises ValidationError that names those which are repeated though they are no lists.
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in query:
+        given.setdefault(name, []).append(value)
+    repeated = [name for name in given if name in kind.model_fields.keys() - kind.LISTS and len(given[name]) > 1]
+    if repeated:
+        details = [Detail(("query", name), "must be given once", "repeated") for name in repeated]
+        raise ValidationError(f"the request is not valid: query.{repeated[0]}: must be given once", details)
+    return {name: ",".join(values) for name, values in given.items()}
 
 
 def parse_parameters(

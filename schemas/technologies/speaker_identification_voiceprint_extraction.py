@@ -8,14 +8,14 @@ import msgpack
 from schemas import json, quality, voiceprint
 from schemas.listening import ListeningParameters
 from schemas.quality import Judgement, Thresholds
-from schemas.technologies import Technology
+from schemas.technologies import Flag, Technology
 from schemas.voiceprint import Voiceprint
 
 
 class ExtractionParameters(ListeningParameters):
     """As for every technology that listens; `include_vector_voiceprint` returns the vectors as well."""
 
-    include_vector_voiceprint: bool = False
+    include_vector_voiceprint: Flag = False
 
 
 def judged(found: Voiceprint, thresholds: Thresholds) -> Judgement | None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import ValidationError
-from schemas.technologies import parse_parameters
+from schemas.technologies import joined, parse_parameters
 from schemas.technologies.speaker_identification_voiceprint_extraction import ExtractionParameters
 from tasks.record import TaskRecord
 
@@ -77,6 +77,15 @@ def test_unknown_keys_are_ignored() -> None:
         ("channels", "9" * 5000),
         ("include_vector_voiceprint", "maybe"),
         ("include_vector_voiceprint", "2"),
+        ("include_vector_voiceprint", "yes"),
+        ("include_vector_voiceprint", "on"),
+        ("range_from", "1e308"),
+        ("range_from", "1_0"),
+        ("range_from", "-1"),
+        ("range_to", "1000000.1"),
+        ("range_to", " 1"),
+        ("range_to", "0x10"),
+        ("max_speech_length", "1e308"),
         ("max_speech_length", "0"),
         ("max_speech_length", "-1"),
         ("max_speech_length", "nan"),
@@ -102,6 +111,31 @@ def test_wrong_channels_in_a_config_are_refused(value: object) -> None:
         parsed(config={"channels": value})
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("range_from", True), ("range_to", True), ("max_speech_length", True), ("include_vector_voiceprint", 1.0)],
+)
+def test_what_json_tells_apart_stays_apart(name: str, value: object) -> None:
+    """In a config true is no number of seconds, and a fraction is not true."""
+    with pytest.raises(ValidationError):
+        parsed(config={name: value})
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("10", 10.0), ("+1.5", 1.5), (".5", 0.5), ("5.", 5.0), ("1e1", 10.0)])
+def test_seconds(text: str, seconds: float) -> None:
+    """Seconds are read as every client writes them."""
+    assert parsed({"range_from": text}).range_from == seconds
+
+
+def test_only_a_list_may_be_repeated() -> None:
+    """Channels may come one by one; another parameter that comes twice is named; unknown ones stay ignored."""
+    query = [("channels", "0"), ("colour", "red"), ("channels", "1"), ("colour", "blue"), ("model", "a")]
+    assert joined(ExtractionParameters, query) == {"channels": "0,1", "colour": "red,blue", "model": "a"}
+    with pytest.raises(ValidationError, match=r"query\.model: must be given once") as refused:
+        joined(ExtractionParameters, [*query, ("model", "a")])
+    assert [detail.location for detail in refused.value.detail] == [("query", "model")]
+
+
 def test_every_fault_is_told() -> None:
     """Two wrong values are two details, each at its own place."""
     with pytest.raises(ValidationError) as refused:
@@ -114,6 +148,6 @@ def test_every_fault_is_told() -> None:
 
 def test_whatever_is_accepted_fits_the_record() -> None:
     """The largest parameters survive the way through the task record."""
-    given = parsed({"channels": "0,4294967295", "max_speech_length": "1e300", "include_vector_voiceprint": "1"})
+    given = parsed({"channels": "0,4294967295", "max_speech_length": "1e6", "include_vector_voiceprint": "1"})
     record = TaskRecord("id", "technology", 1, given.model_dump(mode="json", exclude_defaults=True))
     assert ExtractionParameters.model_validate(TaskRecord.unpack(record.pack()).parameters) == given
