@@ -52,6 +52,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
+    from appliance import model_checks  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -60,9 +61,12 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "device": partial(_device, settings),
         "media": _media,
         **{
-            f"model {name}": partial(_model, settings, name)
+            f"model {name}": partial(model_checks.model, settings, name)
             for name in (*settings.served_models, registry.VOICE_ACTIVITY_MODEL)
         },
+        "cards": partial(model_checks.cards, settings),
+        "heads": partial(model_checks.told_by_heads, settings),
+        "profiles": partial(model_checks.saved_profiles, settings),
         "redis": partial(_redis, settings),
         "data folder": partial(_folder, settings.data_dir, "DATA_DIR"),
         "store folder": partial(_folder, settings.store, "STORE_DIR"),
@@ -119,16 +123,6 @@ def _media() -> Finding:
             "warn", "m4a, mp4, AMR, 3gp and webm are refused", "pip install 'voiceprint-appliance[media]' to take them"
         )
     return Finding("ok", f"PyAV {version('av')} reads what libsndfile does not")
-
-
-def _model(settings: Settings, name: str) -> Finding:
-    from onnx_models import registry  # noqa: PLC0415
-
-    try:
-        return Finding("ok", f"{registry.verify(registry.card(name, settings.models), settings.models)} is as pinned")
-    except ConfigurationError as error:
-        finding, _, cure = error.message.rpartition("; ")
-        return Finding("fail", finding, cure)
 
 
 def _redis(settings: Settings) -> Finding:

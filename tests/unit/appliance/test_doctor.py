@@ -1,5 +1,6 @@
 """`voiceprint doctor`: what it finds, on this machine and on one that is put wrong on purpose."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -7,13 +8,16 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from appliance import doctor
 from appliance.doctor import Finding
 from appliance.redis_server import Binary
 from appliance.settings import Settings, child_environment
+from onnx_models import profiles, registry
 from tests.conftest import Appliance
+from tests.unit.onnx_models.own_cards import own_card, own_head
 
 Configured = Callable[..., Settings]
 
@@ -59,6 +63,53 @@ def test_everything_wrong_has_a_cure(configured: Configured, tmp_path: Path) -> 
     assert wrong >= {"model ge2e", "model silero-vad", "redis", "data folder", "free space", "port"}
     assert findings["doors"].status == "warn"
     assert [name for name, finding in findings.items() if finding.status != "ok" and not finding.cure] == []
+
+
+@pytest.fixture
+def own_models(models_dir: Path, tmp_path: Path) -> Path:
+    """A models folder with the networks and room for a user's own."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for network in models_dir.glob("*.onnx"):
+        (folder / network.name).symlink_to(network)
+    return folder
+
+
+def test_what_workers_open_is_looked_at(configured: Configured, own_models: Path) -> None:
+    """Own heads, cards and the profile that is set are opened like the workers do; what they would refuse fails."""
+    space = registry.speaker_card("ge2e").space
+    settings = configured(models_dir=own_models, profile="calls")
+    assert found(settings)["profiles"].status == "fail"
+    profile = dataclasses.replace(profiles.card_profile(registry.speaker_card("ge2e")), name="calls")
+    profiles.save_profile(profile, own_models)
+    own_head(own_models, "age", "own-1", 32)
+    own_card(own_models, "wespeaker", b"network", name="mine")
+    names = ("cards", "heads", "profiles")
+    assert [found(settings)[name].status for name in names] == ["ok"] * 3
+
+    (own_models / "profiles" / space / "broken.json").write_text("{}")
+    (own_models / "heads" / "age.npz").write_bytes(b"no weights")
+    (own_models / "cards" / "mine.toml").write_text("no card")
+    findings = found(settings)
+    assert [findings[name].status for name in names][:2] == ["fail", "fail"]
+    assert all(findings[name].cure for name in names)
+    (own_models / "cards" / "mine.toml").unlink()
+    warned = found(settings)["profiles"]
+    assert (warned.status, "broken.json" in warned.finding) == ("warn", True)
+
+
+def test_a_card_without_a_mean_that_can_be_read(configured: Configured, own_models: Path) -> None:
+    """The mean of an own card is read: broken, it fails a served model and is a warning of another."""
+    (own_models / "cards").mkdir()
+    np.save(own_models / "cards" / "mean.npy", np.zeros(7, np.float32))
+    own_card(own_models, "wespeaker", b"network", name="mine", mean="mean.npy")
+    assert found(configured(models_dir=own_models))["cards"].status == "warn"
+    assert found(configured(models_dir=own_models, model="mine"))["cards"].status == "fail"
+
+
+def test_a_model_without_a_network(configured: Configured) -> None:
+    """The baseline needs no file, and none is missed."""
+    assert found(configured(model="mfcc-stats"))["model mfcc-stats"].status == "ok"
 
 
 def test_json_and_exit_code(configured: Configured, tmp_path: Path) -> None:
