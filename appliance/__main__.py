@@ -1,12 +1,29 @@
 """`python -m appliance`, the same as `voiceprint`; the supervisor starts its processes this way."""
 
+import os
 import signal
+from types import FrameType
 
-# Ctrl-C while the rest is imported ends the process without a stack trace. The supervisor has blocked it until here.
-signal.signal(signal.SIGINT, signal.SIG_DFL)
-signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+from appliance.exit_codes import ExitCode
 
-from appliance.cli import main  # noqa: E402
 
-signal.signal(signal.SIGINT, signal.default_int_handler)
-main()
+def main() -> None:
+    """Runs the command line. Ctrl-C while it is imported ends the process without a stack trace."""
+    # The supervisor has blocked it until here. Elsewhere a shell may have said that Ctrl-C is not meant for us.
+    supervised = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    if supervised or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    from appliance.cli import main as run  # noqa: PLC0415
+
+    run()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    # Not by an exception: in the midst of an import it may come out as any other, or not at all.
+    os._exit(ExitCode.INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,12 +1,15 @@
 """The command line `voiceprint`. Commands import what they need when they run, so that none pays for another."""
 
+import signal
 import sys
 from importlib.metadata import version
+from types import FrameType
 from typing import Annotated
 
 import typer
 
 from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run
+from appliance.commands.inputs import complain
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
 
@@ -43,14 +46,33 @@ def _options(
 
 def main() -> None:
     """Runs the command line; what people can put right is one line on standard error, never a stack trace."""
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
+
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, interrupt)
     try:
         app()
-    except OSError as error:
-        # What is printed may end on a full disk or in a pipe that nobody reads.
-        typer.secho(f"error: {error.strerror or error}", fg=typer.colors.RED, err=True)
-        sys.exit(ExitCode.FAULT)
-    except ApplianceError as error:
-        typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
-        sys.exit(ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT)
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
+    except Exception as error:
+        # An import that is interrupted may fail with any exception.
+        if interrupted:
+            sys.exit(ExitCode.INTERRUPTED)
+        sys.exit(_complaint(error))
+
+
+def _complaint(error: Exception) -> ExitCode:
+    """Says what is wrong. Raises `error` again when that is not for people to put right."""
+    if isinstance(error, ApplianceError):
+        complain(error.message)
+        return ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT
+    if isinstance(error, OSError):
+        # What is printed may end on a full disk or in a pipe that nobody reads.
+        complain(error.strerror or str(error))
+        return ExitCode.FAULT
+    raise error

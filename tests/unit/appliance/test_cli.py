@@ -232,3 +232,35 @@ def test_damaged_models_are_named(run: Run, tmp_path: Path, models_dir: Path) ->
 def test_installing_what_is_installed_needs_no_network(run: Run, tmp_path: Path) -> None:
     """`models install` does nothing for models that are there, even when its source is not."""
     assert run("models", "install", "--from", tmp_path / "nowhere").returncode == 0
+
+
+@pytest.mark.parametrize("option", ["--range-from", "--range-to", "--max-speech-length"])
+def test_seconds_have_an_upper_bound(run: Run, option: str) -> None:
+    """More seconds than can be counted in samples are refused with the bound."""
+    tried = run("extract", RECORDINGS / "call.flac", option, "1e308")
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert tried.stderr == f"error: {option}: Input should be less than or equal to 1000000\n"
+    assert run("calibrate", RECORDINGS, "--max-speech-length", "1e308").returncode == ExitCode.MISCONFIGURED
+
+
+@pytest.mark.parametrize("module", ["appliance.cli", "typer", "appliance.commands.extract", "numpy", "onnxruntime"])
+def test_an_interruption_leaves_no_stack_trace(models_dir: Path, module: str) -> None:
+    """Ctrl-C while something is imported ends the command with the exit code for it and says nothing."""
+    program = f"""
+import os, signal, sys
+class Interrupting:
+    def find_spec(self, name, *rest):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                for _ in range(1000): pass
+            except KeyboardInterrupt:
+                raise ImportError("initialization failed") from None
+sys.meta_path.insert(0, Interrupting())
+from appliance.__main__ import main
+main()
+"""
+    command = [sys.executable, "-c", program, "extract", str(RECORDINGS / "call.flac")]
+    environment = os.environ | {"VOICEPRINT_MODELS_DIR": str(models_dir)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (ExitCode.INTERRUPTED, "", "")
