@@ -5,7 +5,6 @@ This is the only file that reads the environment. `docs/settings.md` lists the s
 
 import ipaddress
 import os
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -13,12 +12,15 @@ import platformdirs
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 
+from schemas import plain_file
 from schemas.errors import ConfigurationError
+from schemas.faults import Place, faults
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 
 PREFIX = "VOICEPRINT_"
 # Read first, because it says where the other source is.
 FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
+_MOST_FILE_BYTES = 1 << 20
 
 
 def _words(value: Any) -> Any:
@@ -211,20 +213,18 @@ def load(**overrides: Any) -> Settings:
     try:
         return Settings(**(_read_file(os.environ.get(FILE_VARIABLE)) | _read_environment() | given))
     except pydantic.ValidationError as error:
-        faults = "; ".join(_fault(fault["loc"], fault["msg"]) for fault in error.errors(include_input=False))
-        raise ConfigurationError(f"settings: {faults}") from error
+        raise ConfigurationError(f"settings: {faults(error, _variable)}") from error
 
 
-def _fault(location: tuple[int | str, ...], message: str) -> str:
-    text = message.removeprefix("Value error, ")
-    return f"{PREFIX}{str(location[0]).upper()}: {text}" if location else text
+def _variable(place: Place) -> str:
+    return f"{PREFIX}{str(place[0]).upper()}" if place else ""
 
 
 def _read_file(path: str | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return plain_file.read_toml(Path(path), _MOST_FILE_BYTES)
     except OSError as error:
         raise ConfigurationError(f"{FILE_VARIABLE}: {path} cannot be read: {error.strerror}") from error
     except ValueError as error:

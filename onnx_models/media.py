@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from io import FileIO
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +21,7 @@ from onnx_models.blocks import Samples
 from onnx_models.containers import Container, Library
 from onnx_models.decoders import libsndfile, ogg_pages
 from onnx_models.decoders.decoder import Decoder, MediaInfo
+from schemas import plain_file
 from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
 ChannelMode = Literal["split", "mix"]
@@ -96,7 +98,7 @@ class Recording:
 
     @contextmanager
     def _opened(self) -> Iterator[Decoder]:
-        with self._path.open("rb", buffering=0) as file:
+        with _file(self._path) as file:
             if self._library == "libsndfile":
                 opening = libsndfile.opened(file, self._container)
             else:
@@ -130,15 +132,23 @@ def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
 
 def sha256(path: Path) -> bytes:
     """SHA-256 of the file, read in blocks."""
-    with path.open("rb") as file:
+    with _file(path) as file:
         return hashlib.file_digest(file, "sha256").digest()
+
+
+def _file(path: Path) -> FileIO:
+    """The file of a recording, unbuffered. Raises OSError, and MediaUnknown for a pipe or anything else."""
+    try:
+        return plain_file.opened(path)
+    except plain_file.NotPlain as error:
+        raise MediaUnknown("it is not a plain file, so it can be no recording") from error
 
 
 def _identified(path: Path) -> tuple[Container, Library]:
     """What kind of file it is and which library is to decode it. Raises MediaUnknown when none here can."""
     has_extra = find_spec("av") is not None
     # Unbuffered: a decoder that takes the descriptor must find it where the file object is.
-    with path.open("rb", buffering=0) as file:
+    with _file(path) as file:
         container = containers.identify(file.read(containers.HEAD_BYTES))
         kind, library = container.title, container.decoder
         if container is containers.OGG:

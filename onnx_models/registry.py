@@ -5,22 +5,29 @@ one is found by itself, and every card is checked when it is read.
 """
 
 import hashlib
-import tomllib
+import io
+import tokenize
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from numpy.lib import format as npy
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, model_validator
 
 from onnx_models.install.wheels import Sha256, WheelMember
+from schemas import plain_file
 from schemas.errors import ConfigurationError
+from schemas.faults import Place, dotted, reason
 
 CARDS = Path(__file__).parent / "cards"
 DEFAULT_MODEL = "ge2e"
 VOICE_ACTIVITY_MODEL = "silero-vad"
+# Some twenty times the longest card of this package.
+MOST_CARD_BYTES = 1 << 16
+_MOST_HEADER_BYTES = 1 << 16
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 # SHA-256 of nothing: a model without a network.
@@ -138,15 +145,20 @@ def load_cards(folder: Path = CARDS) -> dict[str, SpeakerCard | VoiceActivityCar
 def load_card(path: Path) -> SpeakerCard | VoiceActivityCard:
     """The card at `path`. Raises ConfigurationError that says what is wrong with it."""
     try:
-        fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        fields = plain_file.read_toml(path, MOST_CARD_BYTES)
         loaded = _ANY_CARD.validate_python(fields | {"folder": path.parent})
-    except (OSError, ValueError, ValidationError) as error:
-        raise ConfigurationError(f"{path} is not a model card: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not a model card: {reason(error, _field)}") from error
     if isinstance(loaded, SpeakerCard):
         for name in (loaded.mean, loaded.calibration):
             if name is not None and not (path.parent / name).is_file():
                 raise ConfigurationError(f"{path} names the file {name}, which is not beside it")
     return loaded
+
+
+def _field(place: Place) -> str:
+    # What comes first is the kind of card.
+    return dotted(place[1:])
 
 
 @cache
@@ -196,7 +208,15 @@ def load_mean(card: SpeakerCard) -> npt.NDArray[np.float32]:
     """
     if card.mean is None:
         return np.zeros(card.dimension, np.float32)
-    mean: npt.NDArray[np.float32] = np.load(card.folder / card.mean, allow_pickle=False)
+    path = card.folder / card.mean
+    try:
+        content = plain_file.read(path, _MOST_HEADER_BYTES + 4 * card.dimension)
+        # A header may promise any number of values.
+        mean: npt.NDArray[np.float32] = npy.read_array(io.BytesIO(content), allow_pickle=False)
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError, tokenize.TokenError) as error:
+        raise ConfigurationError(f"{path} is not a mean vector in a .npy file") from error
     if mean.shape != (card.dimension,) or mean.dtype != np.float32 or not np.isfinite(mean).all():
         raise ConfigurationError(f"{card.mean} is not a mean vector of {card.dimension} finite float32 values")
     return mean

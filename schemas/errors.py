@@ -34,6 +34,7 @@ A *request* refusal answers an HTTP call with its status. A *task* refusal ends 
                 │   ├── ModelNotServed        a model was asked for that no worker has open
                 │   ├── ModelUncalibrated     scores were asked for, and nothing says what they mean
                 │   ├── ProfileUnknown        an audio source profile was asked for that is not there
+                │   ├── ProfileDamaged        an audio source profile cannot be read, or is of another dimension
                 │   └── HeadMissing           nothing is installed that tells this from the model's embeddings
                 └── VoiceprintError
                     ├── VoiceprintWrongMagic        not a voiceprint of this appliance
@@ -225,6 +226,10 @@ class ModelUncalibrated(ModelError):
 
 class ProfileUnknown(ModelError):
     kind = "model.profile-unknown"
+
+
+class ProfileDamaged(ModelError):
+    kind = "model.profile-damaged"
 
 
 class HeadMissing(ModelError):

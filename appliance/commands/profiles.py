@@ -1,12 +1,18 @@
 """`voiceprint profiles …`: the audio source profiles that were kept by `voiceprint calibrate`."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from appliance.commands import table
+from appliance.commands.inputs import complain
+from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, load
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from onnx_models.profiles import Profile
 
 profiles = typer.Typer(help="Audio source profiles: show and remove them.", no_args_is_help=True)
 
@@ -23,23 +29,27 @@ def list_profiles(model: Model = None) -> None:
     from onnx_models import registry  # noqa: PLC0415
 
     card = registry.speaker_card(settings.model, settings.models)
-    found = [saved.card_profile(card)]
-    found += [
-        saved.load_profile(name, card.space, settings.models) for name in saved.profiles(settings.models, card.space)
-    ]
-    table.show(
-        ("profile", "space", "created", "slope", "offset", "cohort"),
-        [
-            (
-                profile.name,
-                profile.space,
-                profile.created or "-",
-                f"{profile.calibration.slope:.3f}" if profile.calibration else "-",
-                f"{profile.calibration.offset:.3f}" if profile.calibration else "-",
-                "no" if profile.cohort is None else f"{len(profile.cohort)} speakers",
-            )
-            for profile in found
-        ],
+    rows, faults = [], []
+    for name in (saved.DEFAULT_PROFILE, *saved.profiles(settings.models, card.space)):
+        try:
+            rows.append(_row(saved.find_profile(name, card, settings.models)))
+        except ConfigurationError as error:
+            rows.append((name, card.space, "damaged", "-", "-", "-"))
+            faults.append(error.message)
+    table.show(("profile", "space", "created", "slope", "offset", "cohort"), rows)
+    for fault in faults:
+        complain(fault)
+    raise typer.Exit(ExitCode.REFUSED if faults else ExitCode.DONE)
+
+
+def _row(profile: "Profile") -> tuple[str, ...]:
+    return (
+        profile.name,
+        profile.space,
+        profile.created or "-",
+        f"{profile.calibration.slope:.3f}" if profile.calibration else "-",
+        f"{profile.calibration.offset:.3f}" if profile.calibration else "-",
+        "no" if profile.cohort is None else f"{len(profile.cohort)} speakers",
     )
 
 

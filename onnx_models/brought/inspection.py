@@ -5,13 +5,12 @@ parser needs some 80 times the file's size at worst, so only `proving_child` ins
 """
 
 import math
-import os
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from schemas import plain_file
 from schemas.errors import ConfigurationError
 
 # WavLM large, the largest network in use for speakers, has 1.26 GB; the wire format itself ends at 2.
@@ -92,17 +91,13 @@ class Inspected:
 def read_once(path: Path) -> bytes:
     """The whole file. Raises ConfigurationError when it cannot be read, is no plain file or too large."""
     try:
-        # Without waiting for whoever might write into a pipe of that name.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode):
-                raise ConfigurationError(f"{path} is not a plain file")
-            content = file.read(MOST_BYTES + 1) if status.st_size <= MOST_BYTES else None
+        content = plain_file.read(path, MOST_BYTES)
+    except plain_file.TooLarge as error:
+        raise ConfigurationError(
+            f"{path} is too large: a network may have {MOST_BYTES:,} bytes; quantise or halve it"
+        ) from error
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
-    if content is None or len(content) > MOST_BYTES:
-        raise ConfigurationError(f"{path} is too large: a network may have {MOST_BYTES:,} bytes; quantise or halve it")
     if not content:
         raise ConfigurationError(f"{path} is empty; copy or download it again")
     return content

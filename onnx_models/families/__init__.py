@@ -66,8 +66,21 @@ def open_family(name: str, framing: Framing, options: Mapping[str, Any]) -> Call
     try:
         make()
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"front end {name!r} does not take the options of the card: {error}") from error
+        reason = str(error)
+        # Python tells of an unknown option in terms of a class that nobody has heard of.
+        if (taken := _options(families()[name])) and (unknown := sorted(options.keys() - taken)):
+            reason = f"it takes {' and '.join(taken)}, not {', '.join(unknown)}"
+        raise ConfigurationError(f"front end {name!r} does not take the options of the card: {reason}") from error
     return make
+
+
+def _options(family: Family) -> list[str]:
+    """What the class that `front_end` is annotated to give takes by keyword; nothing where it cannot be told."""
+    made = inspect.signature(family.front_end, eval_str=True).return_annotation
+    if not isinstance(made, type) or made is inspect.Signature.empty:
+        return []
+    parameters = inspect.signature(made).parameters.values()
+    return [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
 
 
 @cache

@@ -5,11 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas import plain_file
 from schemas.errors import ConfigurationError
+from schemas.faults import reason
 
 # What is taken for a recording in a folder; a table or a list may name any file.
 SUFFIXES = frozenset(".wav .flac .ogg .opus .mp3 .m4a .mp4 .webm .amr .3gp .aac .w64 .aiff .au".split())  # noqa: SIM905  # one a word reads best
 LABELS_FILE = "speakers.csv"
+# Six times VoxCeleb1's list of 580,000 trials.
+MOST_BYTES = 1 << 28
+
+# The number of its line, and its values by column.
+Row = tuple[int, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,8 @@ def _in_folder(folder: Path) -> list[Labelled]:
 
 def _in_table(table: Path, root: Path) -> list[Labelled]:
     rows = _rows(table, ("file", "speaker"))
-    return [Labelled(root / row["file"], row["speaker"], row.get("sex") or "") for row in rows]
+    _one_sex_each(table, rows)
+    return [Labelled(root / row["file"], row["speaker"], row.get("sex") or "") for _, row in rows]
 
 
 def _in_list(trials: Path, root: Path) -> Corpus:
@@ -111,7 +119,22 @@ def _speaker(name: str) -> str:
 
 
 def _sexes(labels: Path) -> dict[str, str]:
-    return {row["speaker"]: row["sex"] for row in _rows(labels, ("speaker", "sex"))}
+    rows = _rows(labels, ("speaker", "sex"))
+    _one_sex_each(labels, rows)
+    return {row["speaker"]: row["sex"] for _, row in rows}
+
+
+def _one_sex_each(table: Path, rows: Sequence[Row]) -> None:
+    """Raises ConfigurationError for a speaker of two sexes: one of the rows is of somebody else."""
+    known: dict[str, tuple[int, str]] = {}
+    for number, row in rows:
+        if not (sex := row.get("sex")):
+            continue
+        first, said = known.setdefault(row["speaker"], (number, sex))
+        if said != sex:
+            raise ConfigurationError(
+                f"{table}:{number}: speaker {row['speaker']!r} has the sex {sex!r}, and line {first} says {said!r}"
+            )
 
 
 def _with_sexes(corpus: Corpus, sexes: Mapping[str, str]) -> Corpus:
@@ -121,19 +144,25 @@ def _with_sexes(corpus: Corpus, sexes: Mapping[str, str]) -> Corpus:
     return Corpus(tuple(recordings), corpus.trials)
 
 
-def _rows(table: Path, columns: Sequence[str]) -> list[dict[str, str]]:
-    """The rows of `table`. Raises ConfigurationError unless every one has a value in all of `columns`."""
-    rows = list(csv.DictReader(_text(table).splitlines()))
-    for number, row in enumerate(rows, 2):
-        if missing := [column for column in columns if not row.get(column)]:
-            raise ConfigurationError(f"{table}:{number}: nothing under {' and '.join(missing)}")
+def _rows(table: Path, columns: Sequence[str]) -> list[Row]:
+    """The rows of `table` with their lines. Raises ConfigurationError unless all have a value in all of `columns`."""
+    reader = csv.DictReader(_text(table).splitlines())
+    rows: list[Row] = []
+    try:
+        there = reader.fieldnames or ()
+        if lacking := [column for column in columns if column not in there]:
+            raise ConfigurationError(f"{table}: no column {' and no column '.join(lacking)} in its first line")
+        for row in reader:
+            if missing := [column for column in columns if not row[column]]:
+                raise ConfigurationError(f"{table}:{reader.line_num}: nothing under {' and '.join(missing)}")
+            rows.append((reader.line_num, row))
+    except csv.Error as error:
+        raise ConfigurationError(f"{table}:{reader.line_num + 1}: this is no row of a table: {error}") from error
     return rows
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not text in UTF-8") from error
+        return plain_file.read_text(path, MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path}: {reason(error)}") from error

@@ -5,7 +5,6 @@ are an .npz file beside the card; see `onnx_models.heads.weights`.
 """
 
 import json
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,19 @@ from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from onnx_models.heads.weights import Layer, read_layers
 from onnx_models.install.wheels import Sha256
-from onnx_models.registry import FileName, Name
+from onnx_models.registry import MOST_CARD_BYTES, FileName, Name
 from onnx_models.scoring import Vectors
+from schemas import plain_file
 from schemas.errors import ConfigurationError
+from schemas.faults import reason
 
 SHIPPED = Path(__file__).parent
 # The contract's least speech for an age.
 _LEAST_SPEECH = 0.3
-_MOST_CARD_BYTES = 1 << 16
 
 Kind = Literal["gender", "age"]
 Told = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
@@ -117,11 +117,9 @@ def load_folder(folder: Path) -> list[Head]:
 def load_head(path: Path) -> Head:
     """The head of the card at `path`, its weights verified. Raises ConfigurationError with what is wrong."""
     try:
-        if path.stat().st_size > _MOST_CARD_BYTES:
-            raise ConfigurationError(f"{path} is not the card of a head: it has more than {_MOST_CARD_BYTES} bytes")
-        card = HeadCard.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ValidationError) as error:
-        raise ConfigurationError(f"{path} is not the card of a head: {error}") from error
+        card = HeadCard.model_validate(plain_file.read_toml(path, MOST_CARD_BYTES))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{path} is not the card of a head: {reason(error)}") from error
     layers = read_layers(path.parent / card.weights, card.sha256)
     if layers[0].weight.shape[1] != card.dimension:
         raise ConfigurationError(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from onnx_models import registry
 from onnx_models.heads import SHIPPED, Head, load_folder, load_head, require_distinct, user_folder
-from onnx_models.install.writing import write_atomically
+from onnx_models.heads.weights import read_weights
+from onnx_models.install.writing import remove_file, write_atomically
 from onnx_models.registry import SpeakerCard
 from schemas.errors import ConfigurationError
 
@@ -22,21 +23,21 @@ def add(path: Path, models_dir: Path) -> Head:
     require_distinct([*(one for one in load_folder(folder) if one.card.name != head.card.name), head])
     # The weights first: a card always finds its own. Their name is ours, so that no two heads share a file.
     own = head.card.model_copy(update={"weights": f"{head.card.name}.npz"})
-    write_atomically(folder / own.weights, (path.parent / head.card.weights).read_bytes())
+    write_atomically(folder / own.weights, read_weights(path.parent / head.card.weights))
     write_atomically(folder / f"{own.name}.toml", own.text().encode())
     return load_head(folder / f"{own.name}.toml")
 
 
 def remove(name: str, models_dir: Path) -> None:
-    """Deletes the user's head `name`. Raises ConfigurationError when there is none."""
+    """Deletes the user's head `name`. Raises ConfigurationError when there is none, or it cannot be deleted."""
     folder = user_folder(models_dir)
     own = {head.card.name: head for head in load_folder(folder)}
     if name not in own:
         shipped = any(head.card.name == name for head in load_folder(SHIPPED))
         reason = "it is shipped, and a head that is added takes its place" if shipped else "there is no such head"
         raise ConfigurationError(f"{name} cannot be removed: {reason}; added are: {', '.join(own) or 'none'}")
-    (folder / f"{name}.toml").unlink()
-    (folder / own[name].card.weights).unlink(missing_ok=True)
+    remove_file(folder / f"{name}.toml")
+    remove_file(folder / own[name].card.weights)
 
 
 def _require_fitting(head: Head, models_dir: Path) -> None:

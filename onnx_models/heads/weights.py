@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from schemas import plain_file
 from schemas.errors import ConfigurationError
 
 MOST_BYTES = 16 << 20
@@ -36,13 +37,7 @@ class Layer:
 
 def read_layers(path: Path, sha256: str) -> tuple[Layer, ...]:
     """The layers in the file at `path`. Raises ConfigurationError when it is missing, altered or not such a file."""
-    try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-    except OSError as error:
-        raise ConfigurationError(f"the weights {path} cannot be read: {error.strerror}") from error
-    if len(content) > MOST_BYTES:
-        raise ConfigurationError(f"{path} has more than the {MOST_BYTES} bytes that the weights of a head may have")
+    content = read_weights(path)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise ConfigurationError(f"{path} is not what its card says: its SHA-256 is {found}, expected {sha256}")
@@ -50,6 +45,14 @@ def read_layers(path: Path, sha256: str) -> tuple[Layer, ...]:
         return layers(content)
     except ValueError as error:
         raise ConfigurationError(f"{path} does not hold the weights of a head: {error}") from error
+
+
+def read_weights(path: Path) -> bytes:
+    """The file's bytes. Raises ConfigurationError when it cannot be read or has more than `MOST_BYTES`."""
+    try:
+        return plain_file.read(path, MOST_BYTES)
+    except OSError as error:
+        raise ConfigurationError(f"the weights {path} cannot be read: {error.strerror}") from error
 
 
 def pack(found: Sequence[tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]]) -> bytes:

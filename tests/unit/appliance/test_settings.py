@@ -1,6 +1,7 @@
 """Settings: where they come from, which source wins, and what is refused how."""
 
 import json
+import os
 import subprocess
 import sys
 import traceback
@@ -189,6 +190,8 @@ def test_other_variables_are_no_concern_of_ours(environment: pytest.MonkeyPatch)
         ("http_port = 'x'", "VOICEPRINT_HTTP_PORT"),
         ("[http]\nport = 1", "VOICEPRINT_HTTP"),
         ("http_port = ", "is not TOML"),
+        ("a = " + "[" * 30_000, "is not TOML: it is nested too deeply"),
+        ("#" * (1 << 20) + "#", "cannot be read: it has more than 1,048,576 bytes"),
     ],
 )
 def test_a_wrong_file_is_refused(tmp_path: Path, environment: pytest.MonkeyPatch, text: str, said: str) -> None:
@@ -196,6 +199,15 @@ def test_a_wrong_file_is_refused(tmp_path: Path, environment: pytest.MonkeyPatch
     written(tmp_path, environment, text)
     with pytest.raises(ConfigurationError, match=said):
         load()
+
+
+def test_a_settings_file_is_a_plain_one(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:
+    """A pipe that nobody writes into, and a device without an end, are refused at once."""
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path in (tmp_path / "pipe.toml", Path("/dev/zero")):
+        environment.setenv("VOICEPRINT_SETTINGS_FILE", str(path))
+        with pytest.raises(ConfigurationError, match=f"{path} cannot be read: it is not a plain file"):
+            load()
 
 
 def test_a_missing_file_is_refused(tmp_path: Path, environment: pytest.MonkeyPatch) -> None:

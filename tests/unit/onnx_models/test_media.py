@@ -1,6 +1,7 @@
 """Recordings: limits, damage, channels, resampling."""
 
 import importlib.util
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import soxr
 
 from onnx_models import media
 from onnx_models.decoders import ffmpeg, libsndfile
-from onnx_models.media import MediaLimits, Recording, probe
+from onnx_models.media import MediaLimits, Recording, probe, sha256
 from schemas.errors import ChannelMissing, MediaDamaged, MediaError, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
 RATE = 16_000
@@ -302,3 +303,12 @@ def test_next_to_nothing(raw_wav: Callable[..., Path], samples: int) -> None:
     recording = Recording(raw_wav(samples), MediaLimits())
     assert sum(map(len, recording.samples((0,), RATE))) == samples
     assert recording.length == samples / RATE
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_is_no_plain_file(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    """A pipe that nobody writes into, a folder and a device are no recordings, and not waited for."""
+    make(tmp_path / "thing.wav")
+    for read in (probe, sha256):
+        with pytest.raises(MediaUnknown, match="not a plain file"):
+            read(tmp_path / "thing.wav")

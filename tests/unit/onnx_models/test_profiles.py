@@ -1,6 +1,7 @@
 """Audio source profiles on disk."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,6 +80,10 @@ def test_names_stay_in_their_folder(tmp_path: Path, name: str) -> None:
         {"calibration": {"slope": 1}},
         {"created": "never"},
         {"name": "radio"},
+        {"name": ["radio"]},
+        {"mean": 3},
+        {"dimension": float("inf")},
+        {"calibration": PROFILE.calibration.record() | {"slope": 10**400}},  # type: ignore[union-attr]
     ],
 )
 def test_damaged_profiles_are_named(tmp_path: Path, change: dict[str, object]) -> None:
@@ -89,13 +94,44 @@ def test_damaged_profiles_are_named(tmp_path: Path, change: dict[str, object]) -
         load_profile("telephone", "space-1", tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"3", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"[]", b"3", b"\xff", b"[" * 100_000])
 def test_files_that_are_no_profiles_are_named(tmp_path: Path, content: bytes) -> None:
     """So is a file that is no profile at all."""
     path = save_profile(PROFILE, tmp_path)
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=str(path)):
         load_profile("telephone", "space-1", tmp_path)
+
+
+def test_only_plain_files_are_profiles(tmp_path: Path) -> None:
+    """Folders, pipes, devices and names that are no profile's are not listed; asked for by name they say what they are,
+    and all but a folder can be removed unread."""
+    folder = save_profile(PROFILE, tmp_path).parent
+    (folder / "broken.json").write_text("{")
+    (folder / "default.json").write_text("{")
+    (folder / "folder.json").mkdir()
+    os.mkfifo(folder / "pipe.json")
+    (folder / "zero.json").symlink_to("/dev/zero")
+    (folder / "nowhere.json").symlink_to(tmp_path / "nowhere")
+    assert profiles(tmp_path, "space-1") == ["broken", "telephone"]
+    for name in ("folder", "pipe", "zero"):
+        with pytest.raises(ConfigurationError, match=f"{name}.json is not a profile: it is not a plain file"):
+            load_profile(name, "space-1", tmp_path)
+    for name in ("broken", "pipe", "zero", "nowhere"):
+        remove_profile(name, "space-1", tmp_path)
+    with pytest.raises(ConfigurationError, match=r"folder\.json could not be removed: Is a directory"):
+        remove_profile("folder", "space-1", tmp_path)
+    with pytest.raises(ConfigurationError, match="there is no profile 'broken'"):
+        remove_profile("broken", "space-1", tmp_path)
+    assert profiles(tmp_path, "space-1") == ["telephone"]
+
+
+def test_a_profile_of_another_dimension(tmp_path: Path) -> None:
+    """A profile whose mean does not fit the model is refused with both dimensions."""
+    card = registry.speaker_card(registry.DEFAULT_MODEL)
+    save_profile(replace(PROFILE, space=card.space), tmp_path)
+    with pytest.raises(ConfigurationError, match="a mean of 4 values, and ge2e makes 256"):
+        find_profile("telephone", card, tmp_path)
 
 
 def test_the_default_model_ships_calibrated(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The model cards and the registry."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,8 @@ def test_card_is_frozen() -> None:
         ('sha256 = "d2a7', 'sha256 = "xyz'),
         ("summary =", "surprise = 1\nsummary ="),
         ("[source]", "[source"),
+        ("summary =", f"a = {'[' * 30_000}\nsummary ="),
+        ("summary =", "#" * (1 << 16) + "\nsummary ="),
     ],
 )
 def test_faulty_card_is_named(cards: Path, found: str, replacement: str) -> None:
@@ -76,6 +80,40 @@ def test_faulty_card_is_named(cards: Path, found: str, replacement: str) -> None
     (cards / "faulty.toml").write_text(text.replace(found, replacement, 1))
     with pytest.raises(ConfigurationError, match=r"faulty\.toml"):
         registry.load_cards(cards)
+
+
+def test_faults_of_a_card_are_told_by_field(cards: Path) -> None:
+    """What is wrong is each field and its fault, without what was given or a library's addresses."""
+    text = (cards / "ge2e.toml").read_text().replace("dimension = 256", "dimension = 0")
+    (cards / "ge2e.toml").write_text(text.replace("summary =", '"sur\\u001bprise" = "secret"\nsummary ='))
+    with pytest.raises(ConfigurationError) as caught:
+        registry.load_cards(cards)
+    assert caught.value.message == (
+        f"{cards / 'ge2e.toml'} is not a model card: dimension: Input should be greater than 0; "
+        "sur�prise: Extra inputs are not permitted"
+    )
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_cards_are_plain_files(cards: Path, make: Callable[[Path], None]) -> None:
+    """A card that is a pipe, a device or a folder is refused at once."""
+    make(cards / "faulty.toml")
+    with pytest.raises(ConfigurationError, match=r"faulty\.toml is not a model card: it is not a plain file"):
+        registry.load_cards(cards)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"PK\x03\x04", b"\x93NUMPY\x01\x00\x10\x00" + b"[" * 16, bytes(100_000)],
+    ids=["empty", "archive", "header", "large"],
+)
+def test_a_mean_that_is_none_is_named(cards: Path, content: bytes) -> None:
+    """A mean's file that holds something else is refused by its path."""
+    (cards / "ge2e-mean.npy").write_bytes(content)
+    card = registry.load_cards(cards)["ge2e"]
+    assert isinstance(card, SpeakerCard)
+    with pytest.raises(ConfigurationError, match=r"ge2e-mean\.npy"):
+        registry.load_mean(card)
 
 
 def test_card_without_its_mean_is_named(cards: Path) -> None:

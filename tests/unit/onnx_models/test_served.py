@@ -10,7 +10,14 @@ import pytest
 from onnx_models import profiles, registry
 from onnx_models.calibration import Calibration
 from onnx_models.served import Served
-from schemas.errors import ConfigurationError, HeadMissing, ModelNotServed, ModelUncalibrated, ProfileUnknown
+from schemas.errors import (
+    ConfigurationError,
+    HeadMissing,
+    ModelNotServed,
+    ModelUncalibrated,
+    ProfileDamaged,
+    ProfileUnknown,
+)
 
 TELEPHONE = Calibration(slope=8.0, offset=-3.0, fitted="2026-11-21")
 
@@ -76,6 +83,21 @@ def test_a_profile_fitted_anew_is_taken(served: Served, installed: Path) -> None
     profiles.remove_profile("anew", space, installed)
     with pytest.raises(ProfileUnknown):
         served.scorer(space, "anew")
+
+
+def test_damaged_profiles(served: Served, installed: Path) -> None:
+    """A profile that cannot be read is refused by its name, without a path; one that was mended is taken."""
+    space = served.extractor().card.space
+    path = profiles.profile_path("broken", space, installed)
+    good = path.with_stem("telephone").read_bytes().replace(b'"telephone"', b'"broken"')
+    for content in (b"{", b"[" * 100_000, b"3"):
+        path.write_bytes(content)
+        with pytest.raises(ProfileDamaged, match="the audio source profile 'broken' for ge2e is damaged") as caught:
+            served.scorer(space, "broken")
+        assert str(installed) not in caught.value.message
+    path.write_bytes(good)
+    assert served.scorer(space, "broken").profile.calibration == TELEPHONE
+    path.unlink()
 
 
 def test_profile_by_setting(installed: Path) -> None:

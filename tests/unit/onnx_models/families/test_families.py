@@ -41,6 +41,19 @@ def test_wrong_options_are_refused() -> None:
         open_family("ge2e-mel40", Framing(16_000, 1.6, 0.77), {"bands": 80})
 
 
+def test_unknown_options_are_told_with_the_known() -> None:
+    """Who gives an option that a front end does not have learns which it has, in no words of the code."""
+    with pytest.raises(ConfigurationError, match=r"it takes minimum_seconds and unit_variance, not foo$"):
+        open_family("waveform16k", Framing(16_000, 3.0, 1.5), {"foo": "bar", "unit_variance": True})
+
+
+@pytest.mark.parametrize("family", families())
+def test_options_of_every_family_are_known(family: str) -> None:
+    """Every front end here says by its annotation what makes its windows, and so which options there are."""
+    with pytest.raises(ConfigurationError, match=r"it takes .*, not foo$"):
+        open_family(family, Framing(16_000, 1.6, 0.8), {"foo": 1})
+
+
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

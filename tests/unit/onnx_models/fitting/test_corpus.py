@@ -1,5 +1,6 @@
 """Folders, tables and trial lists of known speakers."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,13 +92,44 @@ def test_what_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
         read(trials)
     table = tmp_path / "wrong.csv"
     table.write_text("path,speaker\na.wav,ann\n")
-    with pytest.raises(ConfigurationError, match=r"wrong\.csv:2: nothing under file"):
+    with pytest.raises(ConfigurationError, match=r"wrong\.csv: no column file in its first line"):
+        read(table)
+    table.write_text("file,speaker\na.wav,\n")
+    with pytest.raises(ConfigurationError, match=r"wrong\.csv:2: nothing under speaker"):
+        read(table)
+    table.write_text(f'file,speaker\na.wav,ann\n"{"b" * 140_000}",ann\n')
+    with pytest.raises(ConfigurationError, match=r"wrong\.csv:3: this is no row of a table: field larger"):
         read(table)
     table.write_bytes(b"file,speaker\n\xff,x\n")
     with pytest.raises(ConfigurationError, match="UTF-8"):
         read(table)
     with pytest.raises(ConfigurationError, match="No such file"):
         read(folder, labels=tmp_path / "missing.csv")
+
+
+def test_a_speaker_has_one_sex(folder: Path, tmp_path: Path) -> None:
+    """A speaker whom labels or a table call both is named with the lines; said twice or not at all is no matter."""
+    labels = tmp_path / "labels.csv"
+    labels.write_text("speaker,sex\nann,F\nbob,M\nann,F\n")
+    assert [found.sex for found in read(folder, labels=labels).recordings] == ["F", "F", "M", "M"]
+    labels.write_text("speaker,sex\nann,F\nbob,M\nann,M\n")
+    with pytest.raises(ConfigurationError, match=r"labels\.csv:4: speaker 'ann' has the sex 'M', and line 2 says 'F'"):
+        read(folder, labels=labels)
+    table = tmp_path / "table.csv"
+    table.write_text("file,speaker,sex\n1.wav,ann,F\n2.wav,ann,\n\n3.wav,ann,M\n")
+    with pytest.raises(ConfigurationError, match=r"table\.csv:5: speaker 'ann'"):
+        read(table)
+
+
+@pytest.mark.parametrize("name", ["trials.txt", "table.csv"])
+def test_lists_are_plain_files(tmp_path: Path, name: str) -> None:
+    """A list or a table that is a device or a pipe is refused at once."""
+    path = tmp_path / name
+    for make in (lambda at: at.symlink_to("/dev/zero"), os.mkfifo):
+        make(path)
+        with pytest.raises(ConfigurationError, match=f"{name}: it is not a plain file"):
+            read(path, root=tmp_path)
+        path.unlink()
 
 
 def test_strangers_are_speakers_of_their_own(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Heads: how they are found and checked, and what they make of embeddings."""
 
 import io
+import os
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -82,7 +83,9 @@ def test_the_users_own_come_first(tmp_path: Path) -> None:
     [
         ("kind = 'age'", "card of a head"),
         ("kind = ", "card of a head"),
-        ("x = 1\n" * 20_000, "more than 65536 bytes"),
+        ("kind = 'age'\nmood = 1", "card of a head: name: Field required; .*; mood: Extra inputs are not permitted$"),
+        ("x = " + "[" * 30_000, "card of a head: it is nested too deeply"),
+        ("x = 1\n" * 20_000, "more than 65,536 bytes"),
     ],
 )
 def test_a_file_that_is_no_card_is_named(tmp_path: Path, text: str, fault: str) -> None:
@@ -195,10 +198,22 @@ def test_objects_are_never_unpickled() -> None:
         layers(file.getvalue())
 
 
+@pytest.mark.parametrize("name", ["made.toml", "made.npz"])
+def test_what_has_no_end_or_no_writer(tmp_path: Path, name: str) -> None:
+    """A card or weights that are a device, a pipe or a folder are refused at once."""
+    path = write_head(tmp_path, constant(1.0))
+    (tmp_path / name).unlink()
+    for make in (lambda at: at.symlink_to("/dev/zero"), os.mkfifo, Path.mkdir):
+        make(tmp_path / name)
+        with pytest.raises(ConfigurationError, match=f"{name}.*it is not a plain file"):
+            load_head(path)
+        (tmp_path / name).rmdir() if make is Path.mkdir else (tmp_path / name).unlink()
+
+
 def test_large_files_are_not_read(tmp_path: Path) -> None:
     """A file of weights beyond the bound is refused."""
     path = write_head(tmp_path, constant(1.0))
     with (tmp_path / "made.npz").open("ab") as file:
         file.truncate(MOST_BYTES + 1)
-    with pytest.raises(ConfigurationError, match="more than the"):
+    with pytest.raises(ConfigurationError, match="more than 16,777,216 bytes"):
         load_head(path)

@@ -1,0 +1,81 @@
+"""Plain files, read whole up to a bound: what people name may be a pipe that nobody writes into, or have no end."""
+
+import errno
+import json
+import os
+import stat
+import tomllib
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+_BLOCK_BYTES = 1 << 16
+
+
+class NotPlain(OSError):
+    """A folder, a pipe, a device or a socket where a file should be."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EINVAL, "it is not a plain file")
+
+
+class TooLarge(OSError):
+    """More than the most that is read."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(errno.EFBIG, f"it has more than {most:,} bytes, the most that are read")
+
+
+def opened(path: Path) -> FileIO:
+    """The plain file at `path`, or the one that it links to, unbuffered. Raises OSError, NotPlain among them."""
+    # Without waiting for whoever might write into a pipe of that name.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise NotPlain
+        return os.fdopen(descriptor, "rb", buffering=0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read(path: Path, most: int) -> bytes:
+    """All of the plain file at `path`. Raises OSError with its `strerror`, also for more than `most` bytes."""
+    with opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > most:
+            raise TooLarge(most)
+        blocks, left = [], most + 1
+        # A call may give less than was asked for, and a file grow; all at once, nothing is copied.
+        while left and (block := file.read(min(left, max(size + 1, _BLOCK_BYTES)))):
+            blocks.append(block)
+            left -= len(block)
+    if not left:
+        raise TooLarge(most)
+    return b"".join(blocks)
+
+
+def read_text(path: Path, most: int) -> str:
+    """The same as text. Raises OSError as `read` does, ValueError for another encoding than UTF-8."""
+    try:
+        return read(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not text in UTF-8") from error
+
+
+def read_toml(path: Path, most: int) -> dict[str, Any]:
+    """The same as TOML. Raises OSError as `read` does, ValueError for what is not TOML."""
+    text = read_text(path, most)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def read_json(path: Path, most: int) -> Any:
+    """The same as JSON. Raises OSError as `read` does, ValueError for what is not JSON."""
+    text = read_text(path, most)
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
