@@ -3,7 +3,9 @@
 import base64
 import html
 import io
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
@@ -115,12 +117,26 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _drawing() -> "Drawing":
     # Only here: it is slow to import, and a figure of its own needs no window system and no global state.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure as Drawing  # noqa: PLC0415
+    with _taciturn():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
+        from matplotlib.figure import Figure as Drawing  # noqa: PLC0415
 
     drawing = Drawing(figsize=(7, 5.5), layout="constrained")
     FigureCanvasAgg(drawing)
     return drawing
+
+
+@contextmanager
+def _taciturn() -> Iterator[None]:
+    """While matplotlib is imported: without a home folder to write to it takes a temporary one, which it removes at the
+    end, and complains."""
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _png(drawing: "Drawing") -> bytes:

@@ -209,3 +209,23 @@ def test_interrupted_cleanly(settings: dict[str, str], tmp_path: Path) -> None:
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in said
     assert not (tmp_path / "report").exists()
+
+
+def test_a_report_needs_no_home(settings: dict[str, str], speech: Path, tmp_path: Path) -> None:
+    """Without a home folder that can be written to, a report is drawn all the same, quietly, and nothing is left."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    nowhere = {"HOME": "/proc/nowhere", "TMPDIR": str(temporary)}
+    done = subprocess.run(
+        [VOICEPRINT, "calibrate", speech, "--measure", "--report", tmp_path / "report"],
+        env={name: value for name, value in settings.items() if not name.startswith(("MPL", "XDG_"))} | nowhere,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+    assert done.returncode == ExitCode.DONE
+    assert (tmp_path / "report/det.png").exists()
+    assert "matplotlib" not in done.stderr.lower()
+    assert "mkdir" not in done.stderr
+    assert list(temporary.iterdir()) == []
