@@ -34,6 +34,13 @@ def test_a_part_that_counts_comes_once(client: httpx.Client, name: str) -> None:
     assert_refused(answer, 422, "request.validation-error", (("body", name), "repeated"))
 
 
+def test_a_parameter_that_is_no_list_comes_once(client: httpx.Client) -> None:
+    """A mode given twice is named; channels may come one by one."""
+    answer = client.post(f"{EXTRACTION}?channel_mode=mix&channel_mode=mix", files={"file": SOUND})
+    assert_refused(answer, 422, "request.validation-error", (("query", "channel_mode"), "repeated"))
+    assert client.post(f"{EXTRACTION}?channels=0&channels=1", files={"file": SOUND}).status_code == 202
+
+
 def test_a_file_needs_no_file_name(client: httpx.Client) -> None:
     """A part named 'file' is the recording, whether or not it calls itself a file."""
     answer = post(client, form(part("file", SOUND, filename=None)))
