@@ -59,6 +59,8 @@ def saved_profiles(settings: Settings) -> Finding:
     if settings.profile is not None:
         card = registry.speaker_card(settings.model, settings.models)
         try:
+            # As workers do: `default` is not a name that can be set.
+            profiles.load_profile(settings.profile, card.space, settings.models)
             profiles.find_profile(settings.profile, card, settings.models)
         except ConfigurationError as error:
             cure = f"make it with `voiceprint calibrate DIR --profile {settings.profile}`, or unset {PREFIX}PROFILE"

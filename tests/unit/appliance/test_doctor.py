@@ -80,6 +80,7 @@ def test_what_workers_open_is_looked_at(configured: Configured, own_models: Path
     space = registry.speaker_card("ge2e").space
     settings = configured(models_dir=own_models, profile="calls")
     assert found(settings)["profiles"].status == "fail"
+    assert found(configured(models_dir=own_models, profile="default"))["profiles"].status == "fail"
     profile = dataclasses.replace(profiles.card_profile(registry.speaker_card("ge2e")), name="calls")
     profiles.save_profile(profile, own_models)
     own_head(own_models, "age", "own-1", 32)
