@@ -128,6 +128,7 @@ class SpeakerCard(Card):
 
 
 AnyCard = Annotated[SpeakerCard | VoiceActivityCard, Field(discriminator="kind")]
+_KINDS = ("speaker", "voice-activity")
 _ANY_CARD: TypeAdapter[SpeakerCard | VoiceActivityCard] = TypeAdapter(AnyCard)
 
 
@@ -146,6 +147,9 @@ def load_card(path: Path) -> SpeakerCard | VoiceActivityCard:
     """The card at `path`. Raises ConfigurationError that says what is wrong with it."""
     try:
         fields = plain_file.read_toml(path, MOST_CARD_BYTES)
+        # Of this fault the library speaks in words of its own.
+        if fields.get("kind") not in _KINDS:
+            raise ValueError(f"kind: Input should be {' or '.join(map(repr, _KINDS))}")
         loaded = _ANY_CARD.validate_python(fields | {"folder": path.parent})
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"{path} is not a model card: {reason(error, _field)}") from error

@@ -9,6 +9,7 @@ from onnx_models import registry
 from onnx_models.install.writing import require_writable, write_atomically
 from onnx_models.registry import SpeakerCard
 from schemas.errors import ConfigurationError
+from schemas.faults import reason
 
 Value = str | int | float | bool
 Fields = dict[str, Value | dict[str, Value] | None]
@@ -27,7 +28,7 @@ def write(fields: Fields, models_dir: Path, network: bytes, files: Mapping[str, 
         if tomllib.loads(text.decode()) != kept:
             raise ValueError("it would not read back the same")
     except ValueError as error:
-        raise ConfigurationError(f"no card can be made of this: {error}") from error
+        raise ConfigurationError(f"no card can be made of this: {reason(error)}") from error
     path = folder / f"{fields['name']}.toml"
     contents = {models_dir / str(fields["file"]): network, **{folder / name: held for name, held in files.items()}}
     for taken in (*contents, path):

@@ -94,6 +94,15 @@ def test_faults_of_a_card_are_told_by_field(cards: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["", 'kind = "poetry"', "kind = 3"])
+def test_kinds_are_told(cards: Path, kind: str) -> None:
+    """A card of another kind, or of none, is told which kinds there are."""
+    path = cards / "ge2e.toml"
+    path.write_text(path.read_text().replace('kind = "speaker"', kind))
+    with pytest.raises(ConfigurationError, match="card: kind: Input should be 'speaker' or 'voice-activity'"):
+        registry.load_cards(cards)
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
 def test_cards_are_plain_files(cards: Path, make: Callable[[Path], None]) -> None:
     """A card that is a pipe, a device or a folder is refused at once."""

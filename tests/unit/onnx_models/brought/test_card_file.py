@@ -94,3 +94,9 @@ def test_a_name_is_no_path(tmp_path: Path) -> None:
         card_file.write(fields(name="../../outside", file="../outside.onnx"), tmp_path / "models", NETWORK, {})
     assert not list(tmp_path.rglob("*.onnx"))
     assert not list(tmp_path.rglob("*.toml"))
+
+
+def test_faults_are_told_by_field(tmp_path: Path) -> None:
+    """What is wrong with a card is its field and the fault, without a library's words around it."""
+    with pytest.raises(ConfigurationError, match="made of this: sample_rate: Input should be"):
+        card_file.write(fields(sample_rate=1), tmp_path, NETWORK, {})
