@@ -4,10 +4,13 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from schemas.technologies import ModelName, Parameters
 
-_NUMBER = re.compile(r"[+-]?([0-9]{1,1000}\.?[0-9]{0,1000}|\.[0-9]{1,1000})([eE][+-]?[0-9]{1,10})?")
+_NUMBER = re.compile(
+    r"[+-]?([0-9]{1,1000}\.?[0-9]{0,1000}|\.[0-9]{1,1000})([eE][+-]?[0-9]{1,10})?|[+-]?(nan|inf)", re.I
+)
 
 
 def _numbers(value: Any) -> Any:
@@ -22,7 +25,7 @@ def _numbers(value: Any) -> Any:
 def _plain_number(value: Any) -> Any:
     """A number as JSON and the query string write it: pydantic would take `1_0` for 10 and true for 1."""
     if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
-        raise ValueError("must be a number of seconds, such as 12.5")
+        raise PydanticCustomError("float_parsing", "must be a number of seconds, such as 12.5")
     return value
 
 

@@ -50,7 +50,7 @@ def _flag(value: Any) -> Any:
         return bool(value)
     if isinstance(value, str) and value.lower() in _FLAGS:
         return _FLAGS[value.lower()]
-    raise ValueError("must be true or false")
+    raise pydantic_core.PydanticCustomError("bool_parsing", "must be true or false")
 
 
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}

@@ -146,7 +146,7 @@ def test_unknown_keys_and_parts_are_ignored(client: httpx.Client, order: int) ->
         ({"max_speech_length": "-1"}, ("max_speech_length",), "greater_than"),
         ({"max_speech_length": "NaN"}, ("max_speech_length",), "finite_number"),
         ({"max_speech_length": "inf"}, ("max_speech_length",), "finite_number"),
-        ({"max_speech_length": "1e400"}, ("max_speech_length",), "finite_number"),
+        ({"max_speech_length": "1e400"}, ("max_speech_length",), "less_than_equal"),
         ({"max_speech_length": "long"}, ("max_speech_length",), "float_parsing"),
         ({"include_vector_voiceprint": "maybe"}, ("include_vector_voiceprint",), "bool_parsing"),
         ({"include_vector_voiceprint": ""}, ("include_vector_voiceprint",), "bool_parsing"),
