@@ -8,9 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from schemas.technologies import ModelName, Parameters
 
-_NUMBER = re.compile(
-    r"[+-]?([0-9]{1,1000}\.?[0-9]{0,1000}|\.[0-9]{1,1000})([eE][+-]?[0-9]{1,10})?|[+-]?(nan|inf)", re.I
-)
+_NUMBER = re.compile(r"[+-]?([0-9]{1,1000}\.?[0-9]{0,1000}|\.[0-9]{1,1000})([eE][+-]?[0-9]{1,10})?")
+_NOT_FINITE = {"nan", "inf", "infinity"}
 
 
 def _numbers(value: Any) -> Any:
@@ -24,6 +23,8 @@ def _numbers(value: Any) -> Any:
 
 def _plain_number(value: Any) -> Any:
     """A number as JSON and the query string write it: pydantic would take `1_0` for 10 and true for 1."""
+    if isinstance(value, str) and value.lower().lstrip("+-") in _NOT_FINITE:
+        raise PydanticCustomError("finite_number", "must be a finite number of seconds")
     if isinstance(value, bool) or (isinstance(value, str) and not _NUMBER.fullmatch(value)):
         raise PydanticCustomError("float_parsing", "must be a number of seconds, such as 12.5")
     return value
