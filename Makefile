@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 .PHONY: demo run test lint gpu-check clean
 
 $(STAMP): pyproject.toml
-	@echo "Fetching some 300 MB of packages into .venv ..."
+	@echo "Fetching some 350 MB of packages into .venv ..."
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
