@@ -63,10 +63,12 @@ class Served:
 
     def card(self, space: str) -> SpeakerCard:
         """The card of the embedding space `space`, that of an open model before others. Raises ModelNotServed."""
-        served = [extractor.card for extractor in self._extractors.values()]
-        known = [card for card in registry.cards(self._models_dir).values() if isinstance(card, SpeakerCard)]
-        for card in (*served, *known):
-            if card.space == space:
+        for extractor in self._extractors.values():
+            if extractor.card.space == space:
+                return extractor.card
+        # Only now, since it reads the user's own cards again.
+        for card in registry.cards(self._models_dir).values():
+            if isinstance(card, SpeakerCard) and card.space == space:
                 return card
         raise ModelNotServed(f"no model of the embedding space {space!r} is known here")
 
