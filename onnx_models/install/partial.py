@@ -121,9 +121,17 @@ def _locked(path: Path, waiting: Callable[[], None]) -> int:
                 waiting()
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             # Whoever had it may have moved it to its place or dropped it meanwhile: then this is not it any more.
-            if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            if _is_at(path, descriptor):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether the open file is the one that lies at `path` now; asked once, as others move it at any moment."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
