@@ -13,13 +13,14 @@ from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 
 from appliance import answers
 from appliance.connection import Connection
-from appliance.context import FILES, INTAKE, SETTINGS, STORE
+from appliance.context import ENDINGS, FILES, INTAKE, SETTINGS, STORE
 from appliance.endpoints import health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.connection import shown
+from tasks.endings import Endings
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 
@@ -38,8 +39,10 @@ def create_app(settings: Settings) -> web.Application:
     app[STORE] = TaskStore.open(settings.redis_url.get_secret_value())
     app[FILES] = LocalFileStore(settings.store)
     app[INTAKE] = Intake(settings, app[STORE], app[FILES])
+    app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_store_connection)
+    app.on_shutdown.append(_release_who_waits)
     for endpoint in (technologies, tasks, system, health):
         app.add_routes(endpoint.routes())
     return app
@@ -56,7 +59,13 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
         except Overloaded as error:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
-        yield
+        async with app[ENDINGS]:
+            yield
+
+
+async def _release_who_waits(app: web.Application) -> None:
+    # Before the requests under way are given their time: these would use all of it.
+    app[ENDINGS].close()
 
 
 def serve(settings: Settings, sock: socket.socket) -> None:

@@ -1,22 +1,25 @@
 """Taking a task in: admit its upload, store it, check it, submit it. The same for every face of the appliance."""
 
 import asyncio
+import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pydantic
 
 from appliance.room import Room, Share
-from appliance.settings import Settings
+from appliance.settings import PREFIX, Settings
+from appliance.webhooks.admission import admitted
 from schemas import json
 from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
 from schemas.technologies import Document, Parameters, Technology, refusal
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
-from tasks.record import TaskRecord, now_ms
+from tasks.record import Callback, TaskRecord, now_ms
 from tasks.store import Capabilities, TaskStore
 
 # JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
@@ -27,11 +30,27 @@ _MOST_VALUES = 1_000_000
 FRAMING_BYTES = 1 << 20
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who submits a task. `scope` tells callers apart (a digest of the API key, empty without one); `idempotency_key`
+    is what this caller calls the request, empty when it calls it nothing; `base_url` is where it finds the appliance.
+    """
+
+    scope: bytes = b""
+    idempotency_key: str = ""
+    base_url: str = ""
+
+
 class Arrival:
-    """A task on its way in. `parameters` may be set until its context ends."""
+    """A task on its way in. `parameters` may be set until its context ends.
+
+    After that, `task_id` is the id of the accepted task, which is an earlier one when `replayed` is set: the same
+    caller has made the same request with the same idempotency key before.
+    """
 
     def __init__(self, task_id: str, upload: Upload, limit: int, share: Share) -> None:
         self.task_id = task_id
+        self.replayed = False
         self.parameters = Parameters()
         self._upload = upload
         self._limit = limit
@@ -57,15 +76,17 @@ class Intake:
         self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
 
     @asynccontextmanager
-    async def arrival(self, technology: Technology, declared: int | None) -> AsyncIterator[Arrival]:
+    async def arrival(self, technology: Technology, declared: int | None, caller: Caller) -> AsyncIterator[Arrival]:
         """A new task of `technology`, to be filled in the context; when that ends without an exception it is submitted.
 
         `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull or Overloaded before
-        a byte is read when it is clear that the task cannot be taken, Unavailable when no worker has the head that it
-        needs; RequestInvalid or ValidationError for a document
-        that is not what the technology takes. Whatever is raised, nothing stays stored, but for Unreachable:
-        then the task may exist all the same.
+        a byte is read when it is clear that the task cannot be taken, Unavailable when the technology or the head that
+        it needs is not there; RequestInvalid or ValidationError for a document that is not what the technology takes
+        or a callback that may not be called, Conflict for an idempotency key that was used for another request.
+        Whatever is raised, nothing stays stored, but for Unreachable: then the task may exist all the same.
         """
+        if technology.missing is not None:
+            raise Unavailable(technology.missing)
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
@@ -76,8 +97,27 @@ class Intake:
                 async with self._files.upload(task_id) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
                     yield arrival
-                await self._check(task_id, technology.document, arrival.parameters)
-                await self._submit(arrival, technology, upload)
+                url = await self._check(task_id, technology.document, arrival.parameters)
+                record = TaskRecord(
+                    task_id=task_id,
+                    technology=technology.name,
+                    created_ms=now_ms(),
+                    parameters=arrival.parameters.model_dump(
+                        mode="json", exclude_defaults=True, exclude={"callback_url"}
+                    ),
+                    input_bytes=upload.size,
+                    input_sha256=upload.sha256,
+                    callback=await self._callback(url, f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
+                    idempotency=_digest(caller),
+                )
+                arrival.task_id = await self._store.submit(
+                    record,
+                    max_open=self._settings.max_queue_length,
+                    max_input_bytes=int(self._settings.input_storage_size),
+                )
+                if arrival.task_id != task_id:
+                    arrival.replayed = True
+                    self._files.erase_input(task_id)
             except (Unreachable, asyncio.CancelledError):
                 # The task may exist all the same, so its file must; if not, the sweep removes it.
                 raise
@@ -104,27 +144,23 @@ class Intake:
             (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
 
-    async def _check(self, task_id: str, document: type[Document] | None, parameters: Parameters) -> None:
-        if document is not None:
-            # What a document says may depend on the parameters, and on the models that are served.
-            context = {"parameters": parameters, "models": self._settings.served_models}
-            async with self._checking:
-                await asyncio.to_thread(_validate, self._files.input(task_id), document, context)
+    async def _check(self, task_id: str, document: type[Document] | None, parameters: Parameters) -> str | None:
+        """Checks the document, if there is one. Returns the callback address, wherever it was given."""
+        if document is None:
+            return parameters.callback_url
+        # What a document says may depend on the parameters, and on the models that are served.
+        context = {"parameters": parameters, "models": self._settings.served_models}
+        async with self._checking:
+            checked = await asyncio.to_thread(_validate, self._files.input(task_id), document, context)
+        return parameters.callback_url or checked.callback_url
 
-    async def _submit(self, arrival: Arrival, technology: Technology, upload: Upload) -> None:
-        record = TaskRecord(
-            task_id=arrival.task_id,
-            technology=technology.name,
-            created_ms=now_ms(),
-            parameters=arrival.parameters.model_dump(mode="json", exclude_defaults=True),
-            input_bytes=upload.size,
-            input_sha256=upload.sha256,
-        )
-        await self._store.submit(
-            record,
-            max_open=self._settings.max_queue_length,
-            max_input_bytes=int(self._settings.input_storage_size),
-        )
+    async def _callback(self, url: str | None, location: str) -> Callback | None:
+        if url is None:
+            return None
+        if self._settings.webhook_secret is None:
+            message = f"callback_url: nobody is called here unless {PREFIX}WEBHOOK_SECRET is set, which signs the calls"
+            raise ValidationError(message, [Detail(("callback_url",), message, "callback")])
+        return Callback(url, await admitted(url, self._settings.webhook_networks), location)
 
 
 def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -> None:
@@ -135,7 +171,13 @@ def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -
         )
 
 
-def _validate(path: Path, document: type[Document], context: dict[str, Any]) -> None:
+def _digest(caller: Caller) -> bytes:
+    if not caller.idempotency_key:
+        return b""
+    return hashlib.blake2b(caller.scope + b"\0" + caller.idempotency_key.encode(), digest_size=16).digest()
+
+
+def _validate(path: Path, document: type[Document], context: dict[str, Any]) -> Document:
     text = path.read_bytes()
     # What comes before every value but the first; in Base64 there is none of them.
     if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
@@ -147,6 +189,6 @@ def _validate(path: Path, document: type[Document], context: dict[str, Any]) -> 
     except ValueError as error:
         raise RequestInvalid(f"the body is not JSON: {error}") from error
     try:
-        document.model_validate(parsed, context=context)
+        return document.model_validate(parsed, context=context)
     except pydantic.ValidationError as error:
         raise refusal(error, ["body"] * error.error_count()) from error

@@ -91,7 +91,14 @@ class Settings(pydantic.BaseModel):
 
     host: Annotated[str, BeforeValidator(_given)] = Field("127.0.0.1", description="address to listen on")
     http_port: Port = Field(8000, description="port of the REST interface; 0 takes a free one")
-    grpc_port: Port = Field(8080, description="reserved for the gRPC interface, which is not there yet")
+    grpc: Literal["auto", "on", "off"] = Field(
+        "auto", description="the gRPC interface: auto, which is where the extra `[grpc]` is installed, on or off"
+    )
+    grpc_port: Port = Field(8080, description="port of the gRPC interface; 0 takes a free one")
+    grpc_tls_certificate: Folder | None = Field(
+        None, description="PEM file with the certificate, and those that lead to its root, for TLS on the gRPC port"
+    )
+    grpc_tls_key: Folder | None = Field(None, description="PEM file with the private key of that certificate")
     public_url: Annotated[str, AfterValidator(_without_slash)] | None = Field(
         None, description="address under which clients reach the appliance, for `Location` behind a proxy"
     )
@@ -102,6 +109,17 @@ class Settings(pydantic.BaseModel):
         (), description="keys of which every call but health must carry one, each a word of ASCII characters"
     )
     allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
+    rate_limit: int | None = Field(
+        None, ge=1, description="tasks that one API key may submit in a minute; no limit when not set"
+    )
+    webhook_secret: SecretStr | None = Field(
+        None,
+        min_length=16,
+        description="secret that signs what is sent to a `callback_url`, `whsec_…` or a word; none is sent without it",
+    )
+    webhook_networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
+        (), description="private networks or addresses to which a `callback_url` may lead nevertheless"
+    )
 
     redis_url: SecretStr | None = Field(
         None, description="`redis://`, `rediss://` or `unix://` address; without it `up` runs a Redis of its own"
@@ -169,6 +187,12 @@ class Settings(pydantic.BaseModel):
                 f"{self.host} can be reached from other machines: set {PREFIX}API_KEYS to the keys that callers must "
                 f"carry, or {PREFIX}ALLOW_ANONYMOUS=true to let everyone in who reaches it"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _certificate_and_key(self) -> Self:
+        if (self.grpc_tls_certificate is None) != (self.grpc_tls_key is None):
+            raise ValueError(f"{PREFIX}GRPC_TLS_CERTIFICATE and {PREFIX}GRPC_TLS_KEY go together")
         return self
 
     @property

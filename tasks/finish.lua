@@ -1,6 +1,6 @@
 -- A task reaches its terminal state, once; its record then stays for the retention time.
--- KEYS record open running input_bytes queue job in_progress retry
--- ARGV old_record new_record task_id input_bytes retention_ms
+-- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks
+-- ARGV old_record new_record task_id input_bytes retention_ms ended_channel has_callback
 -- A record that is gone counts as empty: what is left of the task is cleared away.
 local current = redis.call("GET", KEYS[1]) or ""
 if current == ARGV[2] then
@@ -21,4 +21,10 @@ else
 end
 redis.call('ZREM', KEYS[5], ARGV[3])
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
+-- The idempotency key is remembered for as long as the task that it made.
+redis.call('PEXPIRE', KEYS[9], ARGV[5])
+if ARGV[7] == '1' then
+    redis.call('ZADD', KEYS[10], 0, ARGV[3])
+end
+redis.call('PUBLISH', ARGV[6], ARGV[3])
 return 1

@@ -19,6 +19,16 @@ _CHECK_BYTES = 16
 _INLINE_ERROR_BYTES = 4096
 
 
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """Who is told when a task ends: a POST to `url`, at one of the `addresses` that its name had when the task was
+    submitted. `location` is the task's own address, for the one who is told."""
+
+    url: str
+    addresses: tuple[str, ...]
+    location: str
+
+
 class RecordDamaged(ApplianceError):
     """The stored bytes are not those that were written."""
 
@@ -33,7 +43,8 @@ class TaskRecord:
     """Ids, states, sizes and checksums; never audio, vectors or voiceprints.
 
     `attempt` counts claims, `crashes` those that ended with their worker's death. `result_bytes` and `result_sha256`
-    describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body.
+    describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body. `idempotency` is
+    the digest of the caller's Idempotency-Key, empty without one.
     """
 
     task_id: str
@@ -49,6 +60,15 @@ class TaskRecord:
     result_bytes: int = 0
     result_sha256: bytes = b""
     error: dict[str, Any] | None = None
+    callback: Callback | None = None
+    idempotency: bytes = b""
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What was asked for, whoever asked and whenever: two requests of one fingerprint are the same request."""
+        url = self.callback.url if self.callback else None
+        asked = [self.technology, sorted(self.parameters.items()), self.input_sha256, url]
+        return _check(bytes(msgpack.packb(asked)))
 
     def pack(self) -> bytes:
         payload = bytes(msgpack.packb(asdict(self) | {"state": self.state.value}))
@@ -61,6 +81,8 @@ class TaskRecord:
         if _check(payload) != data[:_CHECK_BYTES]:
             raise RecordDamaged("the task record was damaged in the store")
         fields = msgpack.unpackb(payload)
+        if callback := fields.get("callback"):
+            fields["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
         return cls(**fields | {"state": TaskState(fields["state"])})
 
     def claimed(self, worker: str) -> Self:

@@ -3,7 +3,10 @@
 Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have not ended, by their place in the queue;
 `voiceprint:running` task to worker; `voiceprint:workers` worker to the time until which it counts as alive;
 `voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
-tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take.
+tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
+of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
+with an idempotency key, and its fingerprint. The id of every task that ends or is erased is published on
+`voiceprint:ended`.
 """
 
 import secrets
@@ -18,7 +21,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from schemas import json
-from schemas.errors import Overloaded, StorageFull, TaskInternalError
+from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.task import TaskState
 from tasks.connection import connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
@@ -32,6 +35,7 @@ _RECORDS_AT_ONCE = 1000
 _OPEN, _RUNNING = "voiceprint:open", "voiceprint:running"
 _WORKERS, _CAPABILITIES, _REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
 _INPUT_BYTES, _SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
+CALLBACKS, ENDED = "voiceprint:callbacks", "voiceprint:ended"
 
 
 def new_worker_name() -> str:
@@ -88,18 +92,34 @@ class TaskStore:
         async with redis_errors():
             await self.redis.ping()
 
-    async def submit(self, record: TaskRecord, *, max_open: int, max_input_bytes: int) -> None:
-        """Makes the task exist and wait. Raises Overloaded or StorageFull when there is no room for it."""
+    async def submit(self, record: TaskRecord, *, max_open: int, max_input_bytes: int) -> str:
+        """Makes the task exist and wait. Returns its id, or that of the task which an equal request with the same
+        idempotency key has made before.
+
+        Raises Overloaded or StorageFull when there is no room for it, Conflict when the idempotency key was used for
+        another request.
+        """
         queued = entry(record)
-        answer = await self._run(
+        answer: bytes = await self._run(
             "submit",
-            [_key(record.task_id), _OPEN, _INPUT_BYTES, _SEQUENCE, QUEUE, WAKE, queued.job_key],
-            [record.pack(), record.task_id, max_open, max_input_bytes, record.input_bytes, queued.job],
+            [_key(record.task_id), _OPEN, _INPUT_BYTES, _SEQUENCE, QUEUE, WAKE, queued.job_key, _idempotency(record)],
+            [
+                record.pack(),
+                record.task_id,
+                max_open,
+                max_input_bytes,
+                record.input_bytes,
+                queued.job,
+                record.fingerprint if record.idempotency else b"",
+            ],
         )
+        if answer == b"conflict":
+            raise Conflict("this Idempotency-Key was used for another request: send a new one with a new request")
         if answer == b"queue full":
             raise Overloaded(f"the queue is full: {max_open} tasks wait or run already", headers={"Retry-After": "10"})
         if answer == b"storage full":
             raise StorageFull(f"the uploads that wait already fill the input storage of {max_input_bytes} bytes")
+        return answer.decode()
 
     async def fetch(self, task_id: str) -> TaskRecord | None:
         """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
@@ -133,6 +153,24 @@ class TaskStore:
             [record.pack(), released.pack(), record.task_id, queued.job],
         )
         return bool(changed)
+
+    async def erase(self, record: TaskRecord) -> bool:
+        """Makes the task cease to exist; whoever works on it can no longer finish it. False when the record has
+        changed meanwhile."""
+        changed = await self._run(
+            "erase",
+            _end_keys(record),
+            [record.pack(), record.task_id, record.input_bytes, ENDED],
+        )
+        if changed:
+            self._ended(record.task_id)
+        return bool(changed)
+
+    async def owned(self, task_id: str, worker: str) -> bool:
+        """Whether the task is still `worker`'s to finish."""
+        async with redis_errors():
+            owner: bytes | None = await self.redis.hget(_RUNNING, task_id)  # type: ignore[misc]
+        return owner is not None and owner.decode() == worker
 
     async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
         """Counts `worker` as alive for `ALIVE_SECONDS` more; `report` is the JSON list that describes its models."""
@@ -191,12 +229,18 @@ class TaskStore:
         await self._finish(data or b"", ended, retention)
 
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
-        queued = entry(ended)
-        keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
         changed = await self._run(
             "finish",
-            [_key(ended.task_id), _OPEN, _RUNNING, _INPUT_BYTES, QUEUE, *keys],
-            [old, ended.pack(), ended.task_id, ended.input_bytes, int(retention * 1000)],
+            _end_keys(ended),
+            [
+                old,
+                ended.pack(),
+                ended.task_id,
+                ended.input_bytes,
+                int(retention * 1000),
+                ENDED,
+                int(ended.callback is not None),
+            ],
         )
         if changed:
             self._ended(ended.task_id)
@@ -242,6 +286,28 @@ class TaskStore:
 def _capabilities(told: bytes) -> Capabilities:
     found = json.decode(told)
     return Capabilities(tuple(found.get("models", ())), tuple(found.get("heads", ())))
+
+
+def _end_keys(record: TaskRecord) -> list[str]:
+    """Every key in which an open task stands, the record's first."""
+    queued = entry(record)
+    return [
+        _key(record.task_id),
+        _OPEN,
+        _RUNNING,
+        _INPUT_BYTES,
+        QUEUE,
+        queued.job_key,
+        queued.in_progress_key,
+        queued.retry_key,
+        _idempotency(record),
+        CALLBACKS,
+    ]
+
+
+def _idempotency(record: TaskRecord) -> str:
+    # Without a key, one that nobody can have: scripts need every name.
+    return f"voiceprint:idempotency:{record.idempotency.hex() or 'none'}"
 
 
 def _key(task_id: str) -> str:

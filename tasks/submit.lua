@@ -1,9 +1,16 @@
 -- A new task: its record, its place in the queue and a token for a sleeping worker, all or nothing.
--- KEYS record open input_bytes sequence queue wake job
--- ARGV record task_id max_open max_input_bytes input_bytes job
+-- KEYS record open input_bytes sequence queue wake job idempotency
+-- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint
+-- The fingerprint is empty for a request without an idempotency key. Answers the id of the task that now stands for it.
 -- A repeated call finds its record and changes nothing.
 if redis.call('EXISTS', KEYS[1]) == 1 then
-    return 'accepted'
+    return ARGV[2]
+end
+if ARGV[7] ~= '' then
+    local earlier = redis.call('HMGET', KEYS[8], 'task', 'fingerprint')
+    if earlier[1] then
+        return earlier[2] == ARGV[7] and earlier[1] or 'conflict'
+    end
 end
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then
     return 'queue full'
@@ -20,4 +27,7 @@ redis.call('SET', KEYS[7], ARGV[6])
 redis.call('ZADD', KEYS[5], place, ARGV[2])
 redis.call('RPUSH', KEYS[6], 1)
 redis.call('LTRIM', KEYS[6], 0, 63)
-return 'accepted'
+if ARGV[7] ~= '' then
+    redis.call('HSET', KEYS[8], 'task', ARGV[2], 'fingerprint', ARGV[7])
+end
+return ARGV[2]

@@ -93,6 +93,8 @@ class _Worker:
         self._files: FileStore = LocalFileStore(config.store_dir)
         self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
         self._give_back = threading.Event()
+        # Those under way that no longer need an end: their tasks were erased.
+        self._attempts: dict[str, threading.Event] = {}
         self._reported, self._report_due = b"", 0.0
         self._heard_since: float | None = None
         self._silent = False
@@ -137,6 +139,7 @@ class _Worker:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
             self._silent, self._heard_since = True, None
             return
+        await self._drop_erased()
         now = asyncio.get_running_loop().time()
         if self._heard_since is None:
             log.info("worker %s is ready", self._config.name)
@@ -145,6 +148,11 @@ class _Worker:
             recovered = await self._store.recover(retention=self._config.retention)
             if recovered:
                 log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
+
+    async def _drop_erased(self) -> None:
+        for task_id, dropped in list(self._attempts.items()):
+            if not await self._store.owned(task_id, self._config.name):
+                dropped.set()
 
     def _report(self) -> bytes:
         """Made anew at most every _REPORT_SECONDS: profiles come and go while a worker lives."""
@@ -171,11 +179,15 @@ class _Worker:
             raise Retry from error
         if claimed is None:
             raise Retry
+        dropped = self._attempts[task_id] = threading.Event()
         try:
-            ended = await asyncio.to_thread(self._work, claimed)
+            ended = await asyncio.to_thread(self._work, claimed, dropped)
         except Stopped:
+            # Of a task that was erased there is nothing to give back, and this does nothing.
             await self._store.requeue(claimed)
             raise Retry from None
+        finally:
+            del self._attempts[task_id]
         if not await self._finish(claimed, ended):
             # Given up for dead meanwhile: a later attempt owns the task, its media and its queue entry.
             self._files.erase_result(task_id, claimed.attempt)
@@ -191,8 +203,8 @@ class _Worker:
                 log.warning("task %s cannot be completed yet: %s", claimed.task_id, error.message)
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
-    def _work(self, record: TaskRecord) -> TaskRecord:
-        """Runs the job; the record as it ends. Raises Stopped when the attempt is to be given back."""
+    def _work(self, record: TaskRecord, dropped: threading.Event) -> TaskRecord:
+        """Runs the job; the record as it ends. Raises Stopped when the attempt is to be given back or was dropped."""
         try:
             work = Work(
                 parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
@@ -200,7 +212,7 @@ class _Worker:
                 input_sha256=record.input_sha256,
                 created_ms=record.created_ms,
                 models=self._models,
-                stop=self._give_back.is_set,
+                stop=lambda: self._give_back.is_set() or dropped.is_set(),
                 quality=self._config.quality,
             )
             result = jobs()[record.technology](work)

@@ -112,7 +112,7 @@ def start_appliance(models_dir: Path, tmp_path: Path) -> Iterator[Callable[..., 
     with ExitStack() as stack:
 
         def start(**settings: object) -> Appliance:
-            given = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
+            given = {"http_port": 0, "grpc_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
             (tmp_path / "data").mkdir(exist_ok=True)
             return stack.enter_context(running(Settings.model_validate(given)))
 
@@ -123,7 +123,7 @@ def start_appliance(models_dir: Path, tmp_path: Path) -> Iterator[Callable[..., 
 def appliance(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
     """One appliance for all tests that only ask it things."""
     folder = tmp_path_factory.mktemp("appliance")
-    with running(Settings(http_port=0, data_dir=folder, models_dir=models_dir, workers=2)) as started:
+    with running(Settings(http_port=0, grpc_port=0, data_dir=folder, models_dir=models_dir, workers=2)) as started:
         yield started
 
 

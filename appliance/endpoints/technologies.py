@@ -6,6 +6,7 @@ from aiohttp.typedefs import Handler
 from appliance.addresses import base_url
 from appliance.bodies import read_document, read_form
 from appliance.context import INTAKE, SETTINGS
+from appliance.intake import Caller
 from schemas import json
 from schemas.task import TaskState, TaskView
 from schemas.technologies import Technology, joined, parse_parameters, technologies
@@ -21,7 +22,9 @@ def _endpoint(technology: Technology) -> Handler:
         query = joined(kind, request.query.items())
         models = settings.served_models
         parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
-        async with request.app[INTAKE].arrival(technology, request.content_length) as arrival:
+        base = base_url(request, settings)
+        caller = Caller(base_url=str(base).rstrip("/"))
+        async with request.app[INTAKE].arrival(technology, request.content_length, caller) as arrival:
             seconds = settings.single_file_upload_timeout
             if technology.document is None:
                 config = await read_form(request, arrival.write, seconds=seconds)
@@ -29,7 +32,7 @@ def _endpoint(technology: Technology) -> Handler:
             else:
                 await read_document(request, arrival.write, seconds=seconds)
                 arrival.parameters = parse_parameters(kind, query, {}, models)
-        location = str(base_url(request, settings) / "api/technology" / technology.name / arrival.task_id)
+        location = str(base / "api/technology" / technology.name / arrival.task_id)
         return web.Response(
             status=202,
             headers={hdrs.LOCATION: location, "X-Location": location},

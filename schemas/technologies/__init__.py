@@ -16,6 +16,7 @@ import pydantic_core
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from schemas import voiceprint
+from schemas.callbacks import CallbackUrl
 from schemas.errors import ConfigurationError, Detail, ValidationError, VoiceprintMalformed
 
 
@@ -61,18 +62,27 @@ Flag = Annotated[bool, BeforeValidator(_flag)]
 class Parameters(pydantic.BaseModel):
     """What a caller may set, in the query string or in the `config` part; keys that are not known are ignored.
 
-    `LISTS` are those that a query string may repeat.
+    `LISTS` are those that a query string may repeat. `callback_url` is where the task's end is told.
     """
 
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
 
     LISTS: ClassVar[frozenset[str]] = frozenset()
 
+    callback_url: CallbackUrl | None = None
+
 
 class Document(pydantic.BaseModel):
-    """A JSON request body; keys that are not known are ignored."""
+    """A JSON request body; keys that are not known are ignored. `callback_url` may stand here as well as among the
+    parameters, which win."""
 
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    callback_url: CallbackUrl | None = None
+
+
+class Result(pydantic.BaseModel):
+    """What the poll shows as `result` once the task is done; it describes what `render` writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +90,9 @@ class Technology:
     """One technology.
 
     `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `render` turns an
-    open result file into the pieces of the JSON text of the poll's `result`. `head` is the kind of head that a worker
-    must have for it, or None.
+    open result file into the pieces of the JSON text of the poll's `result`, which `result` describes. `head` is the kind
+    of head that a worker must have for it, or None. `missing` says why this appliance cannot do it at all: then there is
+    no job, and every request is answered with that.
     """
 
     name: str
@@ -90,6 +101,8 @@ class Technology:
     parameters: type[Parameters] = Parameters
     document: type[Document] | None = None
     head: str | None = None
+    result: type[Result] = Result
+    missing: str | None = None
 
 
 _P = TypeVar("_P", bound=Parameters)

@@ -45,9 +45,10 @@ def jobs() -> Mapping[str, Job]:
     for module in pkgutil.iter_modules(__path__):
         run = getattr(importlib.import_module(f"{__name__}.{module.name}"), "run", None)
         name = module.name.replace("_", "-")
-        if not callable(run) or name not in technologies():
+        if not callable(run) or name not in technologies() or technologies()[name].missing:
             raise ConfigurationError(f"tasks/jobs/{module.name}.py must define run() for a technology of its name")
         found[name] = cast("Job", run)
-    if missing := technologies().keys() - found.keys():
+    wanted = {name for name, technology in technologies().items() if technology.missing is None}
+    if missing := wanted - found.keys():
         raise ConfigurationError(f"tasks/jobs lacks a file for {', '.join(sorted(missing))}")
     return found

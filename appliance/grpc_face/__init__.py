@@ -1,0 +1,1 @@
+"""The gRPC interface: thin, protobuf to the same use cases as REST and back."""

@@ -1,0 +1,29 @@
+"""The address at which a caller wants to be told that its task has ended."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+_MOST_CHARACTERS = 2048
+
+
+def _absolute(text: str) -> str:
+    """Nothing but a plain absolute address: what is odd in one is read differently by those who check and who call."""
+    if not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
+        raise ValueError("must be an address in ASCII characters, without spaces")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("must be an absolute http:// or https:// address") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise ValueError("must be an absolute http:// or https:// address")
+    if "@" in parts.netloc:
+        raise ValueError("must not carry a user name or a password")
+    if parts.fragment:
+        raise ValueError("must not have a fragment")
+    return text
+
+
+CallbackUrl = Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_absolute)]

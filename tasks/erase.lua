@@ -1,0 +1,17 @@
+-- A task ceases to exist, whatever its state: as if it had never been submitted.
+-- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks
+-- ARGV old_record task_id input_bytes ended_channel
+local current = redis.call('GET', KEYS[1])
+if current ~= ARGV[1] then
+    return 0
+end
+redis.call('DEL', KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+if redis.call('ZREM', KEYS[2], ARGV[2]) == 1 then
+    redis.call('DECRBY', KEYS[4], ARGV[3])
+end
+redis.call('HDEL', KEYS[3], ARGV[2])
+redis.call('ZREM', KEYS[5], ARGV[2])
+redis.call('ZREM', KEYS[10], ARGV[2])
+-- Whoever waits for its end looks, and finds that it is gone.
+redis.call('PUBLISH', ARGV[4], ARGV[2])
+return 1
