@@ -1,7 +1,7 @@
 """The gRPC services: one file each, found here by itself.
 
-A file declares `SERVICE`, a `Service`: its full name, and how it is added to a server. What a method raises as a Refusal
-is answered with that refusal's status; methods never call `context.abort` themselves.
+A file declares `SERVICE`, a `Service`: its full name, and how it is added to a server. What a method raises as a
+Refusal is answered with that refusal's status; methods never call `context.abort` themselves.
 """
 
 import importlib
