@@ -112,7 +112,8 @@ def start_appliance(models_dir: Path, tmp_path: Path) -> Iterator[Callable[..., 
     with ExitStack() as stack:
 
         def start(**settings: object) -> Appliance:
-            given = {"http_port": 0, "grpc_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
+            ports = {"http_port": 0, "grpc_port": 0}
+            given = ports | {"data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
             (tmp_path / "data").mkdir(exist_ok=True)
             return stack.enter_context(running(Settings.model_validate(given)))
 
