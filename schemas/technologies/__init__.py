@@ -90,9 +90,9 @@ class Technology:
     """One technology.
 
     `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `render` turns an
-    open result file into the pieces of the JSON text of the poll's `result`, which `result` describes. `head` is the kind
-    of head that a worker must have for it, or None. `missing` says why this appliance cannot do it at all: then there is
-    no job, and every request is answered with that.
+    open result file into the pieces of the JSON text of the poll's `result`, which `result` describes. `head` is the
+    kind of head that a worker must have for it, or None. `missing` says why this appliance cannot do it at all: then
+    there is no job, and every request is answered with that.
     """
 
     name: str
