@@ -8,19 +8,34 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.float32]
 
 
+class Reblocker:
+    """Samples in as they come, blocks of exactly `length` out."""
+
+    def __init__(self, length: int) -> None:
+        self._length = self._missing = length
+        self._held: list[Samples] = []
+
+    def push(self, samples: Samples) -> Iterator[Samples]:
+        """The blocks that `samples` complete. What is left is kept as it is: it must not be written to later."""
+        while len(samples) >= self._missing:
+            yield np.concatenate([*self._held, samples[: self._missing]])
+            samples, self._held, self._missing = samples[self._missing :], [], self._length
+        if len(samples):
+            self._held.append(samples)
+            self._missing -= len(samples)
+
+    def finish(self) -> Iterator[Samples]:
+        """The rest, shorter than the others, if there is one."""
+        if self._held:
+            yield np.concatenate(self._held)
+            self._held, self._missing = [], self._length
+
+
 def reblocked(blocks: Iterable[Samples], length: int) -> Iterator[Samples]:
     """The same samples in blocks of exactly `length`, the last one shorter: what follows then computes the same
     numbers however the recording happened to be read.
     """
-    held: list[Samples] = []
-    missing = length
+    reblocker = Reblocker(length)
     for block in blocks:
-        rest = block
-        while len(rest) >= missing:
-            yield np.concatenate([*held, rest[:missing]])
-            rest, held, missing = rest[missing:], [], length
-        if len(rest):
-            held.append(rest)
-            missing -= len(rest)
-    if held:
-        yield np.concatenate(held)
+        yield from reblocker.push(block)
+    yield from reblocker.finish()

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from onnx_models.blocks import Samples, reblocked
+from onnx_models.blocks import Reblocker, Samples
 from onnx_models.session import Session
 from schemas.errors import ConfigurationError
 
@@ -20,7 +20,7 @@ FRAME = 512
 _CONTEXT = 64
 _STATE = (1, 1, 128)
 # 16 s: long enough that calls cost nothing, short enough that memory does not count.
-_BLOCK_FRAMES = 512
+BLOCK_FRAMES = 512
 
 # Speech starts at the first threshold and goes on until the second; both are the authors' own.
 _ONSET, _OFFSET = 0.5, 0.35
@@ -102,24 +102,22 @@ class SpeechDetector:
     def __init__(self, session: Session, sample_rate: int = RATE) -> None:
         """Raises ConfigurationError for a rate at which the network's frames are no whole number of samples."""
         self._session, self._rate = session, sample_rate
-        self._frame, rest = divmod(FRAME * sample_rate, RATE)
-        if rest:
+        if FRAME * sample_rate % RATE:
             raise ConfigurationError(
                 f"speech cannot be found at {sample_rate} Hz: a model's sample rate must be a multiple of 125 Hz"
             )
 
+    def stream(self, block_frames: int = BLOCK_FRAMES) -> "SpeechStream":
+        """A listener to one recording that arrives bit by bit, which asks the network once for `block_frames` frames
+        of 32 ms. Fewer tell sooner what is speech and cost more."""
+        return SpeechStream(self._session, self._rate, block_frames)
+
     def speech(self, blocks: Iterable[Samples]) -> Iterator[Speech]:
         """The speech in `blocks`, which hold float32 samples, in order and as soon as it is certain."""
-        segmenter = Segmenter()
-        held, held_from = np.empty(0, np.float32), 0
-        for block, probabilities in self._probabilities(blocks):
-            held = np.concatenate([held, block])
-            for start, end in segmenter.push(probabilities):
-                yield self._cut(held, held_from, start, end)
-            passed = min(len(held), segmenter.horizon * self._frame - held_from)
-            held, held_from = held[passed:], held_from + passed
-        for start, end in segmenter.finish():
-            yield self._cut(held, held_from, start, end)
+        stream = self.stream()
+        for block in blocks:
+            yield from stream.push(block)
+        yield from stream.finish()
 
     def segments(self, blocks: Iterable[Samples]) -> list[tuple[int, int]]:
         """The segments of speech in `blocks` as [start, end) in samples."""
@@ -130,36 +128,90 @@ class SpeechDetector:
             segments.append((start, part.end))
         return segments
 
-    def _probabilities(self, blocks: Iterable[Samples]) -> Iterator[tuple[Samples, npt.NDArray[np.float32]]]:
-        hidden, cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
-        context = np.zeros(_CONTEXT, np.float32)
-        for block, frames in self._frames(blocks):
-            if not len(frames):
-                yield block, np.empty(0, np.float32)
-                continue
-            contexts = np.concatenate([context[np.newaxis], frames[:-1, -_CONTEXT:]])
-            context = frames[-1, -_CONTEXT:]
-            inputs = {"input": np.concatenate([contexts, frames], axis=1), "h": hidden, "c": cell}
-            probabilities, hidden, cell = self._session.run(("speech_probs", "hn", "cn"), inputs)
-            yield block, probabilities
 
-    def _frames(self, blocks: Iterable[Samples]) -> Iterator[tuple[Samples, Samples]]:
-        """The signal in blocks, each with the frames (n, FRAME) at RATE that it completes."""
-        signal = reblocked(blocks, _BLOCK_FRAMES * self._frame)
-        if self._rate == RATE:
-            # Only the recording's last block has an incomplete frame.
-            yield from ((block, np.pad(block, (0, -len(block) % FRAME)).reshape(-1, FRAME)) for block in signal)
-            return
-        resampler = soxr.ResampleStream(self._rate, RATE, 1, dtype="float32", quality="HQ")
-        rest = np.empty(0, np.float32)
-        for block in signal:
-            rest = np.concatenate([rest, resampler.resample_chunk(block)])
-            whole = len(rest) - len(rest) % FRAME
-            yield block, rest[:whole].reshape(-1, FRAME)
-            rest = rest[whole:]
-        rest = np.concatenate([rest, resampler.resample_chunk(np.empty(0, np.float32), last=True)])
-        yield np.empty(0, np.float32), np.pad(rest, (0, -len(rest) % FRAME)).reshape(-1, FRAME)
+class SpeechStream:
+    """Samples of one recording in, its speech out: the same however the samples were cut."""
 
-    def _cut(self, held: Samples, held_from: int, start: int, end: int) -> Speech:
+    def __init__(self, session: Session, sample_rate: int, block_frames: int) -> None:
+        self._frame = FRAME * sample_rate // RATE
+        self._blocks = Reblocker(block_frames * self._frame)
+        self._frames = _Frames(sample_rate)
+        self._network = _Network(session)
+        self._segmenter = Segmenter()
+        self._held, self._held_from = np.empty(0, np.float32), 0
+
+    def push(self, samples: Samples) -> list[Speech]:
+        """The speech that is certain with the next `samples`, float32 of shape (n,), which may be kept as they are.
+
+        What goes on for a quarter of a second is certain, and from then on everything up to the last frame.
+        """
+        return [part for block in self._blocks.push(samples) for part in self._heard(block, self._frames.push(block))]
+
+    def finish(self) -> list[Speech]:
+        """The last speech, once the recording is over."""
+        found = [part for block in self._blocks.finish() for part in self._heard(block, self._frames.push(block))]
+        found += self._heard(np.empty(0, np.float32), self._frames.finish())
+        return found + [self._cut(start, end) for start, end in self._segmenter.finish()]
+
+    def _heard(self, block: Samples, frames: Samples) -> list[Speech]:
+        """Of the next `block`, which completes `frames`; of the signal only what may still be speech is kept."""
+        self._held = np.concatenate([self._held, block])
+        found = [self._cut(start, end) for start, end in self._segmenter.push(self._network.probabilities(frames))]
+        passed = min(len(self._held), self._segmenter.horizon * self._frame - self._held_from)
+        self._held, self._held_from = self._held[passed:], self._held_from + passed
+        return found
+
+    def _cut(self, start: int, end: int) -> Speech:
         start, end = start * self._frame, end * self._frame
-        return Speech(start, held[start - held_from : end - held_from])
+        return Speech(start, self._held[start - self._held_from : end - self._held_from])
+
+
+class _Network:
+    """The network with what it remembers of the frames before."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._hidden, self._cell = np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
+        self._context = np.zeros(_CONTEXT, np.float32)
+
+    def probabilities(self, frames: Samples) -> npt.NDArray[np.float32]:
+        """How likely each of `frames`, shape (n, FRAME), is speech; shape (n,)."""
+        if not len(frames):
+            return np.empty(0, np.float32)
+        contexts = np.concatenate([self._context[np.newaxis], frames[:-1, -_CONTEXT:]])
+        self._context = frames[-1, -_CONTEXT:]
+        inputs = {"input": np.concatenate([contexts, frames], axis=1), "h": self._hidden, "c": self._cell}
+        probabilities, self._hidden, self._cell = self._session.run(("speech_probs", "hn", "cn"), inputs)
+        return probabilities
+
+
+class _Frames:
+    """Samples at any rate in, whole frames of shape (n, FRAME) at RATE out."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._resampler = (
+            None if sample_rate == RATE else soxr.ResampleStream(sample_rate, RATE, 1, dtype="float32", quality="HQ")
+        )
+        self._rest = np.empty(0, np.float32)
+
+    def push(self, block: Samples) -> Samples:
+        """The frames that the next block completes."""
+        if self._resampler is None:
+            # Only the recording's last block has an incomplete frame.
+            return _filled(block)
+        signal = np.concatenate([self._rest, self._resampler.resample_chunk(block)])
+        whole = len(signal) - len(signal) % FRAME
+        self._rest = signal[whole:]
+        return signal[:whole].reshape(-1, FRAME)
+
+    def finish(self) -> Samples:
+        """The last frames."""
+        if self._resampler is None:
+            return np.empty((0, FRAME), np.float32)
+        last = self._resampler.resample_chunk(np.empty(0, np.float32), last=True)
+        return _filled(np.concatenate([self._rest, last]))
+
+
+def _filled(signal: Samples) -> Samples:
+    """Frames of shape (n, FRAME), the last one filled up with silence."""
+    return np.pad(signal, (0, -len(signal) % FRAME)).reshape(-1, FRAME)

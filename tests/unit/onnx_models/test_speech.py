@@ -1,6 +1,7 @@
 """Voice activity."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,42 @@ def test_blocks_do_not_matter(detector: SpeechDetector, demo: Samples, length: i
     ours, whole = detector.segments(blocks_of(signal, length)), detector.segments([signal])
     assert ours == whole
     assert ours
+
+
+@pytest.mark.parametrize("rate", [8000, RATE])
+@pytest.mark.parametrize(("block_frames", "length"), [(1, 333), (8, 3200), (512, 100_000)])
+def test_samples_as_they_arrive(
+    detector: SpeechDetector, demo: Samples, block_frames: int, length: int, rate: int
+) -> None:
+    """A listener to what is still arriving finds the same speech, whatever it is given at a time."""
+    listening = detector if rate == RATE else SpeechDetector(detector._session, rate)
+    signal = soxr.resample(demo, RATE, rate, quality="HQ").astype(np.float32)
+    stream = listening.stream(block_frames)
+    parts = [part for block in blocks_of(signal, length) for part in stream.push(block)] + stream.finish()
+    expected = list(listening.speech([signal]))
+    np.testing.assert_array_equal(
+        np.concatenate([part.samples for part in parts]), np.concatenate([part.samples for part in expected])
+    )
+    assert all(part.end <= later.start for part, later in pairwise(parts))
+    assert (parts[0].start, parts[-1].end) == (expected[0].start, expected[-1].end)
+
+
+def test_speech_is_told_soon(detector: SpeechDetector, demo: Samples) -> None:
+    """What a listener with small blocks was given is told as speech less than half a second later."""
+    stream = detector.stream(block_frames=4)
+    given, told = 0, []
+    for block in blocks_of(np.tile(demo, 2), 800):
+        given += len(block)
+        told += [(part.end, given) for part in stream.push(block)]
+    assert told
+    assert all(at - end < 0.5 * RATE for end, at in told)
+
+
+def test_a_listener_that_heard_nothing(detector: SpeechDetector) -> None:
+    """A stream without a sample, and one with samples of no length, has no speech."""
+    assert detector.stream().finish() == []
+    stream = detector.stream(block_frames=1)
+    assert stream.push(np.empty(0, np.float32)) + stream.finish() == []
 
 
 @pytest.mark.parametrize("signal", [np.zeros(10 * RATE), np.zeros(0), np.zeros(100), 1e-4 * np.ones(800)])
