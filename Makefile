@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo run test lint gpu-check clean
+CLIENTS := .venv-clients
+CLIENTS_STAMP := $(CLIENTS)/.installed
+
+.PHONY: demo run test lint conformance gpu-check clean
 
 $(STAMP): pyproject.toml
 	@echo "Fetching some 350 MB of packages into .venv ..."
@@ -27,6 +30,16 @@ test: install
 	@$(BIN)/voiceprint redis install
 	$(BIN)/python -m pytest
 
+# In an environment of their own: they need another numpy than the appliance.
+$(CLIENTS_STAMP): tests/conformance/clients.txt
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/conformance/clients.txt
+	@touch $@
+
+conformance: install $(CLIENTS_STAMP) ## drive the appliance with Phonexia's published clients
+	@$(BIN)/voiceprint redis install
+	$(BIN)/python -m pytest tests/conformance
+
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -36,4 +49,4 @@ gpu-check: install ## parity and speed on a CUDA machine, figures to gpu-check.j
 	$(BIN)/python -m benchmarks.gpu_check
 
 clean:
-	rm -rf .venv build dist *.egg-info
+	rm -rf .venv $(CLIENTS) build dist *.egg-info
