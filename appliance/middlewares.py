@@ -1,10 +1,7 @@
 """Around every request, outermost first: its line in the log, one shape for every error, the doors."""
 
-import hashlib
-import hmac
 import logging
 import time
-from collections.abc import Callable
 
 from aiohttp import ClientPayloadError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -12,6 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_exceptions import HTTPException
 from yarl import URL
 
+from appliance import keys
 from appliance.addresses import base_url, host_header, is_loopback_name
 from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
 from appliance.settings import Settings
@@ -72,7 +70,7 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
 def doors(settings: Settings) -> Middleware:
     """Who may come in. Bound to loopback: only under a loopback name, so that no web page reaches us by a name of its
     own (DNS rebinding). Never from a page of another origin. With keys set: only with one of them."""
-    known = _known(settings)
+    known = keys.known(settings)
     public = URL(settings.public_url) if settings.public_url else None
 
     @web.middleware
@@ -97,19 +95,4 @@ def doors(settings: Settings) -> Middleware:
 
 
 def _presented(request: web.Request) -> str:
-    scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else request.headers.get("X-API-Key", "")
-
-
-def _known(settings: Settings) -> Callable[[str], bool] | None:
-    """A check in constant time, or None when no key is set. Hashing first hides the keys' lengths."""
-    hashes = [hashlib.sha256(key.get_secret_value().encode()).digest() for key in settings.api_keys]
-    if not hashes:
-        return None
-
-    def known(presented: str) -> bool:
-        digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).digest()
-        # A sum, because any() would stop at the first match and so tell how far down the list it is.
-        return sum(hmac.compare_digest(digest, stored) for stored in hashes) > 0
-
-    return known
+    return keys.presented(request.headers.get(hdrs.AUTHORIZATION, ""), request.headers.get("X-API-Key", ""))
