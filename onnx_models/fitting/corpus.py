@@ -1,7 +1,7 @@
 """Recordings of known speakers: folders, tables and trial lists as the field keeps them."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,24 @@ def strangers(folder: Path) -> list[Labelled]:
     return found
 
 
+def trial_lines(trials: Path) -> Iterator[tuple[int, bool, tuple[str, str]]]:
+    """The lines of a list of trials: their numbers, whether one speaker is said to speak in both files, and these.
+
+    Raises ConfigurationError that names the line which is no trial.
+    """
+    for number, line in enumerate(_text(trials).splitlines(), 1):
+        if not line.strip():
+            continue
+        words = line.split()
+        if len(words) != 3 or words[0] not in {"0", "1"}:
+            raise ConfigurationError(
+                f"{trials}:{number}: a trial is `1 file file` for one speaker or `0 file file` for two, "
+                "with files whose names have no spaces"
+            )
+        label, first, second = words
+        yield number, label == "1", (first, second)
+
+
 def _in_folder(folder: Path) -> list[Labelled]:
     return [
         Labelled(path, speaker.name)
@@ -91,20 +109,11 @@ def _in_table(table: Path, root: Path) -> list[Labelled]:
 def _in_list(trials: Path, root: Path) -> Corpus:
     places: dict[str, int] = {}
     pairs = []
-    for number, line in enumerate(_text(trials).splitlines(), 1):
-        if not line.strip():
-            continue
-        words = line.split()
-        if len(words) != 3 or words[0] not in {"0", "1"}:
-            raise ConfigurationError(
-                f"{trials}:{number}: a trial is `1 file file` for one speaker or `0 file file` for two, "
-                "with files whose names have no spaces"
-            )
-        label, *files = words
+    for number, label, files in trial_lines(trials):
         one_speaker = len({_speaker(name) for name in files}) == 1
-        if one_speaker != (label == "1"):
+        if one_speaker != label:
             raise ConfigurationError(
-                f"{trials}:{number}: its label {label} says {'one speaker' if label == '1' else 'two speakers'}, its "
+                f"{trials}:{number}: its label {label:d} says {'one speaker' if label else 'two speakers'}, its "
                 "files lie in "
                 + ("one folder" if one_speaker else "two")
                 + "; the first folder of a file has to be its speaker, or speakers cannot be held out"

@@ -1,6 +1,6 @@
 """What a model's scores are worth on recordings of known speakers: measures, with intervals over the speakers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The figures of one group of trials, by the names of MEASURES."""
+    """The figures of one group of trials, by the names of the measures."""
 
     name: str
     speakers: int
@@ -52,7 +52,13 @@ class Group:
     figures: dict[str, Figure]
 
 
-def measured(name: str, llrs: npt.NDArray[np.floating], trials: Trials, collection: Collection) -> Group | None:
+def measured(
+    name: str,
+    llrs: npt.NDArray[np.floating],
+    trials: Trials,
+    collection: Collection,
+    measures: Mapping[str, Callable[[Tally], float]] = MEASURES,
+) -> Group | None:
     """The figures of `trials` that were given `llrs`, both of shape (trials,); None when a kind of trial is missing.
 
     Intervals are those of a bootstrap over the speakers, of whom as many are drawn with replacement: a trial counts as
@@ -65,20 +71,26 @@ def measured(name: str, llrs: npt.NDArray[np.floating], trials: Trials, collecti
     order = Order(llrs, trials.is_target)
     speaker_a, speaker_b = collection.speakers[trials.side_a], collection.speakers[trials.side_b]
     present, places = np.unique(np.concatenate([speaker_a, speaker_b]), return_inverse=True)
-    intervals: Sequence[tuple[float, float] | None] = [None] * len(MEASURES)
+    intervals: Sequence[tuple[float, float] | None] = [None] * len(measures)
     if len(present) >= LEAST_SPEAKERS:
-        intervals = _intervals(order, trials, places.reshape(2, -1), len(present))
+        intervals = _intervals(order, trials, places.reshape(2, -1), len(present), list(measures.values()))
     whole = order.tally()
     figures = {
         measure: Figure(take(whole), interval)
-        for (measure, take), interval in zip(MEASURES.items(), intervals, strict=True)
+        for (measure, take), interval in zip(measures.items(), intervals, strict=True)
     }
     targets = int(trials.is_target.sum())
     return Group(name, len(present), targets, len(trials) - targets, figures)
 
 
-def _intervals(order: Order, trials: Trials, places: npt.NDArray[np.int64], speakers: int) -> list[tuple[float, float]]:
-    """Of every measure; `places` are the speakers of both sides, (2, trials), as numbers below `speakers`."""
+def _intervals(
+    order: Order,
+    trials: Trials,
+    places: npt.NDArray[np.int64],
+    speakers: int,
+    measures: Sequence[Callable[[Tally], float]],
+) -> list[tuple[float, float]]:
+    """Of every one of `measures`; `places` are the speakers of both sides, (2, trials), as numbers below `speakers`."""
     place_a, place_b = places
     generator = np.random.default_rng(_SEED)
     replicates: list[list[float]] = []
@@ -88,7 +100,7 @@ def _intervals(order: Order, trials: Trials, places: npt.NDArray[np.int64], spea
         # Of a few speakers, one alone may be drawn every time.
         if weights[trials.is_target].any() and weights[~trials.is_target].any():
             tally = order.tally(weights)
-            replicates.append([measure(tally) for measure in MEASURES.values()])
+            replicates.append([measure(tally) for measure in measures])
     lows, highs = np.quantile(replicates, _LEVELS, axis=0)
     return [(float(low), float(high)) for low, high in zip(lows, highs, strict=True)]
 
