@@ -81,7 +81,13 @@ class Document(pydantic.BaseModel):
     callback_url: CallbackUrl | None = None
 
 
-class Result(pydantic.BaseModel):
+class Shown(pydantic.BaseModel):
+    """A JSON object in a result: every key that it may have, those with a default being there only at times."""
+
+    model_config = pydantic.ConfigDict(frozen=True, extra="forbid")
+
+
+class Result(Shown):
     """What the poll shows as `result` once the task is done; it describes what `render` writes."""
 
 
@@ -98,10 +104,10 @@ class Technology:
     name: str
     summary: str
     render: Callable[[BinaryIO], Iterator[bytes]]
+    result: type[Result]
     parameters: type[Parameters] = Parameters
     document: type[Document] | None = None
     head: str | None = None
-    result: type[Result] = Result
     missing: str | None = None
 
 

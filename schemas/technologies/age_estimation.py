@@ -4,9 +4,22 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from schemas import rows
+from schemas.figures import ChannelNumber
 from schemas.listening import ListeningParameters
-from schemas.technologies import Technology
-from schemas.technologies.age_estimation_voiceprints import age
+from schemas.technologies import Result, Technology
+from schemas.technologies.age_estimation_voiceprints import VoiceprintAge, age
+
+
+class ChannelAge(VoiceprintAge):
+    """What is told of one channel's speaker; the age is null without enough speech."""
+
+    channel_number: ChannelNumber
+
+
+class ChannelAges(Result):
+    """One for each channel that was listened to."""
+
+    channels: list[ChannelAge]
 
 
 def _channel(number: int, speech_length: float, years: int | None) -> dict[str, Any]:
@@ -21,6 +34,7 @@ TECHNOLOGY = Technology(
     name="age-estimation",
     summary="Estimates the age of every channel's speaker, in years; needs a head that is not shipped.",
     render=render,
+    result=ChannelAges,
     parameters=ListeningParameters,
     head="age",
 )

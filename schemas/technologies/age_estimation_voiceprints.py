@@ -1,11 +1,27 @@
 """Voiceprints in, the ages of their speakers out."""
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
+
+from pydantic import Field
 
 from schemas import rows
-from schemas.technologies import Technology
+from schemas.figures import SpeechLength
+from schemas.technologies import Result, Shown, Technology
 from schemas.voiceprint_lists import VoiceprintsDocument
+
+
+class VoiceprintAge(Shown):
+    """What is told of one voiceprint's speaker; the age is null without enough speech."""
+
+    speech_length: SpeechLength
+    age: Annotated[int | None, Field(ge=0, le=120, description="In years.")]
+
+
+class VoiceprintAges(Result):
+    """One for each voiceprint, in the order of the input."""
+
+    results: list[VoiceprintAge]
 
 
 def age(speech_length: float, years: int | None) -> dict[str, Any]:
@@ -21,6 +37,7 @@ TECHNOLOGY = Technology(
     name="age-estimation-voiceprints",
     summary="Estimates the age of voiceprints' speakers, in years; needs a head that is not shipped.",
     render=render,
+    result=VoiceprintAges,
     document=VoiceprintsDocument,
     head="age",
 )

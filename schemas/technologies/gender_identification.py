@@ -4,9 +4,22 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from schemas import rows
+from schemas.figures import ChannelNumber
 from schemas.listening import ListeningParameters
-from schemas.technologies import Technology
-from schemas.technologies.gender_identification_voiceprints import gender
+from schemas.technologies import Result, Technology
+from schemas.technologies.gender_identification_voiceprints import VoiceprintGender, gender
+
+
+class ChannelGender(VoiceprintGender):
+    """What is told of one channel; both scores are null without enough speech."""
+
+    channel_number: ChannelNumber
+
+
+class ChannelGenders(Result):
+    """One for each channel that was listened to."""
+
+    channels: list[ChannelGender]
 
 
 def _channel(number: int, speech_length: float, llr: float | None) -> dict[str, Any]:
@@ -21,6 +34,7 @@ TECHNOLOGY = Technology(
     name="gender-identification",
     summary="Tells how likely the voice of every channel is a man's or a woman's.",
     render=render,
+    result=ChannelGenders,
     parameters=ListeningParameters,
     head="gender",
 )

@@ -2,11 +2,37 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
+
+from pydantic import Field
 
 from schemas import rows
-from schemas.technologies import Technology
+from schemas.figures import SpeechLength
+from schemas.technologies import Result, Shown, Technology
 from schemas.voiceprint_lists import VoiceprintsDocument
+
+
+class GenderScore(Shown):
+    """How likely a voice is of one gender."""
+
+    score_llr: Annotated[
+        float, Field(description="The natural logarithm of how much likelier the voice is from this gender.")
+    ]
+    probability: Annotated[float, Field(ge=0, le=1, description="Where both genders are equally frequent.")]
+
+
+class VoiceprintGender(Shown):
+    """What is told of one voiceprint; both scores are null without enough speech."""
+
+    speech_length: SpeechLength
+    score_male: GenderScore | None
+    score_female: GenderScore | None
+
+
+class VoiceprintGenders(Result):
+    """One for each voiceprint, in the order of the input."""
+
+    results: list[VoiceprintGender]
 
 
 def gender(speech_length: float, llr: float | None) -> dict[str, Any]:
@@ -32,6 +58,7 @@ TECHNOLOGY = Technology(
     name="gender-identification-voiceprints",
     summary="Tells how likely voiceprints are those of a man or a woman.",
     render=render,
+    result=VoiceprintGenders,
     document=VoiceprintsDocument,
     head="gender",
 )

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field, ValidationInfo, model_validator
 
 from schemas import json
-from schemas.technologies import Document, ModelName, Parameters, ProfileName, Technology
+from schemas.technologies import Document, ModelName, Parameters, ProfileName, Result, Shown, Technology
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS, VoiceprintList
 
 MAXIMUM_SCORES = 1_000_000
@@ -61,6 +61,28 @@ class ComparisonDocument(Document):
         return self
 
 
+class ScoreMatrix(Shown):
+    """A row for each of b and a column for each of a: `values[j * columns_count + i]` scores a[i] with b[j]."""
+
+    columns_count: Annotated[int, Field(ge=1, description="How many there are of a.")]
+    rows_count: Annotated[int, Field(ge=1, description="How many there are of b.")]
+    values: Annotated[
+        list[float],
+        Field(
+            min_length=1,
+            max_length=MAXIMUM_SCORES,
+            description="Natural log-likelihood ratios, row by row: 0 is undecided, above 2 it is the same speaker "
+            "with high probability.",
+        ),
+    ]
+
+
+class Comparison(Result):
+    """The scores of every pair."""
+
+    scores: ScoreMatrix
+
+
 def pack(scores: npt.NDArray[np.float32]) -> bytes:
     """The stored result of `scores`, shape (rows, columns): a row for each of b, a column for each of a."""
     return _COUNTS.pack(*scores.shape) + scores.astype("<f4", copy=False).tobytes()
@@ -79,6 +101,7 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-comparison",
     summary="Scores every pair of two lists of voiceprints: log-likelihood ratios.",
     render=render,
+    result=Comparison,
     parameters=ComparisonParameters,
     document=ComparisonDocument,
 )

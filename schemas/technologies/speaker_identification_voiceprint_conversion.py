@@ -2,18 +2,26 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgpack
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from schemas import json
-from schemas.technologies import Technology
+from schemas.figures import VoiceprintVector
+from schemas.technologies import Result, Technology
 from schemas.voiceprint_lists import VoiceprintsDocument
 
 # Vectors rendered at a time: half a megabyte of text, so that neither memory nor an event loop notices.
 _BLOCK = 256
+
+
+class Conversion(Result):
+    """The vectors that the voiceprints hold, equal value for value to those of their extraction."""
+
+    vector_voiceprints: Annotated[list[VoiceprintVector], Field(description="In the order of the input.")]
 
 
 def pack(vectors: Iterable[npt.NDArray[np.float32]]) -> bytes:
@@ -34,5 +42,6 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-conversion",
     summary="Turns stored voiceprints into their vectors.",
     render=render,
+    result=Conversion,
     document=VoiceprintsDocument,
 )

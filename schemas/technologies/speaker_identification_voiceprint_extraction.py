@@ -1,14 +1,17 @@
 """A recording in, one voiceprint per channel out."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import msgpack
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from schemas import json, quality, voiceprint
+from schemas.figures import ChannelNumber, EncodedVoiceprint, SpeechLength, VoiceprintVector
 from schemas.listening import ListeningParameters
-from schemas.quality import Judgement, Thresholds
-from schemas.technologies import Flag, Technology
+from schemas.quality import Band, Judgement, Thresholds, Verdict
+from schemas.technologies import Flag, Result, Shown, Technology
 from schemas.voiceprint import Voiceprint
 
 
@@ -16,6 +19,39 @@ class ExtractionParameters(ListeningParameters):
     """As for every technology that listens; `include_vector_voiceprint` returns the vectors as well."""
 
     include_vector_voiceprint: Flag = False
+
+
+class RecordingQuality(Shown):
+    """What was measured in the speech of one channel. A figure that could not be measured is null."""
+
+    verdict: Annotated[Verdict, Field(description="By the thresholds of this appliance.")]
+    reasons: Annotated[list[str], Field(description="Every figure that is not good, with its threshold.")]
+    speech_seconds: Annotated[float, Field(ge=0, description="Net speech, in seconds.")]
+    clipping_share: Annotated[
+        float | None, Field(ge=0, le=1, description="The share of the speech's samples that are cut off.")
+    ]
+    level_dbfs: Annotated[float | None, Field(description="RMS of the speech, in dB relative to full scale.")]
+    snr_db: Annotated[float | None, Field(description="Estimated speech over noise, in dB.")]
+    bandwidth_hertz: Annotated[float | None, Field(ge=0, description="Up to where the speech's spectrum reaches.")]
+    band: Annotated[Band | None, Field(description="The bandwidth's name.")]
+
+
+class ExtractedVoiceprint(Shown):
+    """The voiceprint of one channel."""
+
+    channel_number: ChannelNumber
+    voiceprint: EncodedVoiceprint
+    speech_length: SpeechLength
+    model: Annotated[str, Field(description="The name of the speaker model that made it.")]
+    # Factories, since a default would be written into the description of what may be absent.
+    quality: Annotated[RecordingQuality | SkipJsonSchema[None], Field(default_factory=lambda: None)]
+    vector_voiceprint: Annotated[VoiceprintVector, Field(default_factory=list)]
+
+
+class Extraction(Result):
+    """One for each channel that was listened to."""
+
+    channels: list[ExtractedVoiceprint]
 
 
 def judged(found: Voiceprint, thresholds: Thresholds) -> Judgement | None:
@@ -70,5 +106,6 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-extraction",
     summary="Extracts a voiceprint from every channel of a recording.",
     render=render,
+    result=Extraction,
     parameters=ExtractionParameters,
 )

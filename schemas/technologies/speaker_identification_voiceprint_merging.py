@@ -6,7 +6,8 @@ from typing import Annotated, BinaryIO
 from pydantic import Field
 
 from schemas import json, voiceprint
-from schemas.technologies import Document, Technology, VoiceprintText
+from schemas.figures import EncodedVoiceprint, SpeechLength
+from schemas.technologies import Document, Result, Technology, VoiceprintText
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS
 
 
@@ -14,6 +15,13 @@ class MergingDocument(Document):
     """`voiceprints`: containers as Base64, 2 to 50,000."""
 
     voiceprints: Annotated[list[VoiceprintText], Field(min_length=2, max_length=MAXIMUM_VOICEPRINTS)]
+
+
+class Merging(Result):
+    """One voiceprint that stands for all of the input; its net speech is the sum of theirs."""
+
+    voiceprint: EncodedVoiceprint
+    speech_length: SpeechLength
 
 
 def render(stored: BinaryIO) -> Iterator[bytes]:
@@ -27,5 +35,6 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-merging",
     summary="Merges voiceprints of one speaker into one.",
     render=render,
+    result=Merging,
     document=MergingDocument,
 )

@@ -33,7 +33,10 @@ def test_each_technology_has_a_job() -> None:
     assert "speaker-identification-voiceprint-extraction" in technologies()
 
 
-DECLARATION = "from schemas.technologies import Technology\nTECHNOLOGY = Technology({name!r}, 'what it does', iter)\n"
+DECLARATION = """\
+from schemas.technologies import Result, Technology
+TECHNOLOGY = Technology({name!r}, 'what it does', iter, Result)
+"""
 
 
 @pytest.mark.parametrize("seam", [schemas.technologies], indirect=True)

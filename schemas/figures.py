@@ -1,0 +1,14 @@
+"""Figures that the results of several technologies show, described once."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+ChannelNumber = Annotated[
+    int, Field(ge=0, description="The channel's number in the recording, counted from 0; 0 for the mean of several.")
+]
+SpeechLength = Annotated[float, Field(ge=0, description="Net speech, in seconds.")]
+EncodedVoiceprint = Annotated[str, Field(min_length=1, description="A voiceprint: its bytes as Base64.")]
+VoiceprintVector = Annotated[
+    list[float], Field(description="A voiceprint's vector, as long as its model's vectors are; empty without speech.")
+]
