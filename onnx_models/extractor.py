@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -12,24 +11,19 @@ from onnx_models import batcher, media, registry, scoring
 from onnx_models.blocks import Samples, reblocked
 from onnx_models.families import Framing, Window, open_family
 from onnx_models.media import ChannelMode, MediaLimits, Recording
+from onnx_models.passage import Passage, until_stopped
 from onnx_models.quality import QualityMeter
 from onnx_models.registry import SpeakerCard
 from onnx_models.session import NoNetwork, Session, open_session
 from onnx_models.speech import SpeechDetector
-from schemas.errors import ApplianceError, MediaOutOfRange
 from schemas.voiceprint import Voiceprint
 
-_T = TypeVar("_T")
 # Speech of one recording that goes through the network at once, seconds. With windows of 1.6 s that is 16 of them on a
 # CPU, where 8 and 16 are equally fast and 32 is slower.
 _BATCH_SECONDS = {"cpu": 25.6, "cuda": 102.4}
 
 # Speech on which speed is measured at start: enough for a few batches of any model.
 _MEASURED_SECONDS = 12.8
-
-
-class Stopped(ApplianceError):
-    """The extraction was given up because its caller asked for it; nothing is wrong with the recording."""
 
 
 class Extractor:
@@ -96,14 +90,17 @@ class Extractor:
         range_to: float | None = None,
         created_ms: int | None = None,
         media_sha256: bytes | None = None,
+        listened: Callable[[float], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> list[Voiceprint]:
         """The voiceprints of the recording at `path`, one per channel, or one in all when `channel_mode` is `mix`.
 
         `channels` counts from 0, None means all; `max_speech_length` in seconds ends the reading once so much speech
         was found; only what lies from `range_from` to `range_to` seconds is listened to; `created_ms` and
-        `media_sha256` go into the voiceprints and default to now and the file's own. `stop` is asked between blocks.
-        The same recording gives the same vectors, bit for bit.
+        `media_sha256` go into the voiceprints and default to now and the file's own. `listened` is told for each of
+        them how many seconds were listened to: from the start of the range until enough speech was found, or to the end
+        of the range or of the recording. `stop` is asked between blocks. The same recording gives the same vectors, bit
+        for bit.
 
         Raises the MediaError that says why a recording cannot be taken, Stopped when `stop` says so.
         """
@@ -115,13 +112,16 @@ class Extractor:
         for selection in selections:
             meter = QualityMeter(recording.info.sample_rate, len(selection), range_from or 0.0, range_to)
             samples = recording.samples(selection, self.card.sample_rate, meter.push)
-            signal = _until_stopped(samples, stop or _never)
-            if range_from or range_to is not None:
-                signal = self._ranged(signal, range_from or 0.0, range_to)
+            passage = Passage(self.card.sample_rate, range_from or 0.0, range_to)
+            signal = passage.of(until_stopped(samples, stop or _never))
             # The front end's products are small: more threads would only spin on the cores of other workers.
             with self._blas.limit(limits=1, user_api="blas"):
-                vector, speech_samples = self._embed(self._spoken(signal, max_speech_length, meter), stop or _never)
+                vector, speech_samples = self._embed(
+                    self._spoken(signal, max_speech_length, passage, meter), stop or _never
+                )
                 quality = meter.finish()
+            if listened is not None:
+                listened(passage.length)
             voiceprints.append(
                 Voiceprint(
                     model=self.card.name,
@@ -139,25 +139,11 @@ class Extractor:
             )
         return voiceprints
 
-    def _ranged(self, signal: Iterable[Samples], start_seconds: float, end_seconds: float | None) -> Iterator[Samples]:
-        """What lies within; nothing after it is decoded. Raises MediaOutOfRange when the signal ends before it."""
-        start = round(start_seconds * self.card.sample_rate)
-        end = None if end_seconds is None else round(end_seconds * self.card.sample_rate)
-        at = 0
-        for block in signal:
-            yield block[max(0, start - at) : None if end is None else end - at]
-            at += len(block)
-            if end is not None and at >= end:
-                return
-        if 0 < start >= at:
-            raise MediaOutOfRange(
-                f"the range starts at {start_seconds:g} s, and the recording ends at {at / self.card.sample_rate:.2f} s"
-            )
-
     def _spoken(
-        self, signal: Iterable[Samples], max_speech_length: float | None, meter: QualityMeter
+        self, signal: Iterable[Samples], max_speech_length: float | None, passage: Passage, meter: QualityMeter
     ) -> Iterator[Samples]:
-        """The speech of `signal`, up to `max_speech_length` seconds of it; `meter` is told where it is."""
+        """The speech of `signal`, up to `max_speech_length` seconds of it; `meter` is told where it is, and both when
+        that was enough."""
         rate = self.card.sample_rate
         missing = None if max_speech_length is None else round(max_speech_length * rate)
         for part in self._detector.speech(signal):
@@ -168,6 +154,7 @@ class Extractor:
                 missing -= len(samples)
                 if missing <= 0:
                     meter.given_up()
+                    passage.left_at(part.start + len(samples))
                     return
 
     def _embed(self, speech: Iterable[Samples], stop: Callable[[], bool]) -> tuple[scoring.Vectors, int]:
@@ -185,7 +172,7 @@ class Extractor:
 
         total, count = np.zeros(self.card.dimension), 0
         batches = batcher.embed(self._network, self.card.output, windows(), self._batch)
-        for vectors in _until_stopped(batches, stop):
+        for vectors in until_stopped(batches, stop):
             total += (scoring.unit(vectors) if self.card.unit_length else vectors).sum(axis=0)
             count += len(vectors)
         if not count:
@@ -193,13 +180,6 @@ class Extractor:
         if not self.card.unit_length:
             return (total / count - self._mean).astype(np.float32), heard
         return scoring.centred(total / count, self._mean), heard
-
-
-def _until_stopped(items: Iterable[_T], stop: Callable[[], bool]) -> Iterator[_T]:
-    for item in items:
-        if stop():
-            raise Stopped("the extraction was stopped")
-        yield item
 
 
 def _never() -> bool:

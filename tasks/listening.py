@@ -1,5 +1,6 @@
 """Recordings to voiceprints, as the technologies that listen to a part of them ask for it."""
 
+from dataclasses import dataclass
 from typing import cast
 
 from schemas.errors import MediaError
@@ -8,12 +9,21 @@ from schemas.voiceprint import Voiceprint
 from tasks.jobs import Work
 
 
-def listen(work: Work) -> list[Voiceprint]:
-    """One voiceprint for each channel. Raises ModelNotServed, Stopped, or the MediaError that says why the recording
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was heard in one channel, of which `processed` seconds were listened to."""
+
+    voiceprint: Voiceprint
+    processed: float
+
+
+def listen(work: Work) -> list[Heard]:
+    """What each channel gives. Raises ModelNotServed, Stopped, or the MediaError that says why the recording
     cannot be used, with its kind as the one detail."""
     parameters = cast("ListeningParameters", work.parameters)
+    processed: list[float] = []
     try:
-        return work.models.extractor(parameters.model).extract(
+        voiceprints = work.models.extractor(parameters.model).extract(
             work.input,
             channel_mode=parameters.channel_mode,
             channels=parameters.channels,
@@ -22,7 +32,9 @@ def listen(work: Work) -> list[Voiceprint]:
             range_to=parameters.range_to,
             created_ms=work.created_ms,
             media_sha256=work.input_sha256,
+            listened=processed.append,
             stop=work.stop,
         )
     except MediaError as error:
         raise type(error)(error.message, [error.at("body", "file")]) from error
+    return [Heard(*one) for one in zip(voiceprints, processed, strict=True)]

@@ -14,14 +14,14 @@ from schemas.listening import ListeningParameters
 from schemas.voiceprint import Voiceprint
 from tasks import voiceprints
 from tasks.jobs import Work
-from tasks.listening import listen
+from tasks.listening import Heard, listen
 
 # Nobody is older, whatever a head makes of noise.
 _OLDEST = 120
 
 
-def heard(work: Work, kind: str) -> list[tuple[Voiceprint, float | None]]:
-    """The voiceprint of every channel of the recording with what the head of `kind` tells, None of too little speech.
+def heard(work: Work, kind: str) -> list[tuple[Heard, float | None]]:
+    """What is heard in every channel of the recording with what the head of `kind` tells, None of too little speech.
 
     Raises HeadMissing before anything is extracted, MediaError, Stopped.
     """
@@ -29,7 +29,7 @@ def heard(work: Work, kind: str) -> list[tuple[Voiceprint, float | None]]:
     space = work.models.extractor(parameters.model).card.space
     card, head = _opened(work.models, kind, space)
     channels = listen(work)
-    answers = _answers(card, head, dict(enumerate(channels)))
+    answers = _answers(card, head, {index: one.voiceprint for index, one in enumerate(channels)})
     return [(one, answers[index]) for index, one in enumerate(channels)]
 
 

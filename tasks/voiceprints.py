@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from onnx_models.extractor import Stopped
+from onnx_models.passage import Stopped
 from onnx_models.registry import SpeakerCard
 from onnx_models.scoring import Vectors
 from schemas import voiceprint

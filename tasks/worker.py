@@ -20,8 +20,8 @@ from arq.connections import ArqRedis
 from arq.worker import Retry, Worker, func
 from redis.asyncio import Redis
 
-from onnx_models.extractor import Stopped
 from onnx_models.media import MediaLimits
+from onnx_models.passage import Stopped
 from onnx_models.served import Served
 from schemas import json
 from schemas.errors import Overloaded, Refusal, StorageFull, TaskInternalError, TaskRefusal
@@ -172,6 +172,8 @@ class _Worker:
             if record is None or record.state is not TaskState.PENDING:
                 return
             claimed = await self._store.claim(record, self._config.name)
+            if claimed is None and await self._store.fetch(task_id) is None:
+                return  # erased in between; arq drops what it has noted of it
         except RecordDamaged as error:
             await self._store.fail_damaged(task_id, error, retention=self._config.retention)
             return
@@ -186,10 +188,12 @@ class _Worker:
             # Of a task that was erased there is nothing to give back, and this does nothing.
             await self._store.requeue(claimed)
             raise Retry from None
+        except Exception as fault:
+            ended = await self._unexpected(claimed, fault)
         finally:
             del self._attempts[task_id]
         if not await self._finish(claimed, ended):
-            # Given up for dead meanwhile: a later attempt owns the task, its media and its queue entry.
+            # Erased meanwhile, or given up for dead: then a later attempt owns the task, its media and its queue entry.
             self._files.erase_result(task_id, claimed.attempt)
             raise Retry
         log.info("task %s is %s after attempt %d", task_id, ended.state.value, ended.attempt)
@@ -203,8 +207,19 @@ class _Worker:
                 log.warning("task %s cannot be completed yet: %s", claimed.task_id, error.message)
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
+    async def _unexpected(self, claimed: TaskRecord, fault: Exception) -> TaskRecord:
+        """The client learns that it was our fault, the operator reads why; unless its media went with its task."""
+        owned = True
+        with suppress(Overloaded):
+            owned = await self._store.owned(claimed.task_id, self._config.name)
+        if owned:
+            log.error("task %s failed", claimed.task_id, exc_info=fault)
+        refusal = TaskInternalError("the task failed unexpectedly; it may succeed when repeated")
+        return claimed.refused(TaskState.FAILED, refusal.body())
+
     def _work(self, record: TaskRecord, dropped: threading.Event) -> TaskRecord:
-        """Runs the job; the record as it ends. Raises Stopped when the attempt is to be given back or was dropped."""
+        """Runs the job; the record as it ends. Raises Stopped when the attempt is to be given back or was dropped, and
+        whatever nobody foresaw."""
         try:
             work = Work(
                 parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
@@ -217,18 +232,10 @@ class _Worker:
             )
             result = jobs()[record.technology](work)
             return record.done(*self._files.write_result(record.task_id, record.attempt, result))
-        except Stopped:
-            raise
         except TaskRefusal as refusal:
             return self._refused(record, refusal)
         except Refusal as refusal:
             return self._refused(record, TaskInternalError(refusal.message))
-        except Exception:
-            # The client learns that it was our fault, the operator reads why.
-            log.exception("task %s failed", record.task_id)
-            return self._refused(
-                record, TaskInternalError("the task failed unexpectedly; it may succeed when repeated")
-            )
 
     def _refused(self, record: TaskRecord, refusal: TaskRefusal) -> TaskRecord:
         state = TaskState.FAILED if refusal.retryable else TaskState.REJECTED

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from schemas import rows
-from schemas.figures import ChannelNumber
+from schemas.figures import ChannelNumber, ProcessedAudioLength
 from schemas.listening import ListeningParameters
 from schemas.technologies import Result, Technology
 from schemas.technologies.age_estimation_voiceprints import VoiceprintAge, age
@@ -14,6 +14,7 @@ class ChannelAge(VoiceprintAge):
     """What is told of one channel's speaker; the age is null without enough speech."""
 
     channel_number: ChannelNumber
+    processed_audio_length: ProcessedAudioLength
 
 
 class ChannelAges(Result):
@@ -22,8 +23,10 @@ class ChannelAges(Result):
     channels: list[ChannelAge]
 
 
-def _channel(number: int, speech_length: float, years: int | None) -> dict[str, Any]:
-    return {"channel_number": number, **age(speech_length, years)}
+def _channel(number: int, speech_length: float, years: int | None, *processed: float) -> dict[str, Any]:
+    """`processed` is nothing in a result that an earlier version has stored."""
+    listened = {"processed_audio_length": processed[0]} if processed else {}
+    return {"channel_number": number, **age(speech_length, years), **listened}
 
 
 def render(stored: BinaryIO) -> Iterator[bytes]:

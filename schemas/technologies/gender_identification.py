@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from schemas import rows
-from schemas.figures import ChannelNumber
+from schemas.figures import ChannelNumber, ProcessedAudioLength
 from schemas.listening import ListeningParameters
 from schemas.technologies import Result, Technology
 from schemas.technologies.gender_identification_voiceprints import VoiceprintGender, gender
@@ -14,6 +14,7 @@ class ChannelGender(VoiceprintGender):
     """What is told of one channel; both scores are null without enough speech."""
 
     channel_number: ChannelNumber
+    processed_audio_length: ProcessedAudioLength
 
 
 class ChannelGenders(Result):
@@ -22,8 +23,10 @@ class ChannelGenders(Result):
     channels: list[ChannelGender]
 
 
-def _channel(number: int, speech_length: float, llr: float | None) -> dict[str, Any]:
-    return {"channel_number": number, **gender(speech_length, llr)}
+def _channel(number: int, speech_length: float, llr: float | None, *processed: float) -> dict[str, Any]:
+    """`processed` is nothing in a result that an earlier version has stored."""
+    listened = {"processed_audio_length": processed[0]} if processed else {}
+    return {"channel_number": number, **gender(speech_length, llr), **listened}
 
 
 def render(stored: BinaryIO) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from schemas import json, quality, voiceprint
-from schemas.figures import ChannelNumber, EncodedVoiceprint, SpeechLength, VoiceprintVector
+from schemas.figures import ChannelNumber, EncodedVoiceprint, ProcessedAudioLength, SpeechLength, VoiceprintVector
 from schemas.listening import ListeningParameters
 from schemas.quality import Band, Judgement, Thresholds, Verdict
 from schemas.technologies import Flag, Result, Shown, Technology
@@ -42,6 +42,7 @@ class ExtractedVoiceprint(Shown):
     channel_number: ChannelNumber
     voiceprint: EncodedVoiceprint
     speech_length: SpeechLength
+    processed_audio_length: ProcessedAudioLength
     model: Annotated[str, Field(description="The name of the speaker model that made it.")]
     # Factories, since a default would be written into the description of what may be absent.
     quality: Annotated[RecordingQuality | SkipJsonSchema[None], Field(default_factory=lambda: None)]
@@ -61,18 +62,28 @@ def judged(found: Voiceprint, thresholds: Thresholds) -> Judgement | None:
 
 
 def pack(
-    containers: Sequence[bytes], *, include_vector: bool, judgements: Sequence[Judgement | None] | None = None
+    containers: Sequence[bytes],
+    *,
+    include_vector: bool,
+    judgements: Sequence[Judgement | None] | None = None,
+    processed: Sequence[float] | None = None,
 ) -> bytes:
-    """The stored result: the containers themselves, from which all else that is shown is read, and the judgement of the
-    recording's quality for each, which depends on the settings of the day."""
+    """The stored result: the containers themselves, from which nearly all that is shown is read; for each the judgement
+    of the recording's quality, which depends on the settings of the day, and the seconds that were processed."""
     said = [
         judgement and (judgement.verdict, judgement.reasons) for judgement in judgements or [None] * len(containers)
     ]
-    return bytes(msgpack.packb({"include_vector": include_vector, "containers": list(containers), "judgements": said}))
+    stored = {"include_vector": include_vector, "containers": list(containers), "judgements": said}
+    return bytes(msgpack.packb(stored | ({} if processed is None else {"processed": list(processed)})))
 
 
 def channel(
-    found: Voiceprint, container: bytes, *, include_vector: bool, judgement: Judgement | None = None
+    found: Voiceprint,
+    container: bytes,
+    *,
+    include_vector: bool,
+    judgement: Judgement | None = None,
+    processed: float | None = None,
 ) -> dict[str, Any]:
     """One channel as the contract shows it; the vector is the container's, never recomputed."""
     shown: dict[str, Any] = {
@@ -81,6 +92,8 @@ def channel(
         "speech_length": found.speech_length,
         "model": found.model,
     }
+    if processed is not None:
+        shown["processed_audio_length"] = processed
     measured = quality.unpack(found.quality)
     if measured is not None and judgement is not None:
         shown["quality"] = quality.shown(measured, found.speech_length, judgement)
@@ -93,11 +106,17 @@ def render(stored: BinaryIO) -> Iterator[bytes]:
     result = msgpack.unpackb(stored.read())
     include_vector = result["include_vector"]
     containers = result["containers"]
-    # Results of the version before have none.
-    judgements = result.get("judgements") or [None] * len(containers)
+    # Results of earlier versions have none.
+    judgements, processed = (result.get(name) or [None] * len(containers) for name in ("judgements", "processed"))
     channels = [
-        channel(voiceprint.decode(c), c, include_vector=include_vector, judgement=said and Judgement(*said))
-        for c, said in zip(containers, judgements, strict=True)
+        channel(
+            voiceprint.decode(container),
+            container,
+            include_vector=include_vector,
+            judgement=said and Judgement(*said),
+            processed=seconds,
+        )
+        for container, said, seconds in zip(containers, judgements, processed, strict=True)
     ]
     yield json.encode({"channels": channels})
 

@@ -8,4 +8,7 @@ from tasks.jobs import Work
 def run(work: Work) -> bytes:
     """Raises the MediaError that says why the recording cannot be used, or HeadMissing before it is listened to."""
     found = traits.heard(work, "age")
-    return rows.pack((one.channel_number, one.speech_length, traits.whole_years(years)) for one, years in found)
+    return rows.pack(
+        (one.voiceprint.channel_number, one.voiceprint.speech_length, traits.whole_years(years), one.processed)
+        for one, years in found
+    )

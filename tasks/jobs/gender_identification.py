@@ -8,4 +8,6 @@ from tasks.jobs import Work
 def run(work: Work) -> bytes:
     """Raises the MediaError that says why the recording cannot be used, or HeadMissing before it is listened to."""
     found = traits.heard(work, "gender")
-    return rows.pack((one.channel_number, one.speech_length, llr) for one, llr in found)
+    return rows.pack(
+        (one.voiceprint.channel_number, one.voiceprint.speech_length, llr, one.processed) for one, llr in found
+    )

@@ -11,7 +11,10 @@ from tasks.listening import listen
 def run(work: Work) -> bytes:
     """Raises as `listen` does."""
     parameters = cast("technology.ExtractionParameters", work.parameters)
-    voiceprints = listen(work)
-    containers = [voiceprint.encode(found) for found in voiceprints]
-    judgements = [technology.judged(found, work.quality) for found in voiceprints]
-    return technology.pack(containers, include_vector=parameters.include_vector_voiceprint, judgements=judgements)
+    channels = listen(work)
+    return technology.pack(
+        [voiceprint.encode(one.voiceprint) for one in channels],
+        include_vector=parameters.include_vector_voiceprint,
+        judgements=[technology.judged(one.voiceprint, work.quality) for one in channels],
+        processed=[one.processed for one in channels],
+    )

@@ -47,7 +47,7 @@ def test_gender(client: httpx.Client) -> None:
     assert channel["score_male"]["score_llr"] == -channel["score_female"]["score_llr"]
     (extracted,) = result(client, EXTRACTION, files=recording)["channels"]
     (again,) = result(client, f"{GENDER}-voiceprints", json={"voiceprints": [extracted["voiceprint"]]})["results"]
-    assert channel == {"channel_number": 0} | again
+    assert channel == {"channel_number": 0, "processed_audio_length": channel["processed_audio_length"]} | again
     assert channel["speech_length"] == extracted["speech_length"]
 
 
@@ -91,6 +91,7 @@ def test_ages_with_a_head(own_models: Path, tmp_path: Path, start_appliance: Cal
         texts = {"voiceprints": [extracted["voiceprint"]]}
         assert result(client, f"{AGE}-voiceprints", json=texts)["results"][0]["age"] == channel["age"]
         (short,) = result(client, AGE, files=recording, params={"max_speech_length": 0.2})["channels"]
+        assert 0.2 <= short.pop("processed_audio_length") < extracted["processed_audio_length"]
         assert short == {"channel_number": 0, "speech_length": 0.2, "age": None}
         served = {model["name"]: model["heads"] for model in client.get("/api/system/models").json()["models"]}
         assert served == {"ge2e": ["age", "gender"]}

@@ -42,9 +42,17 @@ def test_a_recording_becomes_a_task(client: httpx.Client, appliance: Appliance) 
 
 
 def test_the_result_has_the_shape_of_the_contract(client: httpx.Client) -> None:
-    """A channel has its number, voiceprint, speech length, model and quality, and no vector unless asked for."""
+    """A channel has its number, voiceprint, speech length, model, quality and how much was listened to, and no vector
+    unless asked for."""
     (channel,) = extract(client)
-    assert set(channel) == {"channel_number", "voiceprint", "speech_length", "model", "quality"}
+    assert set(channel) == {
+        "channel_number",
+        "voiceprint",
+        "speech_length",
+        "processed_audio_length",
+        "model",
+        "quality",
+    }
     assert channel["channel_number"] == 0
     assert channel["model"] == "ge2e"
 

@@ -13,8 +13,9 @@ import soundfile
 
 from onnx_models import open_model, registry
 from onnx_models.decoders import libsndfile
-from onnx_models.extractor import Extractor, Stopped
+from onnx_models.extractor import Extractor
 from onnx_models.media import MediaLimits
+from onnx_models.passage import Stopped
 from schemas.errors import ChannelMissing, ConfigurationError, MediaOutOfRange, MediaUnknown
 from schemas.voiceprint import decode, encode
 
@@ -135,6 +136,40 @@ def test_range(extractor: Extractor, recordings: Path, tmp_path: Path, start: fl
     np.testing.assert_array_equal(ranged.vector, alone.vector)
     assert ranged.speech_length == alone.speech_length
     assert ranged.recording_length == soundfile.info(recordings / "demo.flac").duration
+
+
+@pytest.mark.parametrize(
+    ("parameters", "seconds"),
+    [
+        ({}, 5.4948125),
+        ({"range_from": 1.25}, 4.2448125),
+        ({"range_to": 2.5}, 2.5),
+        ({"range_from": 5, "range_to": 9}, 0.4948125),
+    ],
+)
+def test_how_much_was_listened_to(
+    extractor: Extractor, recordings: Path, parameters: dict[str, float], seconds: float
+) -> None:
+    """What counts as listened to lies from the start of the range to its end, or the recording's."""
+    listened: list[float] = []
+    extractor.extract(recordings / "demo.flac", listened=listened.append, **parameters)  # type: ignore[arg-type]
+    assert listened == [seconds]
+
+
+def test_how_much_was_listened_to_for_enough_speech(extractor: Extractor, recordings: Path) -> None:
+    """With a cap it is as far as the speech that was taken reaches, channel by channel: a range that ends there has
+    the same speech."""
+    listened: list[float] = []
+    capped = extractor.extract(
+        recordings / "call.flac", max_speech_length=1.5, range_from=0.5, listened=listened.append
+    )
+    assert len(listened) == len(capped) == 2
+    for voiceprint, seconds in zip(capped, listened, strict=True):
+        assert 1.5 <= seconds < voiceprint.recording_length - 0.5
+        (ranged,) = extractor.extract(
+            recordings / "call.flac", channels=[voiceprint.channel_number], range_from=0.5, range_to=0.5 + seconds
+        )
+        assert ranged.speech_length == pytest.approx(1.5, abs=0.1)
 
 
 def test_range_behind_the_end(extractor: Extractor, recordings: Path) -> None:

@@ -84,9 +84,16 @@ def test_quality_is_shown_where_it_was_measured_and_judged() -> None:
 
 
 def test_results_of_the_version_before_are_shown() -> None:
-    """A result that was stored without judgements reads as it did."""
+    """A result that was stored without judgements and without what was listened to reads as it did."""
     stored = msgpack.packb({"include_vector": False, "containers": CONTAINERS})
     assert rendered(extraction, stored) == rendered(extraction, extraction.pack(CONTAINERS, include_vector=False))
+
+
+def test_how_much_was_listened_to() -> None:
+    """Each channel tells the seconds that were listened to."""
+    stored = extraction.pack(CONTAINERS, include_vector=False, processed=[1.5, 0.0, 30.25])
+    shown = standard.loads(rendered(extraction, stored))["channels"]
+    assert [channel["processed_audio_length"] for channel in shown] == [1.5, 0.0, 30.25]
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])

@@ -33,6 +33,15 @@ def test_gender_of_channels() -> None:
     assert second == {"channel_number": 3, "speech_length": 0.1, "score_male": None, "score_female": None}
 
 
+@pytest.mark.parametrize("technology", [gender_identification, age_estimation])
+def test_how_much_was_listened_to(technology: object) -> None:
+    """Each channel tells the seconds that were listened to; a result of an earlier version, which has none, is shown
+    without."""
+    now, before = shown(technology, (0, 9.5, 2, 12.25), (1, 9.5, 2))["channels"]  # type: ignore[index]
+    assert now.pop("processed_audio_length") == 12.25
+    assert now == before | {"channel_number": 0}
+
+
 @pytest.mark.parametrize("llr", [0.0, 1e-9, -0.7, 3.0, 40.0, -1000.0])
 def test_probabilities_sum_to_one(llr: float) -> None:
     """The probabilities of both genders sum to 1 for every score, be it beyond what an exponential can hold."""
