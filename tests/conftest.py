@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -28,11 +29,12 @@ CONVERSION = f"{API}/speaker-identification-voiceprint-conversion"
 
 @dataclass(frozen=True)
 class Appliance:
-    """A running `voiceprint up`."""
+    """A running `voiceprint up`; `grpc` is host and port of its gRPC interface, empty when that is off."""
 
     url: str
     data_dir: Path
     process: "subprocess.Popen[str]"
+    grpc: str = ""
 
     def client(self, **options: object) -> httpx.Client:
         return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]
@@ -98,7 +100,8 @@ def running(settings: Settings) -> Iterator[Appliance]:
         try:
             line = process.stdout.readline()
             assert line, f"the appliance did not start: {log.read_text()}"
-            yield Appliance(line.split()[-1], settings.data_dir, process)
+            grpc = re.search(r"gRPC on (\S+),", line)
+            yield Appliance(line.split()[-1], settings.data_dir, process, grpc[1] if grpc else "")
             process.send_signal(signal.SIGINT)
             process.wait(20)
         finally:

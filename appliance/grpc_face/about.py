@@ -1,0 +1,18 @@
+"""What the appliance says of itself over gRPC."""
+
+from phonexia.grpc.common import licensing_pb2
+
+from appliance.grpc_face.calls import Calls
+
+TECHNOLOGY_NAME = "speaker-identification"
+
+
+async def model_info(calls: Calls) -> licensing_pb2.ModelInfo:
+    """The default model; its version is its embedding space, since voiceprints of one space may be compared.
+
+    The version is empty while no worker lives that could tell it. Raises Overloaded while Redis cannot be reached.
+    """
+    name = calls.settings.model
+    told = (model for report in (await calls.store.reports()).values() for model in report)
+    spaces = (str(model["space"]) for model in told if model["name"] == name)
+    return licensing_pb2.ModelInfo(name=name, version=next(spaces, ""))

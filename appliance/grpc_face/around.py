@@ -1,0 +1,96 @@
+"""Something around every method of every service, whatever its kind."""
+
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
+from typing import Any, TypeAlias
+
+import grpc
+import grpc.aio
+from google.protobuf.message import DecodeError
+
+from schemas.errors import RequestInvalid
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+# Of a method, by its path `/package.Service/Method`, and the context of one call of it.
+Enter = Callable[[str, Context], AbstractAsyncContextManager[None]]
+
+
+class Around(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
+    """Runs each call inside the contexts that are made for it, the first outermost, from before its first message to
+    its last. A message that cannot be read is a RequestInvalid inside all of them."""
+
+    def __init__(self, *enters: Enter) -> None:
+        self._enters = enters
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
+    ) -> Any:
+        handler = await continuation(handler_call_details)
+        # None: there is no such method, and grpc says so.
+        return handler and _inside(handler, partial(self._entered, handler_call_details.method))
+
+    @asynccontextmanager
+    async def _entered(self, method: str, context: Context) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            for enter in self._enters:
+                await stack.enter_async_context(enter(method, context))
+            yield
+
+
+class _Unreadable:
+    """Stands for a message that could not be read, until a method is there that can refuse it."""
+
+
+def _inside(handler: Any, enter: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
+    """The same method, run inside a context. A method either yields its responses or is awaited."""
+    kind = f"{_number(handler.request_streaming)}_{_number(handler.response_streaming)}"
+    behaviour = getattr(handler, kind)
+
+    async def yielding(request: Any, context: Any) -> AsyncIterator[Any]:
+        # Closed with this one, so that the method sees its own end when nobody reads on.
+        async with enter(context), aclosing(behaviour(_readable(request), context)) as responses:
+            async for response in responses:
+                yield response
+
+    async def awaited(request: Any, context: Any) -> Any:
+        async with enter(context):
+            return await behaviour(_readable(request), context)
+
+    make = getattr(grpc, f"{kind}_rpc_method_handler")
+    return make(
+        yielding if inspect.isasyncgenfunction(behaviour) else awaited,
+        _tolerant(handler.request_deserializer),
+        handler.response_serializer,
+    )
+
+
+def _number(streaming: bool) -> str:
+    return "stream" if streaming else "unary"
+
+
+def _tolerant(deserializer: Callable[[bytes], Any] | None) -> Callable[[bytes], Any]:
+    """A deserializer that leaves the refusing to the method: grpc itself would tell the client of our exceptions."""
+
+    def read(message: bytes) -> Any:
+        try:
+            return deserializer(message) if deserializer else message
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+def _readable(request: Any) -> Any:
+    """The request, or its stream. Raises RequestInvalid where it could not be read."""
+    if hasattr(request, "__aiter__"):
+        return _each_readable(request)
+    if isinstance(request, _Unreadable):
+        raise RequestInvalid("the message is not the protobuf message that this method takes")
+    return request
+
+
+async def _each_readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)

@@ -1,0 +1,63 @@
+"""One line in the log for every call, and how many are under way."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import grpc
+
+from appliance.grpc_face.around import Context
+
+log = logging.getLogger(__name__)
+
+# Health and reflection: asked often, open for as long as the asker likes, and no work.
+_ABOUT_THE_SERVER = "/grpc."
+_NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+class Journal:
+    """What is under way in one server."""
+
+    def __init__(self) -> None:
+        self._working = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @asynccontextmanager
+    async def kept(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Around one call. Nothing of what it carries is written down, neither metadata nor messages."""
+        works = not method.startswith(_ABOUT_THE_SERVER)
+        self._count(works)
+        started, status = time.perf_counter(), ""
+        try:
+            yield
+        except asyncio.CancelledError:
+            status = "CANCELLED"
+            raise
+        finally:
+            self._count(-works)
+            log.log(
+                logging.INFO if works else logging.DEBUG,
+                "%s %s in %.1f ms",
+                method,
+                status or _status(context),
+                (time.perf_counter() - started) * 1000,
+            )
+
+    async def idle(self) -> None:
+        """Returns when no call is under way that does work."""
+        await self._idle.wait()
+
+    def _count(self, more: int) -> None:
+        self._working += more
+        if self._working:
+            self._idle.clear()
+        else:
+            self._idle.set()
+
+
+def _status(context: Context) -> str:
+    code = context.code()
+    return code.name if isinstance(code, grpc.StatusCode) else _NAMES.get(code or 0, str(code))
