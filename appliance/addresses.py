@@ -29,6 +29,18 @@ def base_url(request: web.Request, settings: Settings) -> URL:
     return URL(f"{scheme}://{host}")
 
 
+def client_address(request: web.Request, settings: Settings) -> str:
+    """The network address of whoever asks; behind a configured proxy the last of `X-Forwarded-For`, which that proxy
+    wrote itself. Of IPv6 the network, for one machine has as many addresses there as it likes."""
+    told = _last(request, hdrs.X_FORWARDED_FOR) if _from_trusted_proxy(request, settings) else ""
+    for text in (told, request.remote or ""):
+        with suppress(ValueError):
+            address = ipaddress.ip_address(text)
+            address = getattr(address, "ipv4_mapped", None) or address
+            return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
+    return ""
+
+
 def host_header(request: web.Request) -> str:
     """The request's host and port; for a request without one, the address it came in at. Raises RequestInvalid."""
     if host := request.headers.get(hdrs.HOST):

@@ -2,12 +2,16 @@
 
 import asyncio
 import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.web_exceptions import HTTPException
 
 from appliance import answers
-from schemas.errors import Internal, RequestInvalid
+from schemas.errors import Internal, MethodInvalid, Refusal, RequestInvalid
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +22,9 @@ LINGERING_SECONDS = 30.0
 _IDLE_SECONDS = 75.0
 # How much of a body waits in memory. Each piece of it is a trip to a thread that writes, so pieces should be large.
 _BUFFER_BYTES = 1 << 19
+# A request line as aiohttp repeats it when it does not know the method, and all the methods that it knows and we use.
+_REQUEST_LINE = re.compile(r"b['\"][!#$%&'*+.^_`|~0-9A-Za-z-]{1,40} \S+ HTTP/1\.[01]")
+_METHODS = "DELETE, GET, HEAD, POST"
 
 
 class Connection(web.RequestHandler):
@@ -33,6 +40,21 @@ class Connection(web.RequestHandler):
             lingering_time=LINGERING_SECONDS,
             read_bufsize=_BUFFER_BYTES,
         )
+        self._waits: asyncio.Task[object] | None = None
+
+    @contextmanager
+    def while_connected(self) -> Iterator[None]:
+        """In this context, a handler is cancelled when its client leaves: for those that only wait."""
+        self._waits = asyncio.current_task()
+        try:
+            yield
+        finally:
+            self._waits = None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        super().connection_lost(exc)
+        if self._waits is not None:
+            self._waits.cancel()
 
     def handle_error(
         self,
@@ -51,10 +73,8 @@ class Connection(web.RequestHandler):
             log.error("a request failed outside of its handler", exc_info=exc)
             response = answers.error(Internal("something went wrong here; it is logged"))
         else:
-            # The first line of what aiohttp says; the others repeat what came in.
-            fault = (message or "").strip().partition("\n")[0].rstrip(":")
             log.info("a request that is not HTTP was refused: %s", type(exc).__name__)
-            response = answers.error(RequestInvalid(f"the request is not HTTP as it should be: {fault}"))
+            response = answers.error(_not_http(exc, message or ""))
         answers.put_headers(request, response)
         response.force_close()
         return response
@@ -66,3 +86,12 @@ class Connection(web.RequestHandler):
         if isinstance(resp, HTTPException):
             resp = answers.error(answers.translated(request, resp))
         return await super().finish_response(request, resp, start_time)
+
+
+def _not_http(exc: BaseException | None, message: str) -> Refusal:
+    if isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(message):
+        # Which path was meant is not known: reading ended at the method.
+        return MethodInvalid(f"this method is possible nowhere, but {_METHODS} are", headers={hdrs.ALLOW: _METHODS})
+    # The first line of what aiohttp says; the others repeat what came in.
+    fault = message.strip().partition("\n")[0].rstrip(":")
+    return RequestInvalid(f"the request is not HTTP as it should be: {fault}")

@@ -16,10 +16,12 @@ from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import admitted
 from schemas import json
 from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
+from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology, refusal
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
-from tasks.record import Callback, TaskRecord, now_ms
+from tasks.rates import Rate, Rates
+from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import Capabilities, TaskStore
 
 # JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
@@ -32,25 +34,30 @@ FRAMING_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who submits a task. `scope` tells callers apart (a digest of the API key, empty without one); `idempotency_key`
-    is what this caller calls the request, empty when it calls it nothing; `base_url` is where it finds the appliance.
+    """Who submits a task. `scope` tells callers apart (a digest of the API key, empty without one) and `address`, where
+    it comes from, those that have no key; `idempotency_key` is what this caller calls the request, empty when it calls
+    it nothing; `base_url` is where it finds the appliance.
     """
 
     scope: bytes = b""
     idempotency_key: str = ""
     base_url: str = ""
+    address: str = ""
 
 
 class Arrival:
     """A task on its way in. `parameters` may be set until its context ends.
 
-    After that, `task_id` is the id of the accepted task, which is an earlier one when `replayed` is set: the same
-    caller has made the same request with the same idempotency key before.
+    After that, `task_id` is the id of the accepted task and `state` its state. It is an earlier one when `replayed` is
+    set: the same caller has made the same request with the same idempotency key before. `rate` is how it stands with
+    the caller's rate, None without a limit.
     """
 
     def __init__(self, task_id: str, upload: Upload, limit: int, share: Share) -> None:
         self.task_id = task_id
+        self.state = TaskState.PENDING
         self.replayed = False
+        self.rate: Rate | None = None
         self.parameters = Parameters()
         self._upload = upload
         self._limit = limit
@@ -73,29 +80,36 @@ class Intake:
         self._store = store
         self._files = files
         self._room = Room()
+        self._rates = None if settings.rate_limit is None else Rates(store.redis, settings.rate_limit)
         self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
 
     @asynccontextmanager
     async def arrival(self, technology: Technology, declared: int | None, caller: Caller) -> AsyncIterator[Arrival]:
         """A new task of `technology`, to be filled in the context; when that ends without an exception it is submitted.
 
-        `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull or Overloaded before
-        a byte is read when it is clear that the task cannot be taken, Unavailable when the technology or the head that
-        it needs is not there; RequestInvalid or ValidationError for a document that is not what the technology takes
-        or a callback that may not be called, Conflict for an idempotency key that was used for another request.
-        Whatever is raised, nothing stays stored, but for Unreachable: then the task may exist all the same.
+        `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull, Overloaded or
+        RateLimited before a byte is read when it is clear that the task cannot be taken, Unavailable when the
+        technology or the head that it needs is not there; RequestInvalid or ValidationError for a document that is not
+        what the technology takes or a callback that may not be called, Conflict for an idempotency key that was used
+        for another request. Whatever is raised, nothing stays stored, but for Unreachable: then the task may exist all
+        the same.
         """
         if technology.missing is not None:
             raise Unavailable(technology.missing)
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
-        self._room.capacity, self._room.reason = await self._capacity(technology)
+        idempotency = _digest(caller)
+        # What is sent once more makes no task: it needs no place in the queue, and counts for no rate.
+        again = bool(idempotency) and await self._store.remembers(idempotency)
+        self._room.capacity, self._room.reason = await self._capacity(technology, waits=not again)
         task_id = str(uuid.uuid4())
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share:
             try:
+                rate = await self._rate(caller, again=again)
                 async with self._files.upload(task_id) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
+                    arrival.rate = rate
                     yield arrival
                 url = await self._check(task_id, technology.document, arrival.parameters)
                 record = TaskRecord(
@@ -108,7 +122,7 @@ class Intake:
                     input_bytes=upload.size,
                     input_sha256=upload.sha256,
                     callback=await self._callback(url, f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
-                    idempotency=_digest(caller),
+                    idempotency=idempotency,
                 )
                 arrival.task_id = await self._store.submit(
                     record,
@@ -118,6 +132,7 @@ class Intake:
                 if arrival.task_id != task_id:
                     arrival.replayed = True
                     self._files.erase_input(task_id)
+                    arrival.state = await self._state(arrival.task_id)
             except (Unreachable, asyncio.CancelledError):
                 # The task may exist all the same, so its file must; if not, the sweep removes it.
                 raise
@@ -125,12 +140,27 @@ class Intake:
                 self._files.erase_input(task_id)
                 raise
 
-    async def _capacity(self, technology: Technology) -> tuple[int, str]:
-        """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded when no task may wait."""
+    async def _rate(self, caller: Caller, *, again: bool) -> Rate | None:
+        if self._rates is None:
+            return None
+        named = hashlib.blake2b(caller.scope or caller.address.encode(), digest_size=16).digest()
+        return await (self._rates.look(named) if again else self._rates.take(named))
+
+    async def _state(self, task_id: str) -> TaskState:
+        try:
+            record = await self._store.fetch(task_id)
+        except RecordDamaged:
+            return TaskState.FAILED
+        # One that was erased in this moment is told by its poll.
+        return TaskState.PENDING if record is None else record.state
+
+    async def _capacity(self, technology: Technology, *, waits: bool) -> tuple[int, str]:
+        """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded for a task that `waits`
+        when no more may."""
         settings, depth = self._settings, await self._store.depth()
         if technology.head and depth.workers:
             _require_head(technology.name, technology.head, depth.workers.values())
-        if depth.waiting + depth.running >= settings.max_queue_length:
+        if waits and depth.waiting + depth.running >= settings.max_queue_length:
             raise Overloaded(
                 f"the queue is full: {settings.max_queue_length} tasks wait or run already",
                 headers={"Retry-After": "10"},

@@ -2,39 +2,51 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
 from redis.asyncio.client import PubSub
 
-from tasks.connection import PASSING
+from schemas.errors import Refusal
+from tasks.connection import PASSING, Unreachable
 from tasks.record import TaskRecord
 from tasks.store import ENDED, TaskStore
 
 log = logging.getLogger(__name__)
 
-# What is published while no connection listens is lost, so whoever waits looks for himself now and then.
+# What is published while no connection listens is lost, so all that is waited for is looked at now and then.
 _LOOK_SECONDS = 2.0
 _LISTEN_SECONDS = 1.0
+# Each read takes a connection to Redis, and a thousand may come to read at one moment.
+_READS_AT_A_TIME = 32
 
 
 class Endings:
-    """One subscription for all who wait for tasks in this process, from the beginning of the context to its end."""
+    """One subscription for all who wait for tasks in this process, from the beginning of the context to its end.
+
+    Besides, one look in every _LOOK_SECONDS at all that is waited for: waiting costs the same for one as for many.
+    """
 
     def __init__(self, store: TaskStore) -> None:
         self._store = store
         self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._reading = asyncio.Semaphore(_READS_AT_A_TIME)
         self._closed = asyncio.Event()
+        # Redis did not answer when it was last looked at.
+        self._away = False
 
     async def __aenter__(self) -> Self:
-        self._listener = asyncio.create_task(self._listen())
+        self._duties = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(self, *raised: object) -> None:
         self.close()
-        # Not cancelled: redis-py swallows a cancellation now and then. It ends by itself within _LISTEN_SECONDS.
-        await asyncio.wait((self._listener,))
+        # They end by themselves within _LISTEN_SECONDS, unless Redis stands still. A cancellation alone would not do:
+        # redis-py swallows one now and then.
+        _, late = await asyncio.wait(self._duties, timeout=2 * _LISTEN_SECONDS)
+        for duty in late:
+            duty.cancel()
 
     def close(self) -> None:
         """Whoever waits, or comes to wait, is answered at once."""
@@ -49,13 +61,16 @@ class Endings:
         with self._watched(task_id) as told:
             while True:
                 told.clear()
-                record = await self._store.fetch(task_id)
+                async with self._reading:
+                    record = await self._store.fetch(task_id)
                 left = end - loop.time()
                 if record is None or record.state.terminal or left <= 0 or self._closed.is_set():
                     return record
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, _LOOK_SECONDS)):
+                    async with asyncio.timeout(left):
                         await told.wait()
+                        if self._away and not self._closed.is_set():
+                            raise Unreachable
 
     @contextmanager
     def _watched(self, task_id: str) -> Iterator[asyncio.Event]:
@@ -68,7 +83,7 @@ class Endings:
             if not self._waiting[task_id]:
                 del self._waiting[task_id]
 
-    def _wake(self, task_ids: list[str]) -> None:
+    def _wake(self, task_ids: Iterable[str]) -> None:
         for task_id in task_ids:
             for told in self._waiting.get(task_id, ()):
                 told.set()
@@ -79,15 +94,34 @@ class Endings:
             try:
                 await subscription.subscribe(ENDED)
                 # What ended before this is not told any more.
-                self._wake(list(self._waiting))
+                await self._look()
                 while not self._closed.is_set():
                     message = await subscription.get_message(timeout=_LISTEN_SECONDS)
                     if message is not None:
                         self._wake([message["data"].decode()])
             except PASSING as error:
                 log.debug("the endings of tasks are not told: %s", type(error).__name__)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._closed.wait(), _LISTEN_SECONDS)
+                await self._pause(_LISTEN_SECONDS)
             finally:
                 with suppress(*PASSING):
                     await subscription.aclose()  # type: ignore[no-untyped-call]
+
+    async def _look_around(self) -> None:
+        while not self._closed.is_set():
+            await self._pause(_LOOK_SECONDS)
+            await self._look()
+
+    async def _look(self) -> None:
+        """Wakes who waits for what has ended, and everyone when Redis does not answer."""
+        waiting = list(self._waiting)
+        try:
+            still_open = await self._store.still_open(waiting)
+        except Refusal:
+            self._away, still_open = True, set()
+        else:
+            self._away = False
+        self._wake(task_id for task_id in waiting if task_id not in still_open)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._closed.wait(), seconds)

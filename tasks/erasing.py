@@ -1,17 +1,21 @@
 """Taking a task back, whatever its state: it is cancelled, and its media and result are erased."""
 
 from tasks.files import FileStore
-from tasks.record import TaskRecord
+from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
+
+# How long what cannot be read stays as a failed task, if it is not erased in the next moment.
+_DAMAGED_SECONDS = 60.0
 
 
 async def erase(store: TaskStore, files: FileStore, task_id: str, technology: str = "") -> bool:
     """Erases the task, of `technology` when that is given. False when there is none such.
 
-    A worker that has it notices within a heartbeat, stops, and leaves nothing behind. Raises RecordDamaged, and
-    Overloaded while Redis cannot be reached: then the task may be there still.
+    A worker that has it notices within a heartbeat, stops, and leaves nothing behind. A damaged record, which does not
+    tell its technology any more, is erased all the same. Raises Overloaded while Redis cannot be reached: then the task
+    may be there still.
     """
-    while (record := await store.fetch(task_id)) is not None:
+    while (record := await _fetched(store, task_id)) is not None:
         if technology and record.technology not in {technology, ""}:
             return False
         if await store.erase(record):
@@ -19,6 +23,14 @@ async def erase(store: TaskStore, files: FileStore, task_id: str, technology: st
             return True
         # It was claimed or it ended between the two: look again.
     return False
+
+
+async def _fetched(store: TaskStore, task_id: str) -> TaskRecord | None:
+    try:
+        return await store.fetch(task_id)
+    except RecordDamaged as error:
+        await store.fail_damaged(task_id, error, retention=_DAMAGED_SECONDS)
+        return await store.fetch(task_id)
 
 
 def _erase_files(files: FileStore, record: TaskRecord) -> None:

@@ -100,9 +100,10 @@ class TaskStore:
         another request.
         """
         queued = entry(record)
+        own_keys = [queued.job_key, _idempotency_key(record.idempotency)]
         answer: bytes = await self._run(
             "submit",
-            [_key(record.task_id), _OPEN, _INPUT_BYTES, _SEQUENCE, QUEUE, WAKE, queued.job_key, _idempotency(record)],
+            [_key(record.task_id), _OPEN, _INPUT_BYTES, _SEQUENCE, QUEUE, WAKE, *own_keys],
             [
                 record.pack(),
                 record.task_id,
@@ -111,6 +112,7 @@ class TaskStore:
                 record.input_bytes,
                 queued.job,
                 record.fingerprint if record.idempotency else b"",
+                _key(""),
             ],
         )
         if answer == b"conflict":
@@ -120,6 +122,11 @@ class TaskStore:
         if answer == b"storage full":
             raise StorageFull(f"the uploads that wait already fill the input storage of {max_input_bytes} bytes")
         return answer.decode()
+
+    async def remembers(self, idempotency: bytes) -> bool:
+        """Whether a task was made with this idempotency key, by its digest."""
+        async with redis_errors():
+            return bool(await self.redis.exists(_idempotency_key(idempotency)))
 
     async def fetch(self, task_id: str) -> TaskRecord | None:
         """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
@@ -224,6 +231,10 @@ class TaskStore:
         """Ends a task whose record cannot be read."""
         async with redis_errors():
             data: bytes | None = await self.redis.get(_key(task_id))
+            # Nobody can tell any more with which idempotency key it was made.
+            async for key in self.redis.scan_iter(match="voiceprint:idempotency:*", count=_RECORDS_AT_ONCE):
+                if await self.redis.hget(key, "task") == task_id.encode():  # type: ignore[misc]
+                    await self.redis.pexpire(key, int(retention * 1000))
         ended = TaskRecord(task_id, technology="", created_ms=now_ms())
         ended = ended.refused(TaskState.FAILED, TaskInternalError(error.message).body())
         await self._finish(data or b"", ended, retention)
@@ -300,14 +311,14 @@ def _end_keys(record: TaskRecord) -> list[str]:
         queued.job_key,
         queued.in_progress_key,
         queued.retry_key,
-        _idempotency(record),
+        _idempotency_key(record.idempotency),
         CALLBACKS,
     ]
 
 
-def _idempotency(record: TaskRecord) -> str:
+def _idempotency_key(digest: bytes) -> str:
     # Without a key, one that nobody can have: scripts need every name.
-    return f"voiceprint:idempotency:{record.idempotency.hex() or 'none'}"
+    return f"voiceprint:idempotency:{digest.hex() or 'none'}"
 
 
 def _key(task_id: str) -> str:

@@ -1,6 +1,6 @@
 -- A new task: its record, its place in the queue and a token for a sleeping worker, all or nothing.
 -- KEYS record open input_bytes sequence queue wake job idempotency
--- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint
+-- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix
 -- The fingerprint is empty for a request without an idempotency key. Answers the id of the task that now stands for it.
 -- A repeated call finds its record and changes nothing.
 if redis.call('EXISTS', KEYS[1]) == 1 then
@@ -8,7 +8,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 if ARGV[7] ~= '' then
     local earlier = redis.call('HMGET', KEYS[8], 'task', 'fingerprint')
-    if earlier[1] then
+    if earlier[1] and redis.call('EXISTS', ARGV[8] .. earlier[1]) == 1 then
         return earlier[2] == ARGV[7] and earlier[1] or 'conflict'
     end
 end

@@ -29,7 +29,7 @@ async def status(request: web.Request) -> web.Response:
     """Depth of the queue, workers and storage. Raises Overloaded while Redis cannot be reached."""
     settings, depth = request.app[SETTINGS], await request.app[STORE].depth()
     checks = await pings(request.app)
-    body = {
+    body: dict[str, object] = {
         "status": "ready" if all(check is None for check in checks.values()) else "degraded",
         "tasks": {"waiting": depth.waiting, "running": depth.running, "limit": settings.max_queue_length},
         "workers": [{"name": name, "models": can.models} for name, can in sorted(depth.workers.items())],
@@ -37,6 +37,13 @@ async def status(request: web.Request) -> web.Response:
             "input_bytes": depth.input_bytes,
             "input_limit_bytes": int(settings.input_storage_size),
             "free_bytes": request.app[FILES].free_space(),
+        },
+        # By the names under which the Phonexia Speech Platform publishes them; bytes and seconds.
+        "limits": {
+            "singleFileUploadSize": int(settings.single_file_upload_size),
+            "singleFileUploadTimeout": settings.single_file_upload_timeout,
+            "inputStorageSize": int(settings.input_storage_size),
+            "maxAudioLength": settings.max_audio_length,
         },
     }
     return web.Response(body=json.encode(body), content_type="application/json")

@@ -1,17 +1,20 @@
-"""`GET /api/technology/<name>/<task id>`: the poll, with the result rendered from its file."""
+"""`/api/technology/<name>/<task id>`: GET is the poll, with the result rendered from its file, DELETE takes it back."""
 
 import asyncio
 import uuid
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from aiohttp import web
 
-from appliance.context import FILES, STORE
+from appliance.connection import Connection
+from appliance.context import ENDINGS, FILES, STORE
 from schemas import json
 from schemas.errors import Internal, NotFound
 from schemas.task import TaskState
 from schemas.technologies import Technology, technologies
+from schemas.waiting import waiting_seconds
+from tasks.erasing import erase
 from tasks.files import ResultDamaged, ResultGone
 from tasks.record import RecordDamaged, TaskRecord
 
@@ -19,24 +22,24 @@ from tasks.record import RecordDamaged, TaskRecord
 _WHOLE_BYTES = 1 << 18
 
 
+_PATH = "/api/technology/{technology}/{task_id}"
+
+
 def routes() -> list[web.RouteDef]:
-    return [web.get("/api/technology/{technology}/{task_id}", poll)]
+    return [web.get(_PATH, poll), web.delete(_PATH, take_back)]
 
 
 async def poll(request: web.Request) -> web.StreamResponse:
-    technology = request.match_info["technology"]
-    unknown = NotFound("there is no such task: its id is wrong, or it has expired")
+    """The task as it is, or with `wait` as it is at its end or after so many seconds."""
+    seconds = waiting_seconds(request.query.getall("wait", []))
+    task_id = _task_id(request)
     try:
-        # A UUID may be written in several ways; the store knows one.
-        task_id = str(uuid.UUID(request.match_info["task_id"]))
-        record = await request.app[STORE].fetch(task_id)
-    except ValueError as error:
-        raise unknown from error
+        record = _of_path(request, await request.app[STORE].fetch(task_id))
+        if seconds and not record.state.terminal:
+            with cast("Connection", request.protocol).while_connected():
+                record = _of_path(request, await request.app[ENDINGS].wait(task_id, seconds))
     except RecordDamaged as error:
         raise Internal(error.message) from error
-    # A record that was found damaged has ended as failed and does not know its technology any more.
-    if record is None or record.technology not in {technology, ""}:
-        raise unknown
     if not record.result_bytes:
         return web.Response(body=json.encode(record.view().body()), content_type="application/json")
     try:
@@ -44,11 +47,38 @@ async def poll(request: web.Request) -> web.StreamResponse:
             request.app[FILES].open_result, task_id, record.attempt, record.result_bytes, record.result_sha256
         )
     except ResultGone as error:
-        raise unknown from error
+        raise _unknown() from error
     except ResultDamaged as error:
         raise Internal(error.message) from error
     with stored:
-        return await _send(request, record, _rendered(record, technologies()[technology], stored))
+        return await _send(request, record, _rendered(record, technologies()[record.technology], stored))
+
+
+async def take_back(request: web.Request) -> web.Response:
+    """Cancels the task and erases its result and media, whatever its state."""
+    app = request.app
+    if not await erase(app[STORE], app[FILES], _task_id(request), request.match_info["technology"]):
+        raise _unknown()
+    return web.Response(status=204)
+
+
+def _task_id(request: web.Request) -> str:
+    """A UUID may be written in several ways; the store knows one."""
+    try:
+        return str(uuid.UUID(request.match_info["task_id"]))
+    except ValueError as error:
+        raise _unknown() from error
+
+
+def _of_path(request: web.Request, record: TaskRecord | None) -> TaskRecord:
+    # A record that was found damaged has ended as failed and does not know its technology any more.
+    if record is None or record.technology not in {request.match_info["technology"], ""}:
+        raise _unknown()
+    return record
+
+
+def _unknown() -> NotFound:
+    return NotFound("there is no such task: its id is wrong, or it has expired or was erased")
 
 
 def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO) -> Iterator[bytes]:

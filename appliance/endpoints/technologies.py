@@ -3,13 +3,20 @@
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from appliance.addresses import base_url
+from appliance import keys
+from appliance.addresses import base_url, client_address
 from appliance.bodies import read_document, read_form
 from appliance.context import INTAKE, SETTINGS
-from appliance.intake import Caller
+from appliance.intake import Arrival, Caller
 from schemas import json
-from schemas.task import TaskState, TaskView
+from schemas.errors import Detail, ValidationError
+from schemas.task import TaskView
 from schemas.technologies import Technology, joined, parse_parameters, technologies
+
+_IDEMPOTENCY_KEY = "Idempotency-Key"
+_IDEMPOTENCY_CHARACTERS = 255
+# Most tasks take about so long; whoever would rather be told than ask has `wait`.
+_POLL_AFTER_SECONDS = 1
 
 
 def routes() -> list[web.RouteDef]:
@@ -22,8 +29,7 @@ def _endpoint(technology: Technology) -> Handler:
         query = joined(kind, request.query.items())
         models = settings.served_models
         parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
-        base = base_url(request, settings)
-        caller = Caller(base_url=str(base).rstrip("/"))
+        caller = _caller(request)
         async with request.app[INTAKE].arrival(technology, request.content_length, caller) as arrival:
             seconds = settings.single_file_upload_timeout
             if technology.document is None:
@@ -32,12 +38,45 @@ def _endpoint(technology: Technology) -> Handler:
             else:
                 await read_document(request, arrival.write, seconds=seconds)
                 arrival.parameters = parse_parameters(kind, query, {}, models)
-        location = str(base / "api/technology" / technology.name / arrival.task_id)
-        return web.Response(
-            status=202,
-            headers={hdrs.LOCATION: location, "X-Location": location},
-            body=json.encode(TaskView(arrival.task_id, TaskState.PENDING).body()),
-            content_type="application/json",
-        )
+        return _accepted(arrival, f"{caller.base_url}/api/technology/{technology.name}/{arrival.task_id}")
 
     return submit
+
+
+def _accepted(arrival: Arrival, location: str) -> web.Response:
+    headers = {hdrs.LOCATION: location, "X-Location": location, hdrs.RETRY_AFTER: str(_POLL_AFTER_SECONDS)}
+    if arrival.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if arrival.rate is not None:
+        headers.update(arrival.rate.headers)
+    body = json.encode(TaskView(arrival.task_id, arrival.state).body())
+    return web.Response(status=202, headers=headers, body=body, content_type="application/json")
+
+
+def _caller(request: web.Request) -> Caller:
+    settings, headers = request.app[SETTINGS], request.headers
+    key = keys.presented(headers.get(hdrs.AUTHORIZATION, ""), headers.get("X-API-Key", ""))
+    return Caller(
+        # Without keys to check it against, anyone could take a name there.
+        scope=keys.scope(key) if settings.api_keys else b"",
+        idempotency_key=_idempotency_key(request),
+        base_url=str(base_url(request, settings)).rstrip("/"),
+        address=client_address(request, settings),
+    )
+
+
+def _idempotency_key(request: web.Request) -> str:
+    """What the caller calls this request, empty when nothing. Raises ValidationError."""
+    given = request.headers.getall(_IDEMPOTENCY_KEY, [])
+    if len(given) > 1:
+        raise _refused("must be given once", "repeated")
+    if not given:
+        return ""
+    if not given[0] or len(given[0]) > _IDEMPOTENCY_CHARACTERS or not (given[0].isascii() and given[0].isprintable()):
+        raise _refused(f"must be 1 to {_IDEMPOTENCY_CHARACTERS} printable ASCII characters", "idempotency_key")
+    return given[0]
+
+
+def _refused(reason: str, kind: str) -> ValidationError:
+    fault = Detail(("header", _IDEMPOTENCY_KEY), reason, kind)
+    return ValidationError(f"the request is not valid: header.{_IDEMPOTENCY_KEY}: {reason}", [fault])
