@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run
+from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run, shadow
 from appliance.commands.inputs import complain
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
@@ -23,6 +23,7 @@ app = typer.Typer(
 )
 for command in (run.up, run.serve, run.worker, extract.extract, convert.convert, calibrate.calibrate, diagnose.doctor):
     app.command()(command)
+app.command()(shadow.shadow)
 app.add_typer(models.models, name="models")
 app.add_typer(heads.heads, name="heads")
 app.add_typer(profiles.profiles, name="profiles")
