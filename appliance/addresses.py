@@ -31,14 +31,11 @@ def base_url(request: web.Request, settings: Settings) -> URL:
 
 def client_address(request: web.Request, settings: Settings) -> str:
     """The network address of whoever asks; behind a configured proxy the last of `X-Forwarded-For`, which that proxy
-    wrote itself. Of IPv6 the network, for one machine has as many addresses there as it likes."""
-    told = _last(request, hdrs.X_FORWARDED_FOR) if _from_trusted_proxy(request, settings) else ""
-    for text in (told, request.remote or ""):
+    wrote itself."""
+    if _from_trusted_proxy(request, settings):
         with suppress(ValueError):
-            address = ipaddress.ip_address(text)
-            address = getattr(address, "ipv4_mapped", None) or address
-            return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
-    return ""
+            return str(ipaddress.ip_address(_last(request, hdrs.X_FORWARDED_FOR)))
+    return request.remote or ""
 
 
 def host_header(request: web.Request) -> str:

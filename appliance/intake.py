@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import ipaddress
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -143,7 +144,7 @@ class Intake:
     async def _rate(self, caller: Caller, *, again: bool) -> Rate | None:
         if self._rates is None:
             return None
-        named = hashlib.blake2b(caller.scope or caller.address.encode(), digest_size=16).digest()
+        named = hashlib.blake2b(caller.scope or _network(caller.address), digest_size=16).digest()
         return await (self._rates.look(named) if again else self._rates.take(named))
 
     async def _state(self, task_id: str) -> TaskState:
@@ -199,6 +200,17 @@ def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -
             f"{technology} needs a head that tells {head} from a model's embeddings, and none is installed: "
             "install one with `voiceprint heads add` and restart the workers"
         )
+
+
+def _network(address: str) -> bytes:
+    """What callers without a key are told apart by. In IPv6 one machine has as many addresses as it likes."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address.encode()
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False).network_address
+    return found.packed
 
 
 def _digest(caller: Caller) -> bytes:
