@@ -18,6 +18,7 @@ from appliance.endpoints import health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
 from appliance.settings import Settings
+from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.connection import shown
 from tasks.endings import Endings
@@ -42,6 +43,7 @@ def create_app(settings: Settings) -> web.Application:
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_store_connection)
+    app.cleanup_ctx.append(deliver)
     app.on_shutdown.append(_release_who_waits)
     for endpoint in (technologies, tasks, system, health):
         app.add_routes(endpoint.routes())

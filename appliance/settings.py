@@ -12,6 +12,7 @@ import platformdirs
 import pydantic
 from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
 
+from appliance.webhooks.signing import signing_key
 from schemas import plain_file
 from schemas.errors import ConfigurationError
 from schemas.faults import Place, faults
@@ -37,6 +38,11 @@ def _key(value: SecretStr) -> SecretStr:
     key = value.get_secret_value()
     if not (key.isascii() and key.isprintable()) or set(key) & {" ", ","} or not key:
         raise ValueError("a key must be one word of ASCII characters, without commas")
+    return value
+
+
+def _signing(value: SecretStr) -> SecretStr:
+    signing_key(value.get_secret_value())
     return value
 
 
@@ -112,9 +118,8 @@ class Settings(pydantic.BaseModel):
     rate_limit: int | None = Field(
         None, ge=1, description="tasks that one API key may submit in a minute; no limit when not set"
     )
-    webhook_secret: SecretStr | None = Field(
+    webhook_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = Field(
         None,
-        min_length=16,
         description="secret that signs what is sent to a `callback_url`, `whsec_…` or a word; none is sent without it",
     )
     webhook_networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
