@@ -60,7 +60,7 @@ def shadow(
             show_default=False,
         ),
     ] = None,
-    parallel: Annotated[int, typer.Option(min=1, max=64, help="Recordings that each side has at one time.")] = 4,
+    parallel: Annotated[int, typer.Option(min=1, max=64, help="Recordings that each side is sent at one time.")] = 4,
     patience: Annotated[
         float, typer.Option(min=0, max=86_400, metavar="SECONDS", help="How long an appliance may be away.")
     ] = 120.0,

@@ -132,7 +132,9 @@ def measured(listed: TrialList, trials: Trials, scores: dict[str, Numbers], thre
     figures[OTHER]["threshold"] = Figure(threshold, None)
     nontargets = int((~trials.is_target).sum())
     levels = [_level(tallies, given, nontargets) for given in FALSE_MATCH_RATES]
-    return Outcome(trials, speakers, scores, threshold, figures, levels, _note(round(rate * nontargets), nontargets))
+    return Outcome(
+        trials, speakers, scores, threshold, figures, levels, _operating_note(round(rate * nontargets), nontargets)
+    )
 
 
 def _measures(rate: float, threshold: float) -> dict[str, Callable[[Tally], float]]:
@@ -169,17 +171,21 @@ def _level(tallies: dict[str, Tally], rate: float, nontargets: int) -> Level:
 def _note(false_matches: int, nontargets: int) -> str:
     """How far a threshold with so many false matches is supported by the trials; empty for well enough."""
     if not false_matches:
-        return (
-            f"not told by {nontargets} trials of two speakers: below 1 in {nontargets} there is nothing to count "
-            f"(none in {nontargets} is a rate of up to {_percent(3 / nontargets)})"
-        )
+        return f"not told: {nontargets} trials of two speakers, and nothing to count below 1 in {nontargets}"
     if false_matches < _FEW:
         return f"rough: {false_matches} false match{'es' * (false_matches > 1)} of {nontargets}, fewer than {_FEW}"
     return ""
 
 
-def _percent(share: float) -> str:
-    return f"{100 * min(share, 1):.2g} %"
+def _operating_note(false_matches: int, nontargets: int) -> str:
+    if false_matches:
+        return _note(false_matches, nontargets)
+    # The rule of three (Jovanovic and Levy, 1997).
+    most = 100 * min(3 / nontargets, 1)
+    return (
+        f"not told: none of {nontargets} trials of two speakers reaches the threshold there, so its FMR is anything up "
+        f"to {most:.2g} %, and the threshold here is the lowest that none of them reaches here"
+    )
 
 
 def _correlation(scores: dict[str, Numbers], chosen: npt.NDArray[np.bool_]) -> float | None:

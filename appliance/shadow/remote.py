@@ -37,10 +37,11 @@ class Heard:
 
 
 class Remote:
-    """One appliance, by the published contract and nothing else."""
+    """One appliance, by the published contract and nothing else; `uploads` are what it is sent at one time."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, *, uploads: int) -> None:
         self._calls = calls
+        self._uploads = asyncio.Semaphore(uploads)
         self.name, self.url = calls.name, calls.base
 
     async def heard(self, recording: Path) -> Heard:
@@ -93,7 +94,8 @@ class Remote:
         """The result of a task. Raises Declined when it ends without."""
         fault = ""
         for _ in range(_ATTEMPTS):
-            submitted = await self._calls.ask("POST", f"{self.url}/api/technology/{technology}", content)
+            async with self._uploads:
+                submitted = await self._calls.ask("POST", f"{self.url}/api/technology/{technology}", content)
             if submitted.status >= 500:
                 fault = f"it answers {submitted.status}{told(submitted.body)}"
                 continue

@@ -20,6 +20,8 @@ from schemas.errors import ConfigurationError
 
 # Seconds in which a connection must be made, and in which something of an answer must come.
 _CONNECT, _READ = 30.0, 300.0
+# Tasks that an appliance has for everything that it is sent at one time: a poll waits for as long as it asks.
+_TASKS = 4
 # Given what is done and how often, returns what is called each time.
 Bars = Callable[[str, int], Step]
 
@@ -55,11 +57,16 @@ async def run(
         for door in doors:
             session = await stack.enter_async_context(aiohttp.ClientSession(headers=door.headers, timeout=timeout))
             kept = stack.enter_context(Kept(keep and keep / f"{door.name}.csv"))
-            sides[door.name] = Side(Remote(Calls(session, name=door.name, base=door.url, patience=patience)), kept)
+            calls = Calls(session, name=door.name, base=door.url, patience=patience)
+            sides[door.name] = Side(Remote(calls, uploads=parallel), kept)
         await together(
             *(
                 hear(
-                    side, listed.names, listed.paths, parallel=parallel, step=bars(f"hearing {name}", len(listed.names))
+                    side,
+                    listed.names,
+                    listed.paths,
+                    parallel=_TASKS * parallel,
+                    step=bars(f"hearing {name}", len(listed.names)),
                 )
                 for name, side in sides.items()
             )
@@ -76,7 +83,7 @@ async def run(
         scores = dict.fromkeys(sides, np.empty(0))
 
         async def scored(name: str) -> None:
-            scores[name] = await score(sides[name], cut, len(trials), parallel=parallel, step=steps[name])
+            scores[name] = await score(sides[name], cut, len(trials), parallel=_TASKS * parallel, step=steps[name])
 
         await together(*map(scored, sides))
     finite = np.isfinite(scores[HERE]) & np.isfinite(scores[OTHER])

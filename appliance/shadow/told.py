@@ -30,7 +30,7 @@ def show(outcome: Outcome, listed: TrialList) -> None:
         rows.append(("95 % interval", *[f"none: fewer than {LEAST_SPEAKERS} speakers"] * 2))
     table.show(("measure (95 % interval)", HERE, OTHER), rows)
     if outcome.note:
-        typer.echo(f"the threshold here is {outcome.note}")
+        typer.echo(f"the threshold here: {outcome.note}")
     typer.echo()
     table.show(("FMR", "threshold here", "threshold other", "FNMR here", "FNMR other", ""), map(_level, outcome.levels))
     typer.echo()
