@@ -88,6 +88,12 @@ def pack(scores: npt.NDArray[np.float32]) -> bytes:
     return _COUNTS.pack(*scores.shape) + scores.astype("<f4", copy=False).tobytes()
 
 
+def unpack(stored: BinaryIO) -> npt.NDArray[np.float32]:
+    """The scores of a stored result, as `pack` took them."""
+    rows, columns = _COUNTS.unpack(stored.read(_COUNTS.size))
+    return np.frombuffer(stored.read(), "<f4").reshape(rows, columns)
+
+
 def render(stored: BinaryIO) -> Iterator[bytes]:
     rows, columns = _COUNTS.unpack(stored.read(_COUNTS.size))
     opening = b'{"scores":{"columns_count":%d,"rows_count":%d,"values":[' % (columns, rows)

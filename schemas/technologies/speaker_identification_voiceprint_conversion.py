@@ -29,8 +29,13 @@ def pack(vectors: Iterable[npt.NDArray[np.float32]]) -> bytes:
     return b"".join(bytes(msgpack.packb(vector.tobytes())) for vector in vectors)
 
 
+def unpack(stored: BinaryIO) -> Iterator[npt.NDArray[np.float32]]:
+    """The vectors of a stored result, each of shape (dimension,), or (0,) without speech."""
+    return (np.frombuffer(raw, dtype="<f4") for raw in msgpack.Unpacker(stored))
+
+
 def render(stored: BinaryIO) -> Iterator[bytes]:
-    vectors = (np.frombuffer(raw, dtype="<f4") for raw in msgpack.Unpacker(stored))
+    vectors = unpack(stored)
     opening = b'{"vector_voiceprints":['
     while block := list(islice(vectors, _BLOCK)):
         yield opening + json.encode(block)[1:-1]

@@ -1,0 +1,129 @@
+"""Voiceprints of a call on their way into a task: raw containers in, the lists of a JSON document out."""
+
+import asyncio
+import re
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import BinaryIO, TypeVar, cast
+
+import pybase64
+from phonexia.grpc.common.core_pb2 import Voiceprint
+
+from appliance.grpc_face.around import Context
+from appliance.grpc_face.callers import caller
+from appliance.grpc_face.calls import Calls
+from appliance.grpc_face.durations import invalid
+from appliance.grpc_face.tasks import performed
+from appliance.intake import Arrival
+from onnx_models import containers
+from schemas.errors import MediaUnknown
+from schemas.technologies import technologies
+from schemas.voiceprint import MAGIC, MAXIMUM_BYTES
+from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS
+
+# Written at a time: hashing it is not noticed by an event loop.
+_PIECE_BYTES = 1 << 18
+# Most lists stay in memory.
+_SPOOLED_BYTES = 1 << 20
+_FOREIGN = (
+    (rb"VPT ", "it is an XL5 voiceprint of Speech Engine 3, whose layout is not public; extract it from its recording"),
+    (
+        rb"\{i.[a-z]",
+        "it is a voiceprint of another appliance (UBJSON), which cannot be used; extract it from its recording",
+    ),
+)
+
+_T = TypeVar("_T")
+
+
+class VoiceprintList:
+    """One list of a JSON document, in the order in which its voiceprints come; it waits in a file when it is long."""
+
+    def __init__(self, name: str, file: BinaryIO) -> None:
+        self.count = 0
+        self.size = 0
+        self._name, self._file = name, file
+
+    async def add(self, voiceprints: Sequence[Voiceprint]) -> None:
+        """Raises ValidationError that names what is no voiceprint, or says that there are too many."""
+        if self.count + len(voiceprints) > MAXIMUM_VOICEPRINTS:
+            raise invalid(self._name, f"there are more than {MAXIMUM_VOICEPRINTS} voiceprints")
+        if voiceprints:
+            self.size += await asyncio.to_thread(self._append, voiceprints)
+            self.count += len(voiceprints)
+
+    def _append(self, voiceprints: Sequence[Voiceprint]) -> int:
+        contents = (one.content for one in voiceprints)
+        texts = [_text(content, self._name, index) for index, content in enumerate(contents, self.count)]
+        return self._file.write((b"," if self.count else b"") + b",".join(texts))
+
+    async def write_to(self, arrival: Arrival) -> None:
+        """As a member of a JSON object."""
+        await arrival.write(b'"%s":[' % self._name.encode())
+        self._file.seek(0)
+        while piece := await asyncio.to_thread(self._file.read, _PIECE_BYTES):
+            await arrival.write(piece)
+        await arrival.write(b"]")
+
+
+@asynccontextmanager
+async def waiting_list(name: str, folder: Path) -> AsyncIterator[VoiceprintList]:
+    """An empty list called `name`, whose file is in `folder` and has no name there."""
+    with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES, dir=str(folder)) as file:
+        yield VoiceprintList(name, cast("BinaryIO", file))
+
+
+async def of_voiceprints(
+    calls: Calls, technology: str, context: Context, voiceprints: Sequence[Voiceprint], read: Callable[[BinaryIO], _T]
+) -> _T:
+    """What `read` makes of the stored result of the technology called `technology` for one list of `voiceprints`.
+
+    Raises ValidationError for an empty list, for one that is too long or for what is no voiceprint, and what the task
+    is refused with.
+    """
+
+    async def fill(arrival: Arrival) -> None:
+        if not voiceprints:
+            raise invalid("voiceprints", "there are none in the message")
+        async with waiting_list("voiceprints", calls.settings.store) as one:
+            await one.add(voiceprints)
+            await write_document(arrival, (one,))
+
+    return await performed(calls, technologies()[technology], caller(calls, context), fill, read)
+
+
+async def write_document(arrival: Arrival, lists: Iterable[VoiceprintList]) -> None:
+    """The JSON object of `lists`. Raises TooLarge or StorageFull."""
+    opening = b"{"
+    for one in lists:
+        await arrival.write(opening)
+        await one.write_to(arrival)
+        opening = b","
+    await arrival.write(b"}")
+
+
+def _text(content: bytes, name: str, index: int) -> bytes:
+    """A container as JSON carries it. Raises ValidationError, naming what the bytes are instead where they say so.
+
+    What is checked here is only where it comes from; the task checks the container.
+    """
+    if not content.startswith(MAGIC):
+        raise invalid(f"{name}.{index}", f"these {len(content)} bytes are no voiceprint: {_looks_like(content)}")
+    if len(content) > MAXIMUM_BYTES:
+        raise invalid(f"{name}.{index}", f"a voiceprint has at most {MAXIMUM_BYTES} bytes, this one {len(content)}")
+    return b'"%s"' % pybase64.b64encode(content)
+
+
+def _looks_like(content: bytes) -> str:
+    for pattern, words in _FOREIGN:
+        if re.match(pattern, content, re.DOTALL):
+            return words
+    if not content:
+        return "there is nothing in it"
+    try:
+        kind = containers.identify(content[: containers.HEAD_BYTES])
+    except MediaUnknown as error:
+        return error.message
+    return f"they look like a recording of the kind {kind.title}; send that as audio"
