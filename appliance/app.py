@@ -14,7 +14,7 @@ from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from appliance import answers
 from appliance.connection import Connection
 from appliance.context import ENDINGS, FILES, INTAKE, SETTINGS, STORE
-from appliance.endpoints import health, system, tasks, technologies
+from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
 from appliance.settings import Settings
@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_store_connection)
     app.cleanup_ctx.append(deliver)
     app.on_shutdown.append(_release_who_waits)
-    for endpoint in (technologies, tasks, system, health):
+    for endpoint in (technologies, tasks, system, health, description):
         app.add_routes(endpoint.routes())
     return app
 

@@ -12,14 +12,15 @@ from yarl import URL
 from appliance import keys
 from appliance.addresses import base_url, host_header, is_loopback_name
 from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
+from appliance.description.assets import ASSETS
 from appliance.settings import Settings
 from schemas.errors import Forbidden, Internal, Refusal, RequestInvalid, Unauthorized
 
 log = logging.getLogger(__name__)
 
 _PATH_CHARACTERS = 200
-# What a load balancer asks, before anyone could give it a key.
-OPEN_PATHS = frozenset({"/health", "/ready"})
+# What a load balancer asks, before anyone could give it a key; and what this interface is, which is no secret.
+OPEN_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/docs", *(f"/docs/{name}" for name in ASSETS)})
 
 
 @web.middleware

@@ -19,7 +19,9 @@ class Waiting(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
 
-    wait: Annotated[Seconds, Field(le=LONGEST_WAIT)] = 0.0
+    wait: Annotated[
+        Seconds, Field(le=LONGEST_WAIT, description="Seconds to wait for the task's end; 0 for an answer at once.")
+    ] = 0.0
 
 
 def waiting_seconds(given: Sequence[str]) -> float:

@@ -1,0 +1,68 @@
+"""What the routes answer that are no technology's."""
+
+from dataclasses import dataclass
+
+import pydantic
+
+from appliance.description.assets import ASSETS
+from appliance.description.system import Alive, Info, Models, Readiness, Status
+from schemas.errors import NotFound, Overloaded, Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A GET. `answers` is what it shows with which status: a model, or a content type that is no JSON.
+
+    `open` says that it needs no key; `cached` that it has an ETag; `file` names the files that are the last part of
+    the path.
+    """
+
+    path: str
+    name: str
+    summary: str
+    answers: dict[int, type[pydantic.BaseModel] | tuple[str, ...]]
+    refusals: tuple[type[Refusal], ...] = ()
+    open: bool = False
+    cached: bool = False
+    files: tuple[str, ...] = ()
+
+
+ROUTES = (
+    Route("/api/system/info", "info", "Tells the version and what it can do.", {200: Info}),
+    Route("/api/system/status", "status", "Tells how busy the appliance is.", {200: Status}, (Overloaded,)),
+    Route("/api/system/models", "models", "Tells which speaker models are served.", {200: Models}, (Overloaded,)),
+    Route("/health", "health", "Tells that the HTTP process is alive.", {200: Alive}, open=True),
+    Route(
+        "/ready",
+        "ready",
+        "Tells whether a task submitted now would be done, and else why not.",
+        {200: Readiness, 503: Readiness},
+        open=True,
+    ),
+    Route(
+        "/openapi.json",
+        "openapi",
+        "This description.",
+        {200: ("application/json",)},
+        open=True,
+        cached=True,
+    ),
+    Route(
+        "/docs",
+        "docs",
+        "This description as a page that needs no other server.",
+        {200: ("text/html",)},
+        open=True,
+        cached=True,
+    ),
+    Route(
+        "/docs/{asset}",
+        "asset",
+        "What the page at /docs is made of.",
+        {200: tuple(dict.fromkeys(asset.content_type for asset in ASSETS.values()))},
+        (NotFound,),
+        open=True,
+        cached=True,
+        files=tuple(ASSETS),
+    ),
+)

@@ -1,0 +1,146 @@
+"""The operations of a technology: submit, poll, erase."""
+
+from typing import Any
+
+from appliance.description import examples, refusals, tasks
+from appliance.description.components import Components, Schema, flowing
+from appliance.description.headers import RATE, header, ids, request_ids
+from appliance.description.parameters import IDEMPOTENCY_KEY, TASK_ID, query, refer
+from schemas.errors import (
+    Conflict,
+    NotFound,
+    Overloaded,
+    RateLimited,
+    Refusal,
+    RequestTimeout,
+    StorageFull,
+    TooLarge,
+    Unavailable,
+    UnsupportedMedia,
+    ValidationError,
+)
+from schemas.technologies import Technology
+from schemas.waiting import Waiting
+
+_ACCEPTED = ("Location", "X-Location", "Retry-After", "Idempotent-Replayed")
+# Where a task's end is told: the address is among the parameters, and in a JSON body it may stand as well.
+CALLBACK = "TaskEnded"
+_SUBMITTING: tuple[type[Refusal], ...] = (
+    RequestTimeout,
+    Conflict,
+    TooLarge,
+    UnsupportedMedia,
+    ValidationError,
+    RateLimited,
+    Unavailable,
+    Overloaded,
+    StorageFull,
+)
+
+
+def paths(technology: Technology, components: Components, everywhere: tuple[type[Refusal], ...]) -> dict[str, Any]:
+    """Its two paths; `everywhere` are the refusals that any request may meet."""
+    address = f"/api/technology/{technology.name}"
+    name = technology.name.replace("-", "_")
+    polled = tasks.polled(
+        components.add(f"{technology.result.__name__}Task", tasks.done(components.of(technology.result)))
+    )
+    shown = examples.of(technology.name)
+    return {
+        address: {
+            "post": {
+                "operationId": f"submit_{name}",
+                "tags": [technology.name],
+                "summary": technology.summary,
+                **({"description": _missing(technology)} if technology.missing else {}),
+                "parameters": [
+                    *query(technology.parameters),
+                    refer(IDEMPOTENCY_KEY),
+                    *request_ids(),
+                ],
+                "requestBody": {"required": True, "content": _body(technology, components, shown)},
+                "responses": {"202": _accepted(name), **refusals.answers((*everywhere, *_SUBMITTING))},
+                "callbacks": _callbacks(technology),
+            }
+        },
+        f"{address}/{{{TASK_ID}}}": {
+            "get": {
+                "operationId": f"poll_{name}",
+                "tags": [technology.name],
+                "summary": "Tells the state of a task, and its result once it is done.",
+                "parameters": [refer(TASK_ID), *query(Waiting), *request_ids()],
+                "responses": {
+                    "200": {
+                        "description": "The task, whatever came of it.",
+                        "headers": ids(),
+                        "content": {"application/json": {"schema": polled, **examples.polled(shown)}},
+                    },
+                    **refusals.answers((*everywhere, NotFound, ValidationError, Overloaded)),
+                },
+            },
+            "delete": {
+                "operationId": f"erase_{name}",
+                "tags": [technology.name],
+                "summary": "Cancels a task and erases its recording and its result.",
+                "parameters": [refer(TASK_ID), *request_ids()],
+                "responses": {
+                    "204": {"description": "There is no such task any more.", "headers": ids()},
+                    **refusals.answers((*everywhere, NotFound, Conflict, Overloaded)),
+                },
+            },
+        },
+    }
+
+
+def _missing(technology: Technology) -> str:
+    return f"Not possible here, and answered with 501: {technology.missing}"
+
+
+def _body(technology: Technology, components: Components, shown: examples.Example | None) -> dict[str, Any]:
+    if technology.document is not None:
+        return {
+            "application/json": {"schema": components.of(technology.document), **examples.body(shown)},
+        }
+    form: Schema = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {
+            "file": {
+                "type": "string",
+                "format": "binary",
+                "contentMediaType": "application/octet-stream",
+                "description": "The recording.",
+            },
+            "config": {
+                "description": "Parameters as a JSON object; those of the query string win.",
+                "allOf": [components.of(technology.parameters)],
+            },
+        },
+    }
+    return {"multipart/form-data": {"schema": form, "encoding": {"config": {"contentType": "application/json"}}}}
+
+
+def _accepted(name: str) -> dict[str, Any]:
+    """The answer to a submission; its links lead a program from there."""
+    found = {TASK_ID: "$response.body#/task/task_id"}
+    return {
+        "description": "The task is accepted. `Location` is where to poll it.",
+        "headers": ids() | {one: header(one) for one in (*_ACCEPTED, *RATE)},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/AcceptedTask"}}},
+        "links": {
+            "poll": {"operationId": f"poll_{name}", "parameters": found},
+            "erase": {"operationId": f"erase_{name}", "parameters": found},
+        },
+    }
+
+
+def _callbacks(technology: Technology) -> dict[str, Any]:
+    told = {"$ref": f"#/components/pathItems/{CALLBACK}"}
+    place = "$request.query.callback_url"
+    others = {"$request.body#/callback_url": told} if technology.document is not None else {}
+    return {"ended": {f"{{{place}}}": told} | {f"{{{expression}}}": item for expression, item in others.items()}}
+
+
+def tag(technology: Technology) -> dict[str, str]:
+    """Under which its operations are gathered."""
+    return {"name": technology.name, "description": flowing(technology.summary)}

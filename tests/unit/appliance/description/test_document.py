@@ -1,0 +1,221 @@
+"""The OpenAPI description: valid, whole, and about nothing that is not there."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import SecretStr
+
+from appliance.app import create_app
+from appliance.description import examples
+from appliance.description.document import described
+from appliance.settings import Settings
+from schemas.errors import Refusal, TaskRefusal
+from schemas.technologies import Technology, technologies
+from tests.unit.appliance.description.checking import document, fault, schema_of
+
+METHODS = {"get", "post", "delete", "put", "patch", "head", "options", "trace"}
+SETTINGS = Settings(redis_url=SecretStr("redis://127.0.0.1:1"))
+WITH_KEYS = SETTINGS.model_copy(update={"api_keys": (SecretStr("one"),)})
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and operation."""
+    for path, item in described["paths"].items():
+        for method in item.keys() & METHODS:
+            yield method, path, item[method]
+
+
+@pytest.mark.parametrize("settings", [SETTINGS, WITH_KEYS], ids=["open", "keys"])
+def test_valid(settings: Settings) -> None:
+    """It is OpenAPI 3.1 by the schema of the specification, and every reference in it leads somewhere."""
+    found = described(settings)
+    assert found["openapi"] == "3.1.0"
+    OpenAPIV31SpecValidator(found).validate()
+    for place in re.findall(r'"\$ref": "([^"]+)"', json.dumps(found)):
+        at: Any = found
+        for part in place.removeprefix("#/").split("/"):
+            at = at[part]
+
+
+def test_nothing_is_declared_in_vain() -> None:
+    """Every component is referred to."""
+    found = described(WITH_KEYS)
+    text = json.dumps(found)
+    for kind in found["components"].keys() - {"securitySchemes"}:
+        for name in found["components"][kind]:
+            assert f'"#/components/{kind}/{name}"' in text, (kind, name)
+
+
+def test_operation_ids_are_unique() -> None:
+    """Programs are made with them."""
+    names = [operation["operationId"] for *_, operation in operations(document())]
+    assert len(names) == len(set(names))
+
+
+def test_every_route_is_described(tmp_path: Path) -> None:
+    """What the application serves is described, each technology by itself, and nothing else."""
+    app = create_app(SETTINGS.model_copy(update={"data_dir": tmp_path}))
+    served = {
+        (route.method.lower(), route.resource.canonical.replace("{technology}", name))
+        for route in app.router.routes()
+        if route.resource is not None and route.method != "HEAD"
+        for name in technologies()
+    }
+    assert {(method, path) for method, path, _ in operations(document())} == served
+
+
+def test_what_needs_a_key() -> None:
+    """With keys set, all but health and the description itself; a key is sent in one of two ways."""
+    found = described(WITH_KEYS)
+    assert found["security"] == [{"bearer": []}, {"key": []}]
+    free = {path for _, path, operation in operations(found) if operation.get("security") == []}
+    assert free == {"/health", "/ready", "/openapi.json", "/docs", "/docs/{asset}"}
+    for _, path, operation in operations(found):
+        assert ("401" in operation["responses"]) is (path not in free)
+    assert all("401" not in operation["responses"] for *_, operation in operations(document()))
+    assert "security" not in document()
+
+
+def descendants(kind: type[Refusal]) -> set[type[Refusal]]:
+    return {kind} | {found for child in kind.__subclasses__() for found in descendants(child)}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    sorted(
+        (
+            one
+            for one in descendants(Refusal) - {Refusal}
+            if one.__module__ == Refusal.__module__ and not issubclass(one, TaskRefusal)
+        ),
+        key=lambda one: one.__name__,
+    ),
+)
+def test_every_refusal_is_described(kind: type[Refusal]) -> None:
+    """The status of each has one body, and its type is the one that is allowed there."""
+    schema = schema_of(document()["components"]["responses"][kind.__name__]["content"]["application/json"]["schema"])
+    assert fault(kind("it is so").body(), schema) is None
+    assert fault(kind("it is so").body() | {"type": "another"}, schema) is not None
+
+
+@pytest.mark.parametrize("technology", technologies().values(), ids=list(technologies()))
+def test_what_a_technology_answers(technology: Technology) -> None:
+    """A submission may meet each refusal that there is for one, a poll no other than its own."""
+    paths = document()["paths"]
+    submit = paths[f"/api/technology/{technology.name}"]["post"]["responses"]
+    expected = {202, 400, 403, 405, 408, 409, 413, 415, 422, 429, 500, 501, 503, 507}
+    assert {int(status) for status in submit} == expected
+    task = paths[f"/api/technology/{technology.name}/{{task_id}}"]
+    assert {int(status) for status in task["get"]["responses"]} == {200, 400, 403, 404, 405, 422, 500, 503}
+    assert {int(status) for status in task["delete"]["responses"]} == {204, 400, 403, 404, 405, 409, 500, 503}
+
+
+@pytest.mark.parametrize("technology", technologies().values(), ids=list(technologies()))
+def test_what_a_technology_takes(technology: Technology) -> None:
+    """Its parameters are those that it declares, in the query string and in what a form may hold."""
+    submit = document()["paths"][f"/api/technology/{technology.name}"]["post"]
+    query = {parameter["name"] for parameter in submit["parameters"] if parameter.get("in") == "query"}
+    assert query == technology.parameters.model_fields.keys()
+    content = submit["requestBody"]["content"]
+    if technology.document is not None:
+        body = schema_of(content["application/json"]["schema"])
+        assert (
+            set(schema_of(content["application/json"]["schema"])["properties"])
+            == technology.document.model_fields.keys()
+        )
+        assert body
+    else:
+        form = content["multipart/form-data"]["schema"]
+        assert form["required"] == ["file"]
+        [config] = form["properties"]["config"]["allOf"]
+        assert schema_of(config)["properties"].keys() == technology.parameters.model_fields.keys()
+
+
+def test_bounds() -> None:
+    """They stand there under the names that JSON Schema has for them, and nothing is null that may be left out."""
+    submit = document()["paths"]["/api/technology/gender-identification"]["post"]
+    found = {parameter["name"]: parameter for parameter in submit["parameters"] if "name" in parameter}
+    assert found["channels"]["schema"] == {
+        "type": "array",
+        "items": {"type": "integer", "minimum": 0, "exclusiveMaximum": 1 << 32},
+        "minItems": 1,
+        "maxItems": 256,
+    }
+    assert found["channels"]["explode"] is False
+    assert found["max_speech_length"]["schema"] == {"type": "number", "exclusiveMinimum": 0, "maximum": 1_000_000}
+    assert found["channel_mode"]["schema"] == {"type": "string", "enum": ["split", "mix"], "default": "split"}
+    text = json.dumps(document()["components"]["schemas"])
+    assert not re.search(r'"(ge|gt|le|lt)": ', text)
+
+
+VIEWS = {
+    "pending": {"task": {"state": "pending"}},
+    "running": {"task": {"state": "running"}},
+    "done": {"task": {"state": "done"}, "result": ...},
+    "failed": {"task": {"state": "failed"}, "error": {"type": "internal", "message": "", "detail": []}},
+    "rejected": {
+        "task": {"state": "rejected"},
+        "error": {"type": "task.validation-error", "message": "", "detail": []},
+    },
+}
+
+
+@pytest.mark.parametrize("technology", technologies().values(), ids=list(technologies()))
+def test_a_poll_shows_a_result_or_an_error(technology: Technology) -> None:
+    """A task that is done has a result and no error, one that failed or was rejected an error of its kind only."""
+    example = examples.of(technology.name)
+    if example is None:
+        pytest.skip("nothing is recorded of it")
+    poll = document()["paths"][f"/api/technology/{technology.name}/{{task_id}}"]["get"]
+    schema = poll["responses"]["200"]["content"]["application/json"]["schema"]
+    task_id = "6f1f4c0e-5d0f-4d8a-9b56-2f0a4b0f7f11"
+    views = {
+        state: view
+        | {"task": {"task_id": task_id, "state": state}}
+        | ({"result": example.result} if state == "done" else {})
+        for state, view in VIEWS.items()
+    }
+    for state, view in views.items():
+        assert fault(view, schema) is None, state
+        for key in view.keys() - {"task"}:
+            assert fault({name: value for name, value in view.items() if name != key}, schema) is not None, state
+        for other in ({"result": example.result}, {"error": views["failed"]["error"]}):
+            assert fault(other | view, schema) == (None if other.keys() <= view.keys() else fault(other | view, schema))
+            assert (fault(other | view, schema) is None) is (other.keys() <= view.keys()), state
+    swapped = views["failed"] | {"error": views["rejected"]["error"]}
+    assert fault(swapped, schema) is not None
+
+
+def test_examples_are_of_technologies() -> None:
+    """Every recorded example belongs to a technology, which takes its body, and whose result it is."""
+    for path in examples.FOLDER.iterdir():
+        technology = technologies()[path.stem]
+        example = examples.of(technology.name)
+        assert example is not None
+        technology.result.model_validate(example.result)
+        assert (example.body is None) is (technology.document is None)
+        if technology.document is not None:
+            technology.document.model_validate(example.body)
+
+
+def test_all_that_ends_a_task_is_told() -> None:
+    """The kinds of details with which tasks end are listed."""
+    text = document()["components"]["schemas"]["Detail"]["properties"]["type"]["description"]
+    for kind in descendants(TaskRefusal):
+        assert kind.kind in {"internal", "input"} or f"`{kind.kind}`" in text
+
+
+def test_two_schemas_of_one_name_are_an_error() -> None:
+    """None replaces another in silence."""
+    from appliance.description.components import Components
+
+    components = Components([])
+    components.add("One", {"type": "string"})
+    components.add("One", {"type": "string"})
+    with pytest.raises(ValueError, match="One"):
+        components.add("One", {"type": "number"})
