@@ -1,4 +1,4 @@
-"""The speaker models that one worker has open, and what scores and heads go with their embedding spaces."""
+"""What one worker has open: speaker models, what scores and heads go with their embedding spaces, voice activity."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from onnx_models.media import MediaLimits
 from onnx_models.profiles import DEFAULT_PROFILE
 from onnx_models.registry import SpeakerCard
 from onnx_models.scorer import Scorer
+from onnx_models.voice_activity import VoiceActivity
 from schemas.errors import (
     ConfigurationError,
     HeadMissing,
@@ -22,9 +23,16 @@ from schemas.errors import (
 
 
 class Served:
-    """Open speaker models by name, the default first."""
+    """Open speaker models by name, the default first, and the voice activity detector."""
 
-    def __init__(self, extractors: Sequence[Extractor], models_dir: Path, profile: str | None = None) -> None:
+    def __init__(
+        self,
+        extractors: Sequence[Extractor],
+        voice_activity: VoiceActivity,
+        models_dir: Path,
+        profile: str | None = None,
+    ) -> None:
+        self.voice_activity = voice_activity
         self._extractors = {extractor.card.name: extractor for extractor in extractors}
         self._models_dir = models_dir
         self._profile = profile
@@ -51,7 +59,7 @@ class Served:
         opened = [Extractor.open(name, models_dir=models_dir, device=device, limits=limits) for name in names]
         if profile is not None:
             profiles.load_profile(profile, opened[0].card.space, models_dir)
-        return cls(opened, models_dir, profile)
+        return cls(opened, VoiceActivity.open(models_dir=models_dir, limits=limits), models_dir, profile)
 
     def extractor(self, name: str | None = None) -> Extractor:
         """The open model `name`, the default when None. Raises ModelNotServed."""

@@ -18,6 +18,8 @@ ProcessedAudioLength = Annotated[
         "speech was found, or to the end of the range or of the recording.",
     ),
 ]
+StartTime = Annotated[float, Field(ge=0, description="In seconds from the beginning of the recording.")]
+EndTime = Annotated[float, Field(gt=0, description="In seconds from the beginning of the recording.")]
 EncodedVoiceprint = Annotated[str, Field(min_length=1, description="A voiceprint: its bytes as Base64.")]
 VoiceprintVector = Annotated[
     list[float], Field(description="A voiceprint's vector, as long as its model's vectors are; empty without speech.")

@@ -40,10 +40,9 @@ _Length = Annotated[float, BeforeValidator(_plain_number), Field(le=MAXIMUM_SECO
 Seconds = Annotated[_Length, Field(ge=0)]
 
 
-class ListeningParameters(Parameters):
+class RecordingParameters(Parameters):
     """`channel_mode` split: every channel by itself; mix: their mean. `channels`: those numbers only, from 0. From
-    `range_from` to `range_to` in seconds, as far as `max_speech_length` seconds of net speech. `model`: one of those
-    that are served; the default when not set."""
+    `range_from` to `range_to` in seconds."""
 
     LISTS = frozenset({"channels"})
 
@@ -51,8 +50,6 @@ class ListeningParameters(Parameters):
     channels: Channels | None = None
     range_from: Seconds | None = None
     range_to: Seconds | None = None
-    max_speech_length: Annotated[_Length, Field(gt=0)] | None = None
-    model: ModelName | None = None
 
     @field_validator("range_to")
     @classmethod
@@ -60,3 +57,11 @@ class ListeningParameters(Parameters):
         if end is not None and end <= (info.data.get("range_from") or 0.0):
             raise ValueError("must be greater than range_from")
         return end
+
+
+class ListeningParameters(RecordingParameters):
+    """As for every technology that takes recordings; as far as `max_speech_length` seconds of net speech. `model`: one
+    of those that are served; the default when not set."""
+
+    max_speech_length: Annotated[_Length, Field(gt=0)] | None = None
+    model: ModelName | None = None

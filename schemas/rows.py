@@ -1,4 +1,7 @@
-"""Results of one row for each channel or each voiceprint: stored as msgpack lists, shown in blocks."""
+"""Results of one row for each channel or each voiceprint: stored as msgpack lists, shown in blocks.
+
+A row is of numbers, or holds a list of rows of numbers itself, such as a channel's segments.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,8 +14,10 @@ from schemas import json
 # Rows rendered at a time, so that an event loop does not notice.
 _BLOCK = 1024
 
+Value = float | int | None | Sequence[Sequence[float]]
 
-def pack(rows: Iterable[Sequence[float | int | None]]) -> bytes:
+
+def pack(rows: Iterable[Sequence[Value]]) -> bytes:
     """The stored result."""
     return b"".join(bytes(msgpack.packb(list(row))) for row in rows)
 

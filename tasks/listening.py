@@ -1,5 +1,7 @@
 """Recordings to voiceprints, as the technologies that listen to a part of them ask for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,7 +24,7 @@ def listen(work: Work) -> list[Heard]:
     cannot be used, with its kind as the one detail."""
     parameters = cast("ListeningParameters", work.parameters)
     processed: list[float] = []
-    try:
+    with refused_file():
         voiceprints = work.models.extractor(parameters.model).extract(
             work.input,
             channel_mode=parameters.channel_mode,
@@ -35,6 +37,13 @@ def listen(work: Work) -> list[Heard]:
             listened=processed.append,
             stop=work.stop,
         )
+    return [Heard(*one) for one in zip(voiceprints, processed, strict=True)]
+
+
+@contextmanager
+def refused_file() -> Iterator[None]:
+    """A MediaError is raised again with the recording as its place and its kind as the one detail."""
+    try:
+        yield
     except MediaError as error:
         raise type(error)(error.message, [error.at("body", "file")]) from error
-    return [Heard(*one) for one in zip(voiceprints, processed, strict=True)]

@@ -9,10 +9,12 @@ import pytest
 
 from onnx_models import profiles, registry
 from onnx_models.calibration import Calibration
+from onnx_models.media import MediaLimits
 from onnx_models.served import Served
 from schemas.errors import (
     ConfigurationError,
     HeadMissing,
+    MediaOutOfRange,
     ModelNotServed,
     ModelUncalibrated,
     ProfileDamaged,
@@ -117,6 +119,15 @@ def test_heads_by_space(served: Served) -> None:
     assert served.head("gender", space).kind == "gender"
     with pytest.raises(HeadMissing, match=f"tells age is installed for the embedding space '{space}'"):
         served.head("age", space)
+
+
+def test_voice_activity_needs_no_speaker_model(installed: Path, recordings: Path) -> None:
+    """The detector for whole recordings is open beside the models, with the same limits."""
+    served = Served.open(["mfcc-stats"], models_dir=installed, device="cpu", limits=MediaLimits(max_audio_length=5.5))
+    assert served.voice_activity.detect(recordings / "demo.flac")[0].segments
+    for listener in (served.voice_activity.detect, served.extractor().extract):
+        with pytest.raises(MediaOutOfRange, match=r"at most 5\.5 s"):
+            listener(recordings / "call.flac")
 
 
 def test_report(served: Served) -> None:
