@@ -1,8 +1,10 @@
 """The certificate and key of the gRPC port: looked at before they are used, with the setting named that is at fault."""
 
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from appliance.settings import PREFIX, Settings
 from schemas import plain_file
@@ -14,10 +16,12 @@ _MOST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files as they are read: `chain` and `key`. `warning` is empty where there is nothing to warn of."""
+    """PEM files as they are read: `chain` and `key`. `host` is the first name that the certificate is for, and empty
+    where a client that trusts it finds the fault that `warning` names."""
 
     chain: bytes
     key: bytes
+    host: str = ""
     warning: str = ""
 
 
@@ -33,7 +37,10 @@ def load(settings: Settings) -> Certificate | None:
     key = _read(_KEY, settings.grpc_tls_key, b"PRIVATE KEY-----", "a PEM private key")
     client = _client(settings.grpc_tls_certificate, chain)
     server = _server(settings.grpc_tls_certificate, settings.grpc_tls_key)
-    return Certificate(chain, key, _complaint(client, server))
+    try:
+        return Certificate(chain, key, host=_met(client, server))
+    except ssl.SSLError as error:
+        return Certificate(chain, key, warning=getattr(error, "verify_message", None) or error.reason or str(error))
 
 
 def _read(setting: str, path: Path, mark: bytes, what: str) -> bytes:
@@ -75,20 +82,12 @@ def _server(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-def _complaint(client: ssl.SSLContext, server: ssl.SSLContext) -> str:
-    """What a client that trusts the certificate finds wrong with it, by meeting it in memory; empty for nothing."""
+def _met(client: ssl.SSLContext, server: ssl.SSLContext) -> str:
+    """Lets both meet in memory. Returns the first name that the client is shown; raises SSLError if it refuses it."""
     forth, back = ssl.MemoryBIO(), ssl.MemoryBIO()
-    ends = (client.wrap_bio(back, forth), server.wrap_bio(forth, back, server_side=True))
-    done: set[int] = set()
-    while len(done) < len(ends):
-        for number, end in enumerate(ends):
-            try:
-                end.do_handshake()
-                done.add(number)
-            except ssl.SSLWantReadError:
-                continue
-            except ssl.SSLCertVerificationError as error:
-                return error.verify_message
-            except ssl.SSLError as error:
-                return error.reason or str(error)
-    return ""
+    asking, answering = client.wrap_bio(back, forth), server.wrap_bio(forth, back, server_side=True)
+    for end in (asking, answering, asking, answering):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    shown: dict[str, Any] = asking.getpeercert() or {}
+    return next((str(name) for _, name in shown.get("subjectAltName", ())), "")

@@ -21,7 +21,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run.up, run.serve, run.worker, extract.extract, convert.convert, calibrate.calibrate, diagnose.doctor):
+for command in (
+    run.up,
+    run.serve,
+    run.grpc,
+    run.worker,
+    extract.extract,
+    convert.convert,
+    calibrate.calibrate,
+    diagnose.doctor,
+):
     app.command()(command)
 app.command()(shadow.shadow)
 app.add_typer(models.models, name="models")

@@ -4,13 +4,17 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+from appliance import certificate
 from appliance.settings import PREFIX, Settings, child_environment
 from schemas.errors import ConfigurationError
 
 # Without one of these no CUDA driver works, and loading the runtime to hear so takes a third of a second.
 _GPU_FILES = ("/dev/nvidiactl", "/dev/dxg")
+# What the extra [grpc] brings.
+_GRPC_PACKAGES = ("grpc", "grpc_health", "grpc_reflection", "phonexia")
 
 
 def require_models(settings: Settings) -> None:
@@ -45,6 +49,29 @@ def gpus(settings: Settings) -> list[str]:
         )
     chosen = child_environment(settings).get("CUDA_VISIBLE_DEVICES", "").split(",")
     return [chosen[n] if n < len(chosen) and chosen[n] else str(n) for n in range(len(found))]
+
+
+def grpc_installed() -> bool:
+    """Whether the extra [grpc] is there. Looked for and not imported: nothing of it is needed in this process."""
+    return all(find_spec(package) for package in _GRPC_PACKAGES)
+
+
+def require_grpc(settings: Settings) -> None:
+    """Raises ConfigurationError when the gRPC interface cannot be served for want of packages or of a certificate."""
+    if not grpc_installed():
+        raise ConfigurationError(
+            "the gRPC interface needs packages that are not installed: pip install 'voiceprint-appliance[grpc]', "
+            f"or do without it with {PREFIX}GRPC=off"
+        )
+    certificate.load(settings)
+
+
+def serves_grpc(settings: Settings) -> bool:
+    """Whether `up` serves gRPC. Raises ConfigurationError as `require_grpc` does where it is to."""
+    if settings.grpc == "off" or (settings.grpc == "auto" and not grpc_installed()):
+        return False
+    require_grpc(settings)
+    return True
 
 
 def worker_count(settings: Settings, devices: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""`voiceprint up`: embedded Redis, HTTP process and workers; started in order, kept alive, stopped in order."""
+"""`voiceprint up`: embedded Redis, HTTP and gRPC process, workers; started in order, kept alive, stopped in order."""
 
 import asyncio
 import logging
@@ -16,6 +16,7 @@ from appliance.child import Child, Launch
 from appliance.exit_codes import ExitCode
 from appliance.redis_server import RedisServer
 from appliance.settings import Settings, child_environment
+from appliance.telling import Telling
 from schemas.errors import ConfigurationError, Refusal
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore, new_worker_name
@@ -23,10 +24,10 @@ from tasks.store import TaskStore, new_worker_name
 log = logging.getLogger(__name__)
 
 _REDIS_START_SECONDS = 15.0
-# Ctrl-C: how long HTTP and workers may take, and then Redis. Together below the 5 s that a person is promised.
-_INTERRUPT_SECONDS, _REDIS_INTERRUPT_SECONDS = 3.4, 0.6
+# Ctrl-C: how long HTTP and workers may take, then gRPC and Redis. Together below the 5 s that a person is promised.
+_INTERRUPT_SECONDS, _GRPC_INTERRUPT_SECONDS, _REDIS_INTERRUPT_SECONDS = 3.2, 0.4, 0.6
 # SIGTERM: workers bound themselves by `drain_timeout`; the margin is for giving back what it did not suffice for.
-_DRAIN_MARGIN_SECONDS, _REDIS_DRAIN_SECONDS = 5.0, 10.0
+_DRAIN_MARGIN_SECONDS, _GRPC_DRAIN_SECONDS, _REDIS_DRAIN_SECONDS = 5.0, 3.0, 10.0
 _BURIAL_SECONDS = 0.3
 _POLL_SECONDS, _COMPLAINT_SECONDS = 0.05, 5.0
 
@@ -34,8 +35,9 @@ _POLL_SECONDS, _COMPLAINT_SECONDS = 0.05, 5.0
 class Supervisor:
     """The processes of one appliance.
 
-    `redis_url` is where Redis is, which is started here when `server` is given. `devices` are the GPUs over which the
-    workers are spread, as CUDA_VISIBLE_DEVICES names them.
+    `listening` takes HTTP's connections, `reserved` holds the port of gRPC, which is not served without. `redis_url` is
+    where Redis is, which is started here when `server` is given. `devices` are the GPUs over which the workers are
+    spread, as CUDA_VISIBLE_DEVICES names them.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Supervisor:
         listening: socket.socket,
         redis_url: str,
         *,
+        reserved: socket.socket | None = None,
         server: RedisServer | None = None,
         workers: int = 1,
         devices: Sequence[str] = (),
@@ -51,6 +54,8 @@ class Supervisor:
         self._settings, self._listening, self._redis_url, self._server = settings, listening, redis_url, server
         self._url = listener.url(listening)
         self._http = Child("HTTP server", self._launch_http, self._must_be_configured)
+        self._reserved, self._telling = reserved, Telling()
+        self._grpc = Child("gRPC server", self._launch_grpc(reserved), self._must_be_configured) if reserved else None
         self._workers = [
             Child("worker", self._launch_worker(devices[n % len(devices)] if devices else None), self._worker_died)
             for n in range(workers)
@@ -84,7 +89,7 @@ class Supervisor:
             await self._start_redis(self._redis, self._server)
         else:
             await redis_server.wait_until_ready(self._redis_url, _REDIS_START_SECONDS)
-        kept = [self._http, *self._workers]
+        kept = [self._http, *filter(None, [self._grpc]), *self._workers]
         for child in kept:
             await child.start()
         duties = [child.keep() for child in (*kept, *filter(None, [self._redis]))]
@@ -109,26 +114,38 @@ class Supervisor:
         answer.result()
 
     async def _announce(self) -> None:
-        """Prints the ready line once every ping of `/ready` succeeds; says what is amiss while that takes long."""
+        """Prints the ready line once every ping of `/ready` succeeds, over gRPC as well; says what is amiss while that
+        takes long."""
         clock = asyncio.get_running_loop().time
-        complaint = clock() + _COMPLAINT_SECONDS
+        complaint, ready = clock() + _COMPLAINT_SECONDS, False
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            while not self._ready:
+            while not ready:
                 answer = "no answer"
                 with suppress(aiohttp.ClientError, TimeoutError):
                     async with session.get(f"{self._url}/ready") as response:
-                        self._ready, answer = response.ok, await response.text()
+                        ready, answer = response.ok, await response.text()
                 if clock() > complaint:
                     log.warning("not ready yet: %s", answer)
                     complaint = clock() + _COMPLAINT_SECONDS
                 await asyncio.sleep(_POLL_SECONDS)
-        sys.stdout.write(f"voiceprint is ready on {self._url}\n")
+        while self._reserved and not await self._telling.heard(_COMPLAINT_SECONDS):
+            log.warning("not ready yet: the gRPC server does not serve")
+        self._ready = True
+        both = f": gRPC on {listener.reachable(*self._reserved.getsockname()[:2])}, REST" if self._reserved else ""
+        # Scripts take the last word.
+        sys.stdout.write(f"voiceprint is ready{both} on {self._url}\n")
         sys.stdout.flush()
 
     def _launch_http(self) -> Launch:
         # The socket stays ours: while the process is replaced, connections wait in it and none is refused.
         descriptor = self._listening.fileno()
         return Launch(self._url, *self._command("serve", "--fd", str(descriptor)), pass_fds=(descriptor,))
+
+    def _launch_grpc(self, reserved: socket.socket) -> Callable[[], Launch]:
+        # The port stays ours while the process is replaced; connections cannot wait in it, so clients try again.
+        passed = (reserved.fileno(), self._telling.writing)
+        words = ("grpc", "--fd", str(passed[0]), "--ready-fd", str(passed[1]))
+        return lambda: Launch(listener.address(reserved), *self._command(*words), pass_fds=passed)
 
     def _launch_worker(self, device: str | None) -> Callable[[], Launch]:
         variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
@@ -174,6 +191,7 @@ class Supervisor:
     async def _stop(self, asked: Signals, signals: "asyncio.Queue[Signals]") -> ExitCode:
         """Stops everything as `asked`; SIGINT hastens it, and a second one ends it."""
         self._listening.close()
+        kept = [self._http, *filter(None, [self._grpc]), *self._workers, *filter(None, [self._redis])]
         stopping = asyncio.create_task(self._wind_down(asked))
         while not stopping.done():
             more = asyncio.create_task(signals.get())
@@ -181,7 +199,7 @@ class Supervisor:
             if more.done() and more.result() is SIGINT and not stopping.done():
                 await _cancelled(stopping)
                 if asked is SIGINT:
-                    await _gone(filter(None, [self._http, *self._workers, self._redis]), 0)
+                    await _gone(kept, 0)
                     return ExitCode.INTERRUPTED
                 asked = SIGINT
                 stopping = asyncio.create_task(self._wind_down(asked))
@@ -190,13 +208,19 @@ class Supervisor:
         return ExitCode.DONE
 
     async def _wind_down(self, asked: Signals) -> None:
-        """HTTP first, so that nothing new comes in; Redis last, because the others write to it until they end."""
+        """HTTP first, so that nothing new comes in; Redis last, because the others write to it until they end.
+
+        gRPC before it: its calls wait for what the workers still finish, and for nothing once these have ended.
+        """
         drain = asked is SIGTERM
         self._http.send(SIGTERM)
-        for worker in self._workers:
-            worker.send(asked)
+        for child in (*filter(None, [self._grpc]), *self._workers):
+            child.send(asked)
         patience = self._settings.drain_timeout + _DRAIN_MARGIN_SECONDS if drain else _INTERRUPT_SECONDS
         await _gone([self._http, *self._workers], patience)
+        if self._grpc:
+            self._grpc.send(SIGINT)
+            await _gone([self._grpc], _GRPC_DRAIN_SECONDS if drain else _GRPC_INTERRUPT_SECONDS)
         for worker in self._workers:
             if worker.exit_code:
                 with suppress(TimeoutError):

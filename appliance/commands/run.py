@@ -1,4 +1,4 @@
-"""`voiceprint up`, `serve` and `worker`: the appliance whole, or one of its processes."""
+"""`voiceprint up`, `serve`, `grpc` and `worker`: the appliance whole, or one of its processes."""
 
 import asyncio
 import logging
@@ -21,26 +21,32 @@ Host = Annotated[str | None, typer.Option(help=f"Address to listen on, over {PRE
 Port = Annotated[
     int | None, typer.Option(help=f"Port to listen on, 0 for a free one, over {PREFIX}HTTP_PORT.", show_default=False)
 ]
+GrpcPort = Annotated[
+    int | None,
+    typer.Option(help=f"Port of the gRPC interface, 0 for a free one, over {PREFIX}GRPC_PORT.", show_default=False),
+]
 
 
-def up(host: Host = None, port: Port = None) -> None:
-    """Run the whole appliance: Redis unless one is configured, the HTTP server, and the workers.
+def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None:
+    """Run the whole appliance: Redis unless one is configured, the HTTP and the gRPC server, and the workers.
 
     Prints one line on standard output when it is ready. Ctrl-C gives back to the queue what runs and stops within 5 s;
     SIGTERM lets it finish first.
     """
-    settings = _settings(host=host, http_port=port)
+    settings = _settings(host=host, http_port=port, grpc_port=grpc_port)
 
     from appliance import listener, preflight, redis_server  # noqa: PLC0415
     from appliance.supervisor import Supervisor  # noqa: PLC0415
 
     preflight.require_models(settings)
+    serves_grpc = preflight.serves_grpc(settings)
     devices = preflight.gpus(settings)
     binary = None if settings.redis_url else redis_server.find(settings.models)
     with ExitStack() as held:
         held.enter_context(preflight.locked(settings.data_dir))
         preflight.require_store(settings)
         listening = held.enter_context(listener.listen(settings.host, settings.http_port))
+        reserved = held.enter_context(listener.reserve(settings.host, settings.grpc_port)) if serves_grpc else None
         server = (
             held.enter_context(redis_server.prepared(binary, settings.data_dir, settings.redis_fsync))
             if binary
@@ -50,6 +56,7 @@ def up(host: Host = None, port: Port = None) -> None:
             settings,
             listening,
             server.url if server else _redis_url(settings),
+            reserved=reserved,
             server=server,
             workers=preflight.worker_count(settings, devices),
             devices=devices,
@@ -73,6 +80,42 @@ def serve(
 
     listening = listener.listen(settings.host, settings.http_port) if fd is None else socket.socket(fileno=fd)
     serve_http(settings, listening)
+
+
+def grpc(
+    host: Host = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            "--port",
+            "--grpc-port",
+            help=f"Port to listen on, 0 for a free one, over {PREFIX}GRPC_PORT.",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only ask the one that runs here whether it serves: exit code 0 if so.")
+    ] = False,
+    fd: Annotated[int | None, typer.Option(hidden=True, help="A socket that holds the port already.")] = None,
+    ready_fd: Annotated[int | None, typer.Option(hidden=True, help="Told once when it serves.")] = None,
+) -> None:
+    """Run the gRPC server alone; it needs a Redis that others share, and the store folder of the workers."""
+    _end_quietly_while_starting()
+    settings = _settings(host=host, grpc_port=port)
+
+    from appliance import listener, preflight  # noqa: PLC0415
+
+    preflight.require_grpc(settings)
+    if check:
+        from appliance.grpc_face import asking  # noqa: PLC0415
+
+        raise typer.Exit(ExitCode.DONE if asking.serves(settings) else ExitCode.FAULT)
+    _redis_url(settings)
+
+    from appliance.grpc_face.process import serve as serve_grpc  # noqa: PLC0415
+
+    reserved = listener.reserve(settings.host, settings.grpc_port) if fd is None else socket.socket(fileno=fd)
+    serve_grpc(settings, reserved, ready_fd)
 
 
 def worker(

@@ -14,7 +14,8 @@ from appliance.grpc_face.calls import Calls
 log = logging.getLogger(__name__)
 
 SERVICE_NAME = health.SERVICE_NAME
-_LOOK_SECONDS = 1.0
+# While it serves, and while somebody waits for that.
+_LOOK_SECONDS, _WAITING_SECONDS = 1.0, 0.2
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -41,7 +42,7 @@ class Health:
             await self._tell(serving=not faults, why="; ".join(faults))
             if not faults:
                 ready()
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_WAITING_SECONDS if faults else _LOOK_SECONDS)
 
     async def close(self) -> None:
         """NOT_SERVING from here on: nobody should come any more."""

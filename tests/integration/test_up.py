@@ -36,7 +36,7 @@ def process(pid: int) -> tuple[int, str] | None:
 
 def children(parent: int) -> dict[str, list[int]]:
     """The ids of the processes that `parent` has started, by what they are."""
-    marks = {"redis": "redis.sock", "serve": " serve ", "worker": " worker "}
+    marks = {"redis": "redis.sock", "serve": " serve ", "grpc": " grpc ", "worker": " worker "}
     found: dict[str, list[int]] = {kind: [] for kind in marks}
     for pid in (int(folder.name) for folder in Path("/proc").iterdir() if folder.name.isdecimal()):
         running = process(pid)
@@ -97,7 +97,13 @@ def stopped(appliance: Appliance, number: signal.Signals) -> float:
 
 def refused(models_dir: Path, tmp_path: Path, path: str | None = None, **settings: object) -> str:
     """What `voiceprint up` says when it does not start."""
-    given = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
+    given = {
+        "http_port": 0,
+        "grpc_port": 0,
+        "data_dir": tmp_path / "data",
+        "models_dir": models_dir,
+        "workers": 1,
+    } | settings
     environment = child_environment(Settings.model_validate(given))
     tried = subprocess.run(
         [VOICEPRINT, "up"],
@@ -118,7 +124,7 @@ def test_ctrl_c_stops_an_idle_appliance_at_once(start_appliance: Start, number: 
     """Ctrl-C, and a terminal that closes, end all processes well within 5 s, with exit code 0."""
     appliance = start_appliance(workers=2)
     found = children(appliance.process.pid)
-    assert {kind: len(pids) for kind, pids in found.items()} == {"redis": 1, "serve": 1, "worker": 2}
+    assert {kind: len(pids) for kind, pids in found.items()} == {"redis": 1, "serve": 1, "grpc": 1, "worker": 2}
     assert httpx.get(f"{appliance.url}/health").status_code == 200
     assert stopped(appliance, number) < 3
     assert appliance.process.returncode == 0
@@ -135,7 +141,7 @@ def test_ctrl_c_reaches_only_the_supervisor(start_appliance: Start) -> None:
 @pytest.mark.parametrize("seconds", [0.4, 0.5, 0.6, 0.7, 0.8])
 def test_ctrl_c_during_the_start(models_dir: Path, tmp_path: Path, seconds: float) -> None:
     """Ctrl-C while processes start ends them quietly: exit code 0, or 130 before the first of them, no stack trace."""
-    settings = Settings(http_port=0, data_dir=tmp_path / "data", models_dir=models_dir, workers=1)
+    settings = Settings(http_port=0, grpc_port=0, data_dir=tmp_path / "data", models_dir=models_dir, workers=1)
     starting = subprocess.Popen([VOICEPRINT, "up"], env=child_environment(settings), stderr=subprocess.PIPE, text=True)
     time.sleep(seconds)
     starting.send_signal(signal.SIGINT)
