@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import ConfigurationError, Overloaded, StorageFull, TaskInternalError
+from schemas.errors import ConfigurationError, Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.task import TaskState
 from tasks.connection import Unreachable
 from tasks.dispatch import QUEUE, WAKE, entry
-from tasks.record import RecordDamaged, TaskRecord
+from tasks.record import Callback, RecordDamaged, TaskRecord
 from tasks.store import ALIVE_SECONDS, Capabilities, TaskStore
 
 RETENTION = 60.0
@@ -81,6 +81,120 @@ async def test_submitting_again_does_not_restart_a_task(store: TaskStore) -> Non
     await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
     assert await store.fetch(record.task_id) == done
     assert await waiting(store) == []
+
+
+def keyed(key: bytes = b"a digest", **fields: Any) -> TaskRecord:
+    """A task that was made with an idempotency key."""
+    return replace(new(), idempotency=key, **fields)
+
+
+async def taken(store: TaskStore, record: TaskRecord) -> str:
+    return await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
+
+
+async def test_an_equal_request_finds_its_task(store: TaskStore) -> None:
+    """With the same idempotency key a second submit answers the first one's id, and nothing is stored twice."""
+    first = keyed()
+    assert await taken(store, first) == first.task_id
+    before = await everything(store)
+    assert await taken(store, keyed(created_ms=99)) == first.task_id
+    assert await everything(store) == before
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"parameters": {"channels": [1]}},
+        {"technology": "another"},
+        {"input_sha256": bytes(32)},
+        {"callback": Callback("http://x.example", ("192.0.2.1",), "http://here")},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+async def test_another_request_with_the_same_key_is_a_conflict(store: TaskStore, other: dict[str, Any]) -> None:
+    """Whatever differs of what was asked for, it is refused and leaves no trace."""
+    await taken(store, keyed())
+    before = await everything(store)
+    with pytest.raises(Conflict):
+        await taken(store, keyed(**other))
+    assert await everything(store) == before
+
+
+async def test_other_keys_are_other_tasks(store: TaskStore) -> None:
+    """Equal requests with different keys, or without one, are tasks of their own."""
+    records = [keyed(b"one"), keyed(b"two"), new(), new()]
+    assert [await taken(store, record) for record in records] == [record.task_id for record in records]
+
+
+async def test_many_equal_requests_at_once_are_one_task(store: TaskStore, redis_url: str) -> None:
+    """Of thirty concurrent submits with one key, through two connections, one makes the task and all answer it."""
+    async with TaskStore.open(redis_url) as other:
+        answers = await asyncio.gather(*(taken((store, other)[n % 2], keyed()) for n in range(30)))
+    assert len(set(answers)) == 1
+    assert await waiting(store) == answers[:1]
+
+
+async def test_an_equal_request_needs_no_room(store: TaskStore) -> None:
+    """It finds its task although the queue and the storage are full."""
+    first = keyed()
+    await taken(store, first)
+    assert await store.submit(keyed(), max_open=1, max_input_bytes=100) == first.task_id
+
+
+async def test_a_key_is_remembered_as_long_as_its_task(store: TaskStore) -> None:
+    """While the task is open without end, after its end for the retention, and not beyond."""
+    record = keyed()
+    await taken(store, record)
+    key = f"voiceprint:idempotency:{record.idempotency.hex()}"
+    assert await store.remembers(record.idempotency)
+    assert await store.redis.pttl(key) == -1
+    running = await claimed(store, record=record)
+    assert await store.finish(running, running.done(1, SHA256), retention=1000)
+    assert await taken(store, keyed()) == record.task_id
+    task = await store.redis.pttl(f"voiceprint:task:{record.task_id}")
+    assert 990_000 < task <= await store.redis.pttl(key) + 5 <= 1_000_005
+    await store.redis.pexpire(key, 1)
+    await asyncio.sleep(0.01)
+    assert not await store.remembers(record.idempotency)
+
+
+async def test_an_erased_task_frees_its_key(store: TaskStore) -> None:
+    """After it the same key makes a new task, of whatever request."""
+    record = keyed()
+    await taken(store, record)
+    assert await store.erase(record)
+    assert not await store.remembers(record.idempotency)
+    again = keyed(parameters={})
+    assert await taken(store, again) == again.task_id
+
+
+async def test_a_key_whose_task_is_gone_is_free(store: TaskStore) -> None:
+    """A key never answers a task that is not there."""
+    record = keyed()
+    await taken(store, record)
+    await store.redis.delete(f"voiceprint:task:{record.task_id}")
+    again = keyed()
+    assert await taken(store, again) == again.task_id
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+async def test_the_key_of_a_task_without_a_good_record_goes(store: TaskStore, damage: str) -> None:
+    """Nobody can read with which key it was made; the key expires with the task all the same, and no other does."""
+    record, other = keyed(), keyed(b"other")
+    await taken(store, record)
+    await taken(store, other)
+    key = f"voiceprint:task:{record.task_id}"
+    await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
+    await store.redis.zrem(QUEUE, record.task_id)
+    assert await store.recover(retention=RETENTION) == 1
+    assert 0 < await store.redis.pttl(f"voiceprint:idempotency:{record.idempotency.hex()}") <= RETENTION * 1000
+    assert await store.redis.pttl(f"voiceprint:idempotency:{other.idempotency.hex()}") == -1
+
+
+async def test_a_task_without_a_key_leaves_no_key(store: TaskStore) -> None:
+    """Nothing is remembered of requests that were not named."""
+    await finished(store, await claimed(store))
+    assert await store.redis.keys("voiceprint:idempotency:*") == []
 
 
 async def test_a_full_queue_takes_nothing(store: TaskStore) -> None:

@@ -1,0 +1,151 @@
+"""Taking tasks back: whatever their state, nothing of them is left in Redis or in the store folder."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from schemas.task import TaskState
+from tasks.erasing import erase
+from tasks.files import LocalFileStore
+from tasks.record import Callback, TaskRecord
+from tasks.store import TaskStore
+from tests.unit.tasks.made_tasks import RETENTION, SHA256, claimed, done, submitted, traces, with_files
+
+FULL = {"idempotency": b"a digest", "callback": Callback("http://x.example", ("192.0.2.1",), "http://here")}
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> LocalFileStore:
+    return LocalFileStore(tmp_path)
+
+
+def left(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def made(store: TaskStore, state: str) -> TaskRecord:
+    """A task with everything that a task can have."""
+    record = await submitted(store, **FULL)
+    if state == "pending":
+        return record
+    running = await claimed(store, record)
+    if state == "running":
+        return running
+    if state == "given back":
+        assert await store.requeue(running)
+        return running.released(crashed=False)
+    if state == "done":
+        return await done(store, running)
+    ended = running.refused(TaskState(state), {"type": "task.validation-error"})
+    assert await store.finish(running, ended, retention=RETENTION)
+    return ended
+
+
+@pytest.mark.parametrize("state", ["pending", "running", "given back", "done", "rejected", "failed"])
+async def test_nothing_is_left(store: TaskStore, files: LocalFileStore, tmp_path: Path, state: str) -> None:
+    """Record, queue, key, callback, media and result are gone, the counters are at zero, and there is nothing to
+    erase any more."""
+    record = await made(store, state)
+    await with_files(files, record, attempts=record.attempt)
+    assert await erase(store, files, record.task_id)
+    assert await traces(store, record.task_id) == []
+    assert left(tmp_path) == []
+    depth = await store.depth()
+    assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
+    assert await store.recover(retention=RETENTION) == 0
+    assert not await erase(store, files, record.task_id)
+
+
+async def test_results_of_earlier_attempts_go_as_well(store: TaskStore, files: LocalFileStore, tmp_path: Path) -> None:
+    """A worker may have died after it had written."""
+    first = await claimed(store)
+    assert await store.requeue(first, crashed=True)
+    second = await claimed(store, first.released(crashed=True))
+    await with_files(files, second, attempts=2)
+    assert await erase(store, files, second.task_id)
+    assert left(tmp_path) == []
+
+
+async def test_others_are_left_alone(store: TaskStore, files: LocalFileStore, tmp_path: Path) -> None:
+    """Their records, their files and the room that they take stay."""
+    kept, erased = [await submitted(store, idempotency=key) for key in (b"kept", b"erased")]
+    for record in (kept, erased):
+        await with_files(files, record)
+    assert await erase(store, files, erased.task_id)
+    assert await store.fetch(kept.task_id) == kept
+    assert [path.name for path in left(tmp_path)] == [kept.task_id]
+    assert (await store.depth()).input_bytes == kept.input_bytes
+    assert await store.remembers(b"kept")
+
+
+async def test_only_the_technology_that_was_named(store: TaskStore, files: LocalFileStore) -> None:
+    """Under another name there is no such task, under none or its own there is."""
+    one, other = await submitted(store), await submitted(store)
+    assert not await erase(store, files, one.task_id, "another-technology")
+    assert await store.fetch(one.task_id) == one
+    assert await erase(store, files, one.task_id, one.technology)
+    assert await erase(store, files, other.task_id)
+
+
+async def test_what_never_was_is_not_erased(store: TaskStore, files: LocalFileStore) -> None:
+    """It is an answer, not an error."""
+    assert not await erase(store, files, "unknown")
+
+
+async def test_a_damaged_task_is_erased(store: TaskStore, files: LocalFileStore, tmp_path: Path) -> None:
+    """Though nobody can read what it was."""
+    record = await submitted(store, idempotency=b"a digest")
+    await with_files(files, record)
+    await store.redis.setrange(f"voiceprint:task:{record.task_id}", 30, b"\xff")
+    assert await erase(store, files, record.task_id, "a-technology")
+    assert await store.fetch(record.task_id) is None
+    assert left(tmp_path) == []
+    again = replace(record, task_id="another")
+    assert await store.submit(again, max_open=10, max_input_bytes=1000) == "another"
+
+
+async def test_a_worker_that_has_it_can_do_nothing_more(store: TaskStore, files: LocalFileStore) -> None:
+    """It no longer owns the task, and can neither finish it nor give it back."""
+    running = await claimed(store)
+    assert await store.owned(running.task_id, "a-worker")
+    assert await erase(store, files, running.task_id)
+    assert not await store.owned(running.task_id, "a-worker")
+    assert not await store.finish(running, running.done(1, SHA256), retention=RETENTION)
+    assert not await store.requeue(running)
+    assert not await store.requeue(running, crashed=True)
+    assert await traces(store, running.task_id) == []
+
+
+async def test_an_end_in_the_same_moment_changes_nothing(
+    store: TaskStore, files: LocalFileStore, tmp_path: Path, redis_url: str
+) -> None:
+    """Whether the end or the erasing comes first, nothing is left of any of fifty tasks."""
+    running = [await claimed(store) for _ in range(50)]
+    for one in running:
+        await with_files(files, one, attempts=1)
+
+    async def finish() -> int:
+        return sum([await other.finish(one, one.done(8, SHA256), retention=RETENTION) for one in reversed(running)])
+
+    async def take_back() -> list[bool]:
+        return [await erase(store, files, one.task_id) for one in running]
+
+    async with TaskStore.open(redis_url) as other:
+        ended, erased = await asyncio.gather(finish(), take_back())
+    assert 0 < ended < 50, "the two did not meet"
+    assert all(erased)
+    for one in running:
+        assert await traces(store, one.task_id) == []
+    assert left(tmp_path) == []
+    assert (await store.depth()).input_bytes == 0
+
+
+async def test_two_who_erase_are_one(store: TaskStore, files: LocalFileStore, redis_url: str) -> None:
+    """Of two at the same time one erases the task, and its bytes are taken off the count once."""
+    kept, erased = await submitted(store), await submitted(store)
+    async with TaskStore.open(redis_url) as other:
+        answers = await asyncio.gather(*(erase(one, files, erased.task_id) for one in (store, other)))
+    assert sorted(answers) == [False, True]
+    assert (await store.depth()).input_bytes == kept.input_bytes
