@@ -1,0 +1,53 @@
+"""The messages of a call, and how long is waited for them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from appliance.grpc_face import incoming
+from appliance.grpc_face.incoming import Incoming
+from schemas.errors import RequestTimeout
+from tests.unit.appliance.grpc_face.streams import each
+
+
+async def silent() -> AsyncIterator[int]:
+    yield 1
+    await asyncio.Event().wait()
+
+
+async def dripping() -> AsyncIterator[int]:
+    while True:
+        await asyncio.sleep(0.001)
+        yield 1
+
+
+async def test_messages_come_in_order_and_end() -> None:
+    """Looked at beforehand or not."""
+    arriving = Incoming(each([1, 2]))
+    assert [await arriving.first(), await arriving.first()] == [1, 1]
+    assert [await arriving.next(), await arriving.next(), await arriving.next()] == [1, 2, None]
+
+
+async def test_a_client_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the limit, which is in the message."""
+    monkeypatch.setattr(incoming, "STALL_SECONDS", 0.05)
+    arriving = Incoming(silent())
+    assert await arriving.next() == 1
+    with pytest.raises(RequestTimeout, match=r"nothing came for 0\.05 s"):
+        await arriving.next()
+
+
+async def test_a_client_may_not_drip_for_ever() -> None:
+    """The time for everything is bounded too."""
+    arriving = Incoming(dripping(), seconds=0.1)
+    with pytest.raises(RequestTimeout, match=r"everything within 0\.1 s"):
+        while await arriving.next():
+            pass
+
+
+async def test_patience_ends_without_a_fault() -> None:
+    """For whoever has enough already."""
+    arriving = Incoming(silent())
+    assert await arriving.next(0.05) == 1
+    assert await arriving.next(0.05) is None
