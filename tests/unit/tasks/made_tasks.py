@@ -40,8 +40,5 @@ async def with_files(files: LocalFileStore, record: TaskRecord, *, attempts: int
 
 async def traces(store: TaskStore, task_id: str) -> list[bytes]:
     """The keys in Redis whose name or content has the task's id."""
-    found = []
-    for key in await store.redis.keys():
-        if task_id.encode() in key or task_id.encode() in await store.redis.dump(key):
-            found.append(key)
-    return found
+    content = {key: await store.redis.dump(key) for key in await store.redis.keys()}
+    return [key for key, dumped in content.items() if task_id.encode() in key or task_id.encode() in (dumped or b"")]

@@ -4,14 +4,11 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
-import sys
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -19,98 +16,13 @@ import pytest
 
 from schemas.task import TaskState
 from schemas.technologies import technologies
-from schemas.voiceprint import encode, to_base64
+from schemas.voiceprint import encode
 from tasks.dispatch import QUEUE, entry
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 from tests.unit.schemas.sample_voiceprints import voiceprint
-
-CONVERSION = "speaker-identification-voiceprint-conversion"
-EXTRACTION = "speaker-identification-voiceprint-extraction"
-RUN = """
-import json, pathlib, sys
-from tasks.worker import WorkerConfig, run
-given = json.loads(sys.argv[1])
-run(WorkerConfig(**given | {name: pathlib.Path(given[name]) for name in ("store_dir", "models_dir")}))
-"""
-
-
-@dataclass(frozen=True)
-class Working:
-    """A worker that runs, and the store folder that it shares with the test."""
-
-    name: str
-    process: "subprocess.Popen[bytes]"
-    files: LocalFileStore
-    folder: Path
-
-
-Start = Callable[..., Working]
-
-
-@pytest.fixture(scope="module")
-def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts workers that end with the module."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start() -> Working:
-        folder = tmp_path_factory.mktemp("store")
-        config = {
-            "name": f"worker-{len(started)}",
-            "redis_url": redis_url,
-            "store_dir": str(folder),
-            "models_dir": str(models_dir),
-            "models": ["ge2e"],
-            "profile": None,
-            "device": "cpu",
-            "max_audio_length": 7200.0,
-            "retention": 1000.0,
-            "drain_timeout": 30.0,
-        }
-        started.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)]))
-        return Working(str(config["name"]), started[-1], LocalFileStore(folder), folder)
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def working(start: Start) -> Working:
-    """One worker for the tests that only give it tasks."""
-    return start()
-
-
-async def submit(
-    store: TaskStore, files: LocalFileStore, data: bytes, technology: str = CONVERSION, **parameters: Any
-) -> TaskRecord:
-    record = TaskRecord(str(uuid.uuid4()), technology, 1_750_000_000_123, parameters)
-    async with files.upload(record.task_id) as upload:
-        await upload.write(data)
-    record = replace(record, input_bytes=upload.size, input_sha256=upload.sha256)
-    await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
-    return record
-
-
-async def until(holds: Callable[[], Awaitable[object]]) -> object:
-    """The first answer of `holds` that is a yes."""
-    for _ in range(6000):
-        if answer := await holds():
-            return answer
-        await asyncio.sleep(0.01)
-    raise AssertionError("that never came true")
-
-
-async def ended(store: TaskStore, record: TaskRecord) -> TaskRecord:
-    """The record of the task once it has ended."""
-
-    async def over() -> TaskRecord | None:
-        now = await store.fetch(record.task_id)
-        return now if now and now.state.terminal else None
-
-    return cast("TaskRecord", await until(over))
+from tests.unit.tasks.workers import CONVERSION, EXTRACTION, Start, Working, document, ended, submit, until
 
 
 async def media_is_gone(files: LocalFileStore, record: TaskRecord) -> None:
@@ -120,10 +32,6 @@ async def media_is_gone(files: LocalFileStore, record: TaskRecord) -> None:
         return not files.input(record.task_id).exists()
 
     await until(gone)
-
-
-def document(*containers: bytes) -> bytes:
-    return json.dumps({"voiceprints": [to_base64(container) for container in containers]}).encode()
 
 
 def result(files: LocalFileStore, record: TaskRecord) -> Any:

@@ -1,0 +1,48 @@
+"""Workers for the tests of what they do."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tasks.files import LocalFileStore
+from tests.unit.tasks.workers import RUN, Start, Working
+
+
+@pytest.fixture(scope="module")
+def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Starts workers that end with the module."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start() -> Working:
+        folder = tmp_path_factory.mktemp("store")
+        config = {
+            "name": f"worker-{len(started)}",
+            "redis_url": redis_url,
+            "store_dir": str(folder),
+            "models_dir": str(models_dir),
+            "models": ["ge2e"],
+            "profile": None,
+            "device": "cpu",
+            "max_audio_length": 7200.0,
+            "retention": 1000.0,
+            "drain_timeout": 30.0,
+        }
+        log = folder.with_suffix(".log")
+        with log.open("wb") as errors:
+            started.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)], stderr=errors))
+        return Working(str(config["name"]), started[-1], LocalFileStore(folder), folder, log)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def working(start: Start) -> Working:
+    """One worker for the tests that only give it tasks."""
+    return start()

@@ -1,0 +1,72 @@
+"""Real worker processes, and the tasks that tests give them."""
+
+import asyncio
+import json
+import subprocess
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from schemas.voiceprint import to_base64
+from tasks.files import LocalFileStore
+from tasks.record import TaskRecord
+from tasks.store import TaskStore
+
+CONVERSION = "speaker-identification-voiceprint-conversion"
+EXTRACTION = "speaker-identification-voiceprint-extraction"
+RUN = """
+import json, pathlib, sys
+from tasks.worker import WorkerConfig, run
+given = json.loads(sys.argv[1])
+run(WorkerConfig(**given | {name: pathlib.Path(given[name]) for name in ("store_dir", "models_dir")}))
+"""
+
+
+@dataclass(frozen=True)
+class Working:
+    """A worker that runs, the store folder that it shares with the test, and what it logs."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    files: LocalFileStore
+    folder: Path
+    log: Path
+
+
+Start = Callable[..., Working]
+
+
+async def submit(
+    store: TaskStore, files: LocalFileStore, data: bytes, technology: str = CONVERSION, **parameters: Any
+) -> TaskRecord:
+    record = TaskRecord(str(uuid.uuid4()), technology, 1_750_000_000_123, parameters)
+    async with files.upload(record.task_id) as upload:
+        await upload.write(data)
+    record = replace(record, input_bytes=upload.size, input_sha256=upload.sha256)
+    await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
+    return record
+
+
+async def until(holds: Callable[[], Awaitable[object]]) -> object:
+    """The first answer of `holds` that is a yes."""
+    for _ in range(6000):
+        if answer := await holds():
+            return answer
+        await asyncio.sleep(0.01)
+    raise AssertionError("that never came true")
+
+
+async def ended(store: TaskStore, record: TaskRecord) -> TaskRecord:
+    """The record of the task once it has ended."""
+
+    async def over() -> TaskRecord | None:
+        now = await store.fetch(record.task_id)
+        return now if now and now.state.terminal else None
+
+    return cast("TaskRecord", await until(over))
+
+
+def document(*containers: bytes) -> bytes:
+    return json.dumps({"voiceprints": [to_base64(container) for container in containers]}).encode()
