@@ -1,11 +1,14 @@
 """The address at which a caller wants to be told that its task has ended."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
 _MOST_CHARACTERS = 2048
+# What the host may be is judged where it is called from.
+_HOST_AND_PORT = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]+)?")
 
 
 def _absolute(text: str) -> str:
@@ -17,11 +20,11 @@ def _absolute(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError("must be an absolute http:// or https:// address") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
-        raise ValueError("must be an absolute http:// or https:// address")
     if "@" in parts.netloc:
         raise ValueError("must not carry a user name or a password")
-    if parts.fragment:
+    if parts.scheme not in {"http", "https"} or not _HOST_AND_PORT.fullmatch(parts.netloc) or port == 0:
+        raise ValueError("must be an absolute http:// or https:// address")
+    if "#" in text:
         raise ValueError("must not have a fragment")
     return text
 
