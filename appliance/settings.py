@@ -109,14 +109,16 @@ class Settings(pydantic.BaseModel):
         None, description="address under which clients reach the appliance, for `Location` behind a proxy"
     )
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
-        (), description="addresses or networks whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed"
+        (), description="addresses or networks whose `X-Forwarded-Proto`, `-Host` and `-For` are believed"
     )
     api_keys: Annotated[tuple[Annotated[SecretStr, AfterValidator(_key)], ...], BeforeValidator(_words)] = Field(
         (), description="keys of which every call but health must carry one, each a word of ASCII characters"
     )
     allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
     rate_limit: int | None = Field(
-        None, ge=1, description="tasks that one API key may submit in a minute; no limit when not set"
+        None,
+        ge=1,
+        description="tasks that one API key, or address without keys, may submit in a minute; no limit when not set",
     )
     webhook_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = Field(
         None,
