@@ -85,12 +85,20 @@ def _tolerant(deserializer: Callable[[bytes], Any] | None) -> Callable[[bytes], 
 def _readable(request: Any) -> Any:
     """The request, or its stream. Raises RequestInvalid where it could not be read."""
     if hasattr(request, "__aiter__"):
-        return _each_readable(request)
+        return _Readable(request)
     if isinstance(request, _Unreadable):
         raise RequestInvalid("the message is not the protobuf message that this method takes")
     return request
 
 
-async def _each_readable(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
-    async for request in requests:
-        yield _readable(request)
+class _Readable:
+    """A stream of requests. Not a generator, which would be over once whoever waits for the next gives up."""
+
+    def __init__(self, requests: AsyncIterator[Any]) -> None:
+        self._requests = requests
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        return _readable(await anext(aiter(self._requests)))
