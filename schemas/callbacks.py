@@ -29,4 +29,13 @@ def _absolute(text: str) -> str:
     return text
 
 
-CallbackUrl = Annotated[str, Field(min_length=1, max_length=_MOST_CHARACTERS), AfterValidator(_absolute)]
+CallbackUrl = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=_MOST_CHARACTERS,
+        description="An http:// or https:// address that is told of the task's end, where this is set up here.",
+        json_schema_extra={"format": "uri"},
+    ),
+    AfterValidator(_absolute),
+]

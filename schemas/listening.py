@@ -30,10 +30,16 @@ def _plain_number(value: Any) -> Any:
     return value
 
 
-ChannelMode = Literal["split", "mix"]
+ChannelMode = Annotated[
+    Literal["split", "mix"], Field(description="`split`: every channel by itself. `mix`: the mean of the channels.")
+]
 # Bounded as in the voiceprint, because the task record must be able to hold them.
 Channel = Annotated[int, Field(ge=0, lt=1 << 32, strict=True)]
-Channels = Annotated[tuple[Channel, ...], BeforeValidator(_numbers), Field(min_length=1, max_length=256)]
+Channels = Annotated[
+    tuple[Channel, ...],
+    BeforeValidator(_numbers),
+    Field(min_length=1, max_length=256, description="Only these channels, counted from 0; all when not set."),
+]
 # Longer than any recording, and few enough to be counted in samples.
 MAXIMUM_SECONDS = 1_000_000
 _Length = Annotated[float, BeforeValidator(_plain_number), Field(le=MAXIMUM_SECONDS, allow_inf_nan=False)]
@@ -48,8 +54,8 @@ class RecordingParameters(Parameters):
 
     channel_mode: ChannelMode = "split"
     channels: Channels | None = None
-    range_from: Seconds | None = None
-    range_to: Seconds | None = None
+    range_from: Annotated[Seconds, Field(description="Where listening begins, in seconds.")] | None = None
+    range_to: Annotated[Seconds, Field(description="Where it ends, in seconds, after `range_from`.")] | None = None
 
     @field_validator("range_to")
     @classmethod
@@ -63,5 +69,8 @@ class ListeningParameters(RecordingParameters):
     """As for every technology that takes recordings; as far as `max_speech_length` seconds of net speech. `model`: one
     of those that are served; the default when not set."""
 
-    max_speech_length: Annotated[_Length, Field(gt=0)] | None = None
+    max_speech_length: (
+        Annotated[_Length, Field(gt=0, description="How many seconds of net speech are enough to stop listening.")]
+        | None
+    ) = None
     model: ModelName | None = None

@@ -28,8 +28,11 @@ def _base64(text: str) -> str:
     return text
 
 
+_BASE64: dict[str, pydantic.JsonValue] = {"contentEncoding": "base64"}
 # A voiceprint in a JSON body: checked to be Base64 before the task is accepted, decoded by the job.
-VoiceprintText = Annotated[str, AfterValidator(_base64)]
+VoiceprintText = Annotated[
+    str, Field(description="A voiceprint: its bytes as Base64.", json_schema_extra=_BASE64), AfterValidator(_base64)
+]
 
 
 def _served(name: str, info: pydantic.ValidationInfo) -> str:
@@ -40,9 +43,24 @@ def _served(name: str, info: pydantic.ValidationInfo) -> str:
 
 
 # Which of the served models to use; who knows them says so in the context of the validation.
-ModelName = Annotated[str, Field(min_length=1, max_length=voiceprint.NAME_CHARACTERS), AfterValidator(_served)]
+ModelName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=voiceprint.NAME_CHARACTERS,
+        description="A speaker model of those that are served here.",
+    ),
+    AfterValidator(_served),
+]
 # An audio source profile: which mean and calibration scores are made with.
-ProfileName = Annotated[str, Field(min_length=1, max_length=voiceprint.NAME_CHARACTERS)]
+ProfileName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=voiceprint.NAME_CHARACTERS,
+        description="The audio source profile by whose mean and calibration scores are made.",
+    ),
+]
 
 
 def _flag(value: Any) -> Any:

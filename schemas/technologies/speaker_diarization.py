@@ -25,8 +25,8 @@ class DiarizationParameters(RecordingParameters):
     """As for every technology that takes recordings. `max_speakers`: there are no more in a channel; `total_speakers`:
     there are exactly so many. Not both."""
 
-    max_speakers: SpeakerCount | None = None
-    total_speakers: SpeakerCount | None = None
+    max_speakers: Annotated[SpeakerCount, Field(description="There are no more in a channel.")] | None = None
+    total_speakers: Annotated[SpeakerCount, Field(description="There are exactly so many in a channel.")] | None = None
 
     @field_validator("total_speakers")
     @classmethod

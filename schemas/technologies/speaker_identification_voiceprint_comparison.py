@@ -6,7 +6,7 @@ from typing import Annotated, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, model_validator
 
 from schemas import json
 from schemas.technologies import Document, ModelName, Parameters, ProfileName, Result, Shown, Technology
@@ -22,6 +22,10 @@ Vector = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max
 VectorList = Annotated[list[Vector], Field(min_length=1, max_length=MAXIMUM_VOICEPRINTS)]
 
 
+def _either(side: str) -> JsonValue:
+    return {"oneOf": [{"required": [f"voiceprints_{side}"]}, {"required": [f"vectors_{side}"]}]}
+
+
 class ComparisonParameters(Parameters):
     """`model`: whose vectors are compared, where there are bare ones. `profile`: the audio source profile by whose mean
     and calibration scores are made."""
@@ -33,6 +37,8 @@ class ComparisonParameters(Parameters):
 class ComparisonDocument(Document):
     """On each side `voiceprints_…`, containers as Base64, or `vectors_…`, lists of numbers, none for no speech: 1 to
     50,000 each, a million pairs in all. `model` and `profile` may stand here as well as among the parameters."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [_either("a"), _either("b")]})
 
     voiceprints_a: VoiceprintList | None = None
     voiceprints_b: VoiceprintList | None = None

@@ -18,7 +18,7 @@ from schemas.voiceprint import Voiceprint
 class ExtractionParameters(ListeningParameters):
     """As for every technology that listens; `include_vector_voiceprint` returns the vectors as well."""
 
-    include_vector_voiceprint: Flag = False
+    include_vector_voiceprint: Annotated[Flag, Field(description="Return the vectors as well.")] = False
 
 
 class RecordingQuality(Shown):
