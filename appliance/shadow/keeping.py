@@ -72,14 +72,14 @@ class Kept:
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"--keep: {path}: {reason(error)}") from error
         whole = text[: text.rfind("\n") + 1]
+        try:
+            head, *rows = csv.reader(whole.splitlines()) if whole else (list(COLUMNS),)
+            if tuple(head) != COLUMNS:
+                raise ConfigurationError(f"--keep: {path} is something else than kept voiceprints: give another folder")
+            for _, digest, model, speech, voiceprint in rows:
+                self._found[digest] = Heard(voiceprint, float(speech), model)
+        except (csv.Error, ValueError) as error:
+            raise ConfigurationError(f"--keep: {path} has a row that is no kept voiceprint: delete the file") from error
         if len(whole) < len(text):
             # The end of a run that was killed.
             os.truncate(path, len(whole.encode()))
-        head, *rows = csv.reader(whole.splitlines()) if whole else (list(COLUMNS),)
-        if tuple(head) != COLUMNS:
-            raise ConfigurationError(f"--keep: {path} is something else than kept voiceprints: give another folder")
-        for row in rows:
-            if len(row) != len(COLUMNS):
-                raise ConfigurationError(f"--keep: {path} has a row that is no kept voiceprint: delete the file")
-            _, digest, model, speech, voiceprint = row
-            self._found[digest] = Heard(voiceprint, float(speech), model)

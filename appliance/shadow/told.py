@@ -12,7 +12,7 @@ MOST_TRIALS_SHOWN = 20
 _ROWS = (
     ("EER", "EER"),
     ("minDCF(0.01)", "minDCF(0.01)"),
-    ("threshold", "threshold with the FMR of the other's"),
+    ("threshold", "threshold"),
     ("FMR", "FMR at that threshold"),
     ("FNMR", "FNMR at that threshold"),
 )
@@ -25,12 +25,16 @@ def show(outcome: Outcome, listed: TrialList) -> None:
         f"{len(outcome.trials)} of {len(listed.trials)} trials: {targets} of one speaker, "
         f"{len(outcome.trials) - targets} of two, {outcome.speakers} speakers"
     )
+    rates = " and ".join(f"{100 * outcome.figures[side]['FMR'].value:.3g} % {side}" for side in (HERE, OTHER))
+    here = _figure("threshold", outcome.figures[HERE]["threshold"])
+    typer.echo(f"the other's threshold {outcome.threshold:g} is {here} here: false match rates of {rates}")
+    if outcome.note:
+        typer.echo(f"the threshold here: {outcome.note}")
+    typer.echo()
     rows = [(head, *(_figure(name, outcome.figures[side][name]) for side in (HERE, OTHER))) for name, head in _ROWS]
     if outcome.speakers < LEAST_SPEAKERS:
         rows.append(("95 % interval", *[f"none: fewer than {LEAST_SPEAKERS} speakers"] * 2))
     table.show(("measure (95 % interval)", HERE, OTHER), rows)
-    if outcome.note:
-        typer.echo(f"the threshold here: {outcome.note}")
     typer.echo()
     table.show(("FMR", "threshold here", "threshold other", "FNMR here", "FNMR other", ""), map(_level, outcome.levels))
     typer.echo()

@@ -25,7 +25,8 @@ class OldAppliance:
     broken connection, and no recording that holds `refused`.
 
     `key` is what callers must carry; `idle` makes tasks never end. `calls` counts what came, by method and last word of
-    the technology, `keys` what JSON bodies and query strings held.
+    the technology, `keys` what JSON bodies and query strings held; `polled` is
+    set once a task was asked for.
     """
 
     behind: str
@@ -37,6 +38,7 @@ class OldAppliance:
     url: str = ""
     calls: Counter[str] = field(default_factory=Counter)
     keys: set[str] = field(default_factory=set)
+    polled: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if self.key and request.headers.get("Authorization") != f"Bearer {self.key}":
@@ -45,6 +47,8 @@ class OldAppliance:
         kind = request.path.split("/")[3].rpartition("-")[2]
         self.calls[f"{request.method} {kind}"] += 1
         self.keys |= set(request.query) | {name for name in request.headers if "idempotency" in name.lower()}
+        if request.method == "GET":
+            self.polled.set()
         count = self.calls.total()
         if self.faulty and count % 7 == 2:
             return web.json_response({"type": "service.overloaded"}, status=503, headers={"Retry-After": "0"})
