@@ -9,17 +9,19 @@ from schemas import json
 from schemas.errors import MethodInvalid, NotFound, Refusal, RequestInvalid
 
 CORRELATION_ID, REQUEST_ID = "X-Correlation-Id", "X-Request-Id"
+_KEPT = {header: web.RequestKey(header, str) for header in (CORRELATION_ID, REQUEST_ID)}
 # Callers choose their ids; longer ones would be a place to hide things in logs.
 _ID_CHARACTERS = 128
 
 
 def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
     """The id that the caller gave in `header`, or a new one, the same for as long as the request lasts."""
-    if header not in request:
+    kept = _KEPT[header]
+    if kept not in request:
         given = request.headers.get(header, "")
         usable = 0 < len(given) <= _ID_CHARACTERS and given.isascii() and given.isprintable()
-        request[header] = given if usable else str(uuid.uuid4())
-    return str(request[header])
+        request[kept] = given if usable else str(uuid.uuid4())
+    return request[kept]
 
 
 def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:

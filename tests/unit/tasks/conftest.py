@@ -9,18 +9,19 @@ from pathlib import Path
 import pytest
 
 from tasks.files import LocalFileStore
+from tests.own_redis import OwnRedis, started
 from tests.unit.tasks.workers import RUN, Start, Working
 
 
 @pytest.fixture(scope="module")
 def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts workers that end with the module."""
-    started: list[subprocess.Popen[bytes]] = []
+    running: list[subprocess.Popen[bytes]] = []
 
     def start() -> Working:
         folder = tmp_path_factory.mktemp("store")
         config = {
-            "name": f"worker-{len(started)}",
+            "name": f"worker-{len(running)}",
             "redis_url": redis_url,
             "store_dir": str(folder),
             "models_dir": str(models_dir),
@@ -33,11 +34,11 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
         }
         log = folder.with_suffix(".log")
         with log.open("wb") as errors:
-            started.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)], stderr=errors))
-        return Working(str(config["name"]), started[-1], LocalFileStore(folder), folder, log)
+            running.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)], stderr=errors))
+        return Working(str(config["name"]), running[-1], LocalFileStore(folder), folder, log)
 
     yield start
-    for process in started:
+    for process in running:
         process.kill()
         process.wait(10)
 
@@ -46,3 +47,9 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
 def working(start: Start) -> Working:
     """One worker for the tests that only give it tasks."""
     return start()
+
+
+@pytest.fixture
+def own_redis(models_dir: Path, tmp_path: Path) -> Iterator[OwnRedis]:
+    with started(models_dir, tmp_path) as redis:
+        yield redis

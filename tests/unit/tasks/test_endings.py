@@ -1,19 +1,17 @@
 """Waiting for the end of a task, on a real Redis that may be restarted or go away."""
 
 import asyncio
-import subprocess
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
-from appliance import redis_server
 from schemas.task import TaskState
 from tasks import endings as waiting
 from tasks.connection import Unreachable
 from tasks.endings import Endings
 from tasks.record import RecordDamaged
 from tasks.store import ENDED, TaskStore
+from tests.own_redis import OwnRedis
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
 
 # Long enough for a test to fail by its own assertion, far beyond what anything here takes.
@@ -177,33 +175,8 @@ async def test_closing_answers_who_waits(store: TaskStore, endings: Endings) -> 
     assert await endings.wait(record.task_id, LONG) == record
 
 
-@pytest.fixture
-def own_redis(models_dir: Path, tmp_path: Path) -> Iterator["OwnRedis"]:
-    with redis_server.prepared(redis_server.find(models_dir), tmp_path, "always") as server:
-        own = OwnRedis(server)
-        own.start()
-        yield own
-        own.stop()
-
-
-class OwnRedis:
-    """A Redis of one test, which may stop and start it."""
-
-    def __init__(self, server: redis_server.RedisServer) -> None:
-        self.url = server.url
-        self._server = server
-
-    def start(self) -> None:
-        self._process = subprocess.Popen(self._server.launch().command, stdout=subprocess.DEVNULL)
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait(10)
-
-
 async def test_a_redis_that_goes_away_is_told(own_redis: OwnRedis) -> None:
     """Who waits learns in seconds that nobody can know; who waits again later is told the end."""
-    await redis_server.wait_until_ready(own_redis.url, 10.0)
     async with TaskStore.open(own_redis.url) as store, Endings(store) as endings:
         await heard(store)
         running = await claimed(store)
@@ -213,7 +186,7 @@ async def test_a_redis_that_goes_away_is_told(own_redis: OwnRedis) -> None:
         with pytest.raises(Unreachable):
             await asyncio.wait_for(asked, 20)
         own_redis.start()
-        await redis_server.wait_until_ready(own_redis.url, 10.0)
+        await own_redis.ready()
         asked = asyncio.create_task(endings.wait(running.task_id, LONG))
         await waits(endings, asked, task_id=running.task_id)
         assert await store.finish(running, running.done(1, b""), retention=RETENTION)
@@ -224,7 +197,6 @@ async def test_a_redis_that_goes_away_is_told(own_redis: OwnRedis) -> None:
 
 async def test_an_end_during_a_restart_is_told(own_redis: OwnRedis) -> None:
     """What ends between the loss of the subscription and the next one is found, and the waiting goes on through it."""
-    await redis_server.wait_until_ready(own_redis.url, 10.0)
     async with TaskStore.open(own_redis.url) as store, Endings(store) as endings:
         await heard(store)
         running = await claimed(store)
@@ -232,6 +204,7 @@ async def test_an_end_during_a_restart_is_told(own_redis: OwnRedis) -> None:
         await waits(endings, asked, task_id=running.task_id)
         own_redis.stop()
         own_redis.start()
+        await own_redis.ready()
         ended = running.done(1, b"")
         assert await store.finish(running, ended, retention=RETENTION)
         assert await asked == ended
