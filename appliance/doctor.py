@@ -52,7 +52,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
-    from appliance import model_checks  # noqa: PLC0415
+    from appliance import grpc_check, model_checks  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -72,6 +72,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "store folder": partial(_folder, settings.store, "STORE_DIR"),
         "free space": partial(_space, settings),
         "port": partial(_port, settings),
+        "grpc": partial(grpc_check.grpc, settings),
         "doors": partial(_doors, settings),
         "open files": _open_files,
     }

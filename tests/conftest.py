@@ -86,11 +86,13 @@ async def store(redis_url: str) -> AsyncIterator[TaskStore]:
 def running(settings: Settings) -> Iterator[Appliance]:
     """`voiceprint up` with `settings`, from its ready line to its end; it logs to `up.log` in its data folder."""
     log = settings.data_dir / "up.log"
+    # A test that names no port of gRPC takes a free one.
+    grpc_port = {} if "grpc_port" in settings.model_fields_set else {"VOICEPRINT_GRPC_PORT": "0"}
     with (
         log.open("a") as errors,
         subprocess.Popen(
             [Path(sys.executable).with_name("voiceprint"), "up"],
-            env=child_environment(settings),
+            env=child_environment(settings, **grpc_port),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

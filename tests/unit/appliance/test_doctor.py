@@ -3,15 +3,18 @@
 import dataclasses
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+import trustme
 
-from appliance import doctor
+from appliance import doctor, preflight
 from appliance.doctor import Finding
 from appliance.redis_server import Binary
 from appliance.settings import Settings, child_environment
@@ -27,7 +30,7 @@ def configured(models_dir: Path, tmp_path: Path) -> Configured:
     """Settings with folders of the test's own."""
 
     def configured(**settings: object) -> Settings:
-        given = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir} | settings
+        given = {"http_port": 0, "grpc_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir} | settings
         return Settings.model_validate(given)
 
     return configured
@@ -137,6 +140,46 @@ def test_a_running_appliance_is_recognised(configured: Configured, appliance: Ap
     assert found(configured(http_port=port))["port"] == Finding(
         "ok", f"{appliance.url} is served by an appliance that runs already"
     )
+
+
+def test_a_running_grpc_server_is_recognised(configured: Configured, appliance: Appliance) -> None:
+    """The port of gRPC is as it should be when an appliance has it, and a fault when somebody else has."""
+    port = int(appliance.grpc.rpartition(":")[2])
+    assert found(configured(grpc_port=port))["grpc"] == Finding(
+        "ok", f"{appliance.grpc} is served by an appliance that runs already, in the clear"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        finding = found(configured(grpc_port=other.getsockname()[1]))["grpc"]
+    assert (finding.status, "is taken" in finding.finding) == ("fail", True)
+    assert "VOICEPRINT_GRPC_PORT" in finding.cure
+
+
+def test_grpc_can_be_switched_off(configured: Configured) -> None:
+    """Who does not want it is not asked for it."""
+    assert found(configured(grpc="off"))["grpc"] == Finding("ok", "switched off")
+
+
+def test_missing_packages_of_grpc(configured: Configured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra there is no gRPC: told, and a fault only where it is asked for."""
+    monkeypatch.setattr(preflight, "_GRPC_PACKAGES", ("grpc", "phonexia_is_not_there"))
+    for grpc, status in (("auto", "warn"), ("on", "fail")):
+        finding = found(configured(grpc=grpc))["grpc"]
+        assert finding.status == status
+        assert "voiceprint-appliance[grpc]" in finding.cure
+
+
+def test_the_certificate_of_grpc_is_looked_at(configured: Configured, tmp_path: Path) -> None:
+    """A certificate that cannot be used is a fault, one that has expired a warning, a good one is told."""
+    authority, files = trustme.CA(), {"grpc_tls_certificate": tmp_path / "c.pem", "grpc_tls_key": tmp_path / "k.pem"}
+    good = authority.issue_cert("localhost")
+    old = authority.issue_cert("localhost", not_before=datetime(2019, 1, 1), not_after=datetime(2020, 1, 1))  # noqa: DTZ001  # trustme wants it so
+    assert found(configured(**files))["grpc"].status == "fail"
+    for certificate, status in ((good, "ok"), (old, "warn")):
+        files["grpc_tls_certificate"].write_bytes(certificate.cert_chain_pems[0].bytes())
+        files["grpc_tls_key"].write_bytes(certificate.private_key_pem.bytes())
+        finding = found(configured(**files))["grpc"]
+        assert finding.status == status
+        assert ("with TLS" if status == "ok" else "has expired") in finding.finding
 
 
 def test_the_redis_of_others_is_asked(configured: Configured, redis_url: str) -> None:
