@@ -12,9 +12,10 @@ _TASK_ID = "2f1d0c5e-8b1f-4d0e-9c52-7a3b6d1e4f90"
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`result` is what came of `body`, a JSON document, or of a recording, which `body` of None stands for."""
+    """`result` is what came of `body`, a JSON document, or of a recording, which `body` of None stands for. It is None
+    for what needs a head that is not shipped."""
 
-    result: dict[str, Any]
+    result: dict[str, Any] | None = None
     body: dict[str, Any] | None = None
 
 
@@ -33,6 +34,6 @@ def body(shown: Example | None) -> dict[str, Any]:
 
 def polled(shown: Example | None) -> dict[str, Any]:
     """The example of a poll."""
-    if shown is None:
+    if shown is None or shown.result is None:
         return {}
     return {"example": {"task": {"task_id": _TASK_ID, "state": "done"}, "result": shown.result}}

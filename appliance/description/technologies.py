@@ -114,6 +114,8 @@ def _body(technology: Technology, components: Components, shown: examples.Exampl
             "config": {
                 "description": "Parameters as a JSON object; those of the query string win.",
                 "allOf": [components.of(technology.parameters)],
+                # Nothing set: what programs would make up from the schema is no request that anyone wants.
+                "examples": [{}],
             },
         },
     }
