@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trustme
 
+from appliance.webhooks.admission import admitted
 from appliance.webhooks.sending import Outcome, Sender
 from appliance.webhooks.signing import signed
 from schemas.task import TaskState
@@ -117,6 +118,20 @@ async def test_nothing_but_the_admitted_addresses_is_called(receiver: Receiver) 
     # Were it looked up, it would be the receiver.
     assert not (await sent(f"http://localhost:{port}/", "127.0.0.2")).settled
     assert len(receiver.calls) == 1
+
+
+async def test_a_name_that_leads_elsewhere_later(receiver: Receiver) -> None:
+    """It is looked up once, when the task is submitted; what it says afterwards nobody asks."""
+
+    async def resolve(_: str, __: int) -> tuple[str, ...]:
+        return answers.pop()
+
+    answers = [("127.0.0.2",), ("127.0.0.1",)]
+    url = receiver.url.replace("127.0.0.1", "rebound.example")
+    addresses = await admitted(url, ("127.0.0.0/8",), resolve)
+    for _ in range(2):
+        assert (await sent(url, *addresses)).settled
+    assert answers == [("127.0.0.2",)]
 
 
 async def test_another_of_its_addresses_is_called(receiver: Receiver) -> None:

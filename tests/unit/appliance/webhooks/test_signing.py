@@ -6,7 +6,9 @@ import hmac
 
 import pytest
 
+from appliance.settings import load
 from appliance.webhooks.signing import signed, signing_key
+from schemas.errors import ConfigurationError
 
 # The example of the specification's reference libraries.
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # published
@@ -49,3 +51,10 @@ def test_what_is_no_secret(secret: str, reason: str) -> None:
     """Too short, no Base64 after the prefix, or nothing that everyone would read as the same bytes."""
     with pytest.raises(ValueError, match=reason):
         signing_key(secret)
+
+
+def test_a_setting_that_is_no_secret_stops_the_start() -> None:
+    """The message names the setting and not what it held."""
+    with pytest.raises(ConfigurationError, match=r"VOICEPRINT_WEBHOOK_SECRET: .*must be Base64") as refused:
+        load(webhook_secret="whsec_but-no-base64-follows")  # noqa: S106  # none
+    assert "but-no-base64" not in refused.value.message
