@@ -53,11 +53,30 @@ def test_a_dependency_stays_behind_its_seam(module: str, seam: set[str]) -> None
     assert users
 
 
-@pytest.mark.parametrize("module", ["appliance.app", "appliance.cli", "appliance.supervisor"])
-def test_the_http_process_is_light(module: str) -> None:
-    """Neither the HTTP process nor the command line loads a network runtime, a decoder or a graph library at import."""
+@pytest.mark.parametrize(
+    "module", ["appliance.app", "appliance.cli", "appliance.supervisor", "appliance.grpc_face.process"]
+)
+def test_the_faces_are_light(module: str) -> None:
+    """Neither the HTTP or gRPC process nor the command line loads a network runtime, a decoder or a graph library at
+    import."""
     heavy = "{'onnxruntime', 'onnx', 'soundfile', 'soxr', 'av', 'matplotlib'}"
     check = f"import sys, {module}; print(sorted({heavy} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
+def test_services_are_found_without_a_runtime() -> None:
+    """Looking for the services of gRPC, which a server does at its start, loads no network runtime."""
+    look = "import sys; from appliance.grpc_face.services import services; assert services()"
+    check = f"{look}; print('onnxruntime' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("module", ["appliance.app", "appliance.cli", "appliance.supervisor", "appliance.grpc_check"])
+def test_grpc_is_for_its_own_process(module: str) -> None:
+    """Nobody else needs its packages, which are an extra and bring threads, which a process that forks is without."""
+    check = f"import sys, {module}; print(sorted({{'grpc', 'phonexia', 'google.protobuf'}} & sys.modules.keys()))"
     found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
 

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,10 +12,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import grpc
 import httpx
 import numpy as np
 import pytest
 import soundfile
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from phonexia.grpc.common.core_pb2 import Audio
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc
+from phonexia.grpc.technologies.speaker_identification.v1.speaker_identification_pb2 import ExtractRequest
 
 from appliance import redis_server
 from appliance.settings import Settings, child_environment
@@ -67,6 +73,25 @@ def is_ready(appliance: Appliance) -> bool:
         return httpx.get(f"{appliance.url}/ready", timeout=5).is_success
     except httpx.HTTPError:
         return False
+
+
+def health(appliance: Appliance) -> str:
+    """What the gRPC server says of itself, empty when nobody answers."""
+    with grpc.insecure_channel(appliance.grpc) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+        except grpc.RpcError:
+            return ""
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
+def running(appliance: Appliance) -> int:
+    """How many tasks run."""
+    return int(httpx.get(f"{appliance.url}/api/system/status", timeout=5).json()["tasks"]["running"])
+
+
+def blocks(recording: bytes) -> list[bytes]:
+    return [recording[first : first + 102_400] for first in range(0, len(recording), 102_400)]
 
 
 def noise(seconds: float) -> bytes:
@@ -265,6 +290,79 @@ def test_a_killed_http_process_refuses_nobody(start_appliance: Start) -> None:
     assert children(appliance.process.pid)["serve"] != [before]
 
 
+def test_the_ready_line(start_appliance: Start) -> None:
+    """One line on standard output names both interfaces; its last word is the address of REST."""
+    appliance = start_appliance()
+    assert re.fullmatch(r"127\.0\.0\.1:[1-9][0-9]+", appliance.grpc)
+    assert appliance.url.startswith("http://127.0.0.1:")
+    assert is_ready(appliance)
+    assert health(appliance) == "SERVING"
+    stopped(appliance, signal.SIGINT)
+    assert appliance.process.stdout
+    assert appliance.process.stdout.read() == ""
+
+
+def test_without_grpc(start_appliance: Start) -> None:
+    """Switched off, it has no process, and the ready line does not name it."""
+    appliance = start_appliance(grpc="off")
+    assert appliance.grpc == ""
+    assert children(appliance.process.pid)["grpc"] == []
+
+
+def test_a_killed_grpc_process_comes_back(start_appliance: Start) -> None:
+    """The one that replaces it serves on the same port, and a client that waits for it is answered."""
+    appliance = start_appliance()
+    (before,) = children(appliance.process.pid)["grpc"]
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: health(appliance) == "SERVING")
+    assert children(appliance.process.pid)["grpc"] != [before]
+    assert stopped(appliance, signal.SIGINT) < 5
+    assert appliance.process.returncode == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_watches_does_not_keep_it_from_ending(start_appliance: Start, number: signal.Signals) -> None:
+    """An open stream is ended with the appliance, after it was told that nobody serves any more."""
+    appliance = start_appliance()
+    with grpc.insecure_channel(appliance.grpc) as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+        assert stopped(appliance, number) < 5
+        assert next(watch).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        with pytest.raises(grpc.RpcError):
+            next(watch)
+    assert appliance.process.returncode == 0
+
+
+def test_sigterm_lets_a_running_call_finish(start_appliance: Start) -> None:
+    """A call whose task runs at SIGTERM is answered, and a new one is not taken."""
+    appliance = start_appliance()
+    with grpc.insecure_channel(appliance.grpc) as channel:
+        stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
+        messages = [ExtractRequest(audio=Audio(content=block)) for block in blocks(noise(600))]
+        call = stub.Extract.future(iter(messages), wait_for_ready=True)
+        eventually(lambda: running(appliance) == 1)
+        found = children(appliance.process.pid)
+        appliance.process.send_signal(signal.SIGTERM)
+        assert call.result(60).result.speech_length.ToTimedelta().total_seconds() == 0
+    appliance.process.wait(30)
+    assert appliance.process.returncode == 0
+    assert alive(every(found)) == []
+
+
+def test_ctrl_c_ends_a_running_call(start_appliance: Start) -> None:
+    """Ctrl-C does not wait for calls: their clients are told that it ends, with a status on which they try again."""
+    appliance = start_appliance()
+    with grpc.insecure_channel(appliance.grpc) as channel:
+        stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
+        messages = [ExtractRequest(audio=Audio(content=block)) for block in blocks(noise(7000))]
+        call = stub.Extract.future(iter(messages), wait_for_ready=True)
+        eventually(lambda: running(appliance) == 1)
+        assert stopped(appliance, signal.SIGINT) < 5
+        assert call.exception(10).code() is grpc.StatusCode.UNAVAILABLE
+    assert appliance.process.returncode == 0
+
+
 def test_nothing_outlives_a_killed_supervisor(start_appliance: Start) -> None:
     """SIGKILL to the supervisor ends every process that it started."""
     appliance = start_appliance()
@@ -281,6 +379,35 @@ def test_a_taken_port_is_named(models_dir: Path, tmp_path: Path) -> None:
         said = refused(models_dir, tmp_path, http_port=port)
     assert f"127.0.0.1:{port} is taken" in said
     assert "--port" in said
+
+
+def test_a_taken_grpc_port_is_named(models_dir: Path, tmp_path: Path) -> None:
+    """So is the port of gRPC, with its own ways out."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = refused(models_dir, tmp_path, grpc_port=port)
+    assert f"127.0.0.1:{port} is taken" in said
+    for cure in ("--grpc-port", "VOICEPRINT_GRPC_PORT", "VOICEPRINT_GRPC=off"):
+        assert cure in said
+
+
+def test_two_appliances_do_not_share_a_grpc_port(start_appliance: Start, models_dir: Path, tmp_path: Path) -> None:
+    """A port that another appliance of the same user serves is taken like any other."""
+    port = start_appliance().grpc.rpartition(":")[2]
+    assert f":{port} is taken" in refused(models_dir, tmp_path, grpc_port=int(port), data_dir=tmp_path / "other")
+
+
+def test_a_wrong_certificate_is_named(models_dir: Path, tmp_path: Path) -> None:
+    """A certificate that cannot be used is refused before anything is started."""
+    (tmp_path / "certificate.pem").write_text("hello")
+    said = refused(
+        models_dir,
+        tmp_path,
+        grpc_tls_certificate=tmp_path / "certificate.pem",
+        grpc_tls_key=tmp_path / "key.pem",
+    )
+    assert "VOICEPRINT_GRPC_TLS_CERTIFICATE" in said
+    assert "holds no PEM certificate" in said
 
 
 def test_a_second_appliance_is_refused(start_appliance: Start, models_dir: Path, tmp_path: Path) -> None:
