@@ -85,6 +85,10 @@ class Delivery:
                 except (Overloaded, StorageFull) as error:
                     log.debug("callbacks wait: %s", error.message)
                     pause = _AWAY_SECONDS
+                except Exception as error:
+                    # Whatever it is, it must not be the end of all deliveries.
+                    log.error("callbacks wait: %s: %s", type(error).__name__, error)
+                    pause = _AWAY_SECONDS
                 else:
                     if isinstance(due, DueCallback):
                         self._begin(due)

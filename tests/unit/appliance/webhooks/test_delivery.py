@@ -155,6 +155,17 @@ async def test_a_damaged_record_is_passed_over(store: TaskStore) -> None:
             await settled(store)
 
 
+async def test_what_nobody_foresaw_does_not_end_all_deliveries(store: TaskStore) -> None:
+    """It is logged, and tried again."""
+    with receiving() as receiver:
+        await store.redis.set(CALLBACKS, "not what it should be")
+        async with delivery(store):
+            await asyncio.sleep(0.2)
+            await store.redis.delete(CALLBACKS)
+            done = await ended(store, receiver)
+            assert await got(receiver, 1) == [done.task_id]
+
+
 async def test_processes_share_the_work(redis_url: str, store: TaskStore) -> None:
     """However many deliver, each end is told once."""
     with receiving() as receiver:
