@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import grpc
 import grpc.aio
+import httpx
 import numpy as np
 import numpy.typing as npt
 import soundfile
@@ -14,7 +15,7 @@ from phonexia.grpc.common.core_pb2 import Audio, RawAudioConfig, TimeRange
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2 as pb
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
-from tests.conftest import RECORDINGS
+from tests.conftest import API, RECORDINGS, ended
 
 # As the published clients cut.
 CHUNK_BYTES = 100 * 1024
@@ -91,3 +92,10 @@ async def status(call: Any) -> tuple[grpc.StatusCode, str]:
 def folders(data_dir: Path) -> list[Path]:
     """Every file that calls have left in the store."""
     return [path for path in (data_dir / "store").rglob("*") if path.is_file()]
+
+
+def over_rest(client: httpx.Client, technology: str, data: bytes, **query: object) -> dict[str, Any]:
+    """What REST says of the one channel of a recording."""
+    answer = client.post(f"{API}/{technology}", files={"file": data}, params=query)  # type: ignore[arg-type]
+    (channel,) = ended(client, answer.headers["Location"])["result"]["channels"]  # type: ignore[index]
+    return channel  # type: ignore[no-any-return]

@@ -41,9 +41,13 @@ async def test_a_client_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatc
 async def test_a_client_may_not_drip_for_ever() -> None:
     """The time for everything is bounded too."""
     arriving = Incoming(dripping(), seconds=0.1)
-    with pytest.raises(RequestTimeout, match=r"everything within 0\.1 s"):
+
+    async def read() -> None:
         while await arriving.next():
             pass
+
+    with pytest.raises(RequestTimeout, match=r"everything within 0\.1 s"):
+        await read()
 
 
 async def test_patience_ends_without_a_fault() -> None:

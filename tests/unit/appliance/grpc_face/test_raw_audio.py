@@ -50,4 +50,4 @@ def test_what_cannot_be_taken_is_named(wrong: RawAudioConfig, named: str) -> Non
 def test_rates_are_those_of_every_recording() -> None:
     """What REST takes in a file is taken raw."""
     limits = MediaLimits()
-    assert (LOWEST_RATE, HIGHEST_RATE) == (limits.min_sample_rate, limits.max_sample_rate)
+    assert (limits.min_sample_rate, limits.max_sample_rate) == (LOWEST_RATE, HIGHEST_RATE)

@@ -16,7 +16,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 
 from appliance.grpc_face.raw_audio import RawFormat
 from schemas.voiceprint import Voiceprint, decode, from_base64
-from tests.conftest import EXTRACTION, Appliance, ended
+from tests.conftest import Appliance
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.streams import (
     PCM16,
@@ -24,6 +24,7 @@ from tests.unit.appliance.grpc_face.streams import (
     extract_requests,
     extracted,
     folders,
+    over_rest,
     samples,
     seconds,
     status,
@@ -33,9 +34,8 @@ from tests.unit.appliance.grpc_face.streams import (
 VECTOR = pb.ExtractConfig(enable_vector_voiceprint=True)
 
 
-def over_rest(client: httpx.Client, data: bytes, **query: Any) -> Voiceprint:
-    answer = client.post(EXTRACTION, files={"file": data}, params=query)
-    (channel,) = ended(client, answer.headers["Location"])["result"]["channels"]  # type: ignore[index]
+def expected_of(client: httpx.Client, data: bytes, **query: Any) -> Voiceprint:
+    channel = over_rest(client, "speaker-identification-voiceprint-extraction", data, **query)
     return decode(from_base64(channel["voiceprint"]))
 
 
@@ -51,7 +51,7 @@ async def test_a_recording_gives_the_voiceprint_of_rest(channel: grpc.aio.Channe
     """The container itself, its vector when asked for, and both lengths."""
     response = await extracted(channel, extract_requests(content("demo.flac"), config=VECTOR))
     found = voiceprint(response)
-    expected = over_rest(client, content("demo.flac"))
+    expected = expected_of(client, content("demo.flac"))
     assert same(found, expected)
     assert found.media_sha256 == expected.media_sha256
     np.testing.assert_array_equal(response.result.vector_voiceprint.values, expected.vector)
@@ -79,7 +79,7 @@ async def test_without_speech_the_vector_is_empty(channel: grpc.aio.Channel) -> 
 @pytest.mark.parametrize("size", [999, 7001, 100_000_000])
 async def test_chunks_may_have_any_size(channel: grpc.aio.Channel, client: httpx.Client, size: int) -> None:
     """Those of the raw audio end within samples then."""
-    expected = over_rest(client, content("demo.flac"))
+    expected = expected_of(client, content("demo.flac"))
     assert same(voiceprint(await extracted(channel, extract_requests(content("demo.flac"), size=size))), expected)
     raw = extract_requests(samples("demo.flac").tobytes(), size=size, raw=PCM16)
     assert same(voiceprint(await extracted(channel, raw)), expected)
@@ -116,7 +116,7 @@ async def test_what_is_said_of_the_audio_is_said_once_or_always(
     raw = samples("demo.flac").tobytes()
     messages = extract_requests(raw, size=20_000, raw=PCM16, within=time_range(0.5, 4.0), config=config)
     response = await extracted(channel, way(messages))
-    expected = over_rest(client, content("demo.flac"), range_from=0.5, range_to=4.0, max_speech_length=2)
+    expected = expected_of(client, content("demo.flac"), range_from=0.5, range_to=4.0, max_speech_length=2)
     assert same(voiceprint(response), expected)
     assert len(response.result.vector_voiceprint.values) == 256
 
@@ -172,7 +172,7 @@ async def test_raw_audio_is_that_of_a_file(
     with_header = file.getvalue()
     data = with_header[with_header.index(b"data") + 8 :][: len(samples("demo.flac")) * RawFormat.of(config).width]
     response = await extracted(channel, extract_requests(data, raw=config))
-    assert same(voiceprint(response), over_rest(client, with_header))
+    assert same(voiceprint(response), expected_of(client, with_header))
 
 
 @pytest.mark.parametrize("within", [(None, 2.0), (1.5, None), (0.75, 3.25), (0.0, 2.0)])
@@ -182,7 +182,7 @@ async def test_only_the_time_range_is_heard(
     """Of a file and of raw audio."""
     start, end = within
     query = {name: value for name, value in (("range_from", start), ("range_to", end)) if value is not None}
-    expected = over_rest(client, content("demo.flac"), **query)
+    expected = expected_of(client, content("demo.flac"), **query)
     asked = time_range(start, end)
     found = await extracted(channel, extract_requests(content("demo.flac"), within=asked))
     assert same(voiceprint(found), expected)
@@ -283,9 +283,11 @@ async def test_the_reason_of_a_rejected_task_is_told(channel: grpc.aio.Channel, 
 
 async def test_recordings_have_a_largest_size(serving: Serving) -> None:
     """That of REST: what is longer is refused while it comes, and nothing of it stays."""
-    async with serving(single_file_upload_size=100_000) as server:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as opened:
-            code, message = await status(extracted(opened, extract_requests(bytes(1_000_000), raw=PCM16)))
+    async with (
+        serving(single_file_upload_size=100_000) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as opened,
+    ):
+        code, message = await status(extracted(opened, extract_requests(bytes(1_000_000), raw=PCM16)))
     assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "the limit of 100000 bytes" in message
 
