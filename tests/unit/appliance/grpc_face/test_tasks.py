@@ -1,0 +1,204 @@
+"""A call is one task, which ends with it: cancelled, too late, cut off or answered."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import grpc.aio
+import numpy as np
+import pytest
+from phonexia.grpc.common.core_pb2 import Audio
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2 as pb
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
+
+from appliance.grpc_face import incoming
+from appliance.settings import Settings, child_environment
+from tasks.store import TaskStore
+from tests.unit.appliance.grpc_face.conftest import Serving
+from tests.unit.appliance.grpc_face.made import voiceprints
+from tests.unit.appliance.grpc_face.streams import (
+    PCM16,
+    content,
+    each,
+    extract_requests,
+    extracted,
+    folders,
+    samples,
+    status,
+)
+
+
+async def until(reached: Callable[[], Awaitable[bool]]) -> None:
+    """Returns once it is so; the test's own time limit ends what never comes."""
+    while not await reached():  # noqa: ASYNC110  # what is waited for happens in other processes
+        await asyncio.sleep(0.005)
+
+
+async def counted(store: TaskStore, *, waiting: int = 0, running: int = 0) -> None:
+    async def so() -> bool:
+        depth = await store.depth()
+        return (depth.waiting, depth.running) == (waiting, running)
+
+    await until(so)
+
+
+async def nothing_left(store: TaskStore, data_dir: Path) -> None:
+    """No task, no room taken, no file."""
+
+    async def so() -> bool:
+        depth = await store.depth()
+        records = [key async for key in store.redis.scan_iter("voiceprint:task:*")]
+        return not (depth.waiting or depth.running or depth.input_bytes or records or folders(data_dir))
+
+    await until(so)
+
+
+@pytest.fixture
+def worker(redis_url: str, models_dir: Path, tmp_path: Path) -> Iterator[None]:
+    """A worker process behind the server of the test."""
+    settings = Settings(
+        redis_url=redis_url,  # type: ignore[arg-type]
+        data_dir=tmp_path,
+        store_dir=tmp_path / "store",
+        models_dir=models_dir,
+    )
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("voiceprint"), "worker"], env=child_environment(settings)
+    )
+    yield
+    process.terminate()
+    process.wait(20)
+
+
+def begin(channel: grpc.aio.Channel, requests: Any, **options: Any) -> Any:
+    return pb_grpc.VoiceprintExtractionStub(channel).Extract(requests, **options)
+
+
+def demo() -> Any:
+    return each(extract_requests(content("demo.flac")))
+
+
+async def test_a_cancelled_call_takes_back_a_task_that_waits(
+    alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path
+) -> None:
+    """Its recording goes with it."""
+    call = begin(alone, demo())
+    await counted(store, waiting=1)
+    call.cancel()
+    await nothing_left(store, tmp_path)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_cancelled_call_takes_back_a_task_that_runs(
+    alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path
+) -> None:
+    """The worker stops, and is there for others."""
+    hour = np.tile(samples("demo.flac"), 650).astype("<i2").tobytes()
+    call = begin(alone, each(extract_requests(hour, size=1 << 20, raw=PCM16)))
+    await counted(store, running=1)
+    call.cancel()
+    await nothing_left(store, tmp_path)
+    assert (await extracted(alone, extract_requests(content("demo.flac")))).result.voiceprint.content
+    await nothing_left(store, tmp_path)
+
+
+async def test_a_call_that_is_late_takes_its_task_back(
+    alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path
+) -> None:
+    """Nobody waits for it any more."""
+    code, _ = await status(begin(alone, demo(), timeout=0.5))
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+    await nothing_left(store, tmp_path)
+
+
+async def test_a_connection_that_breaks_takes_its_tasks_back(
+    serving: Serving, store: TaskStore, tmp_path: Path
+) -> None:
+    """All of them."""
+    async with serving() as server:
+        async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+            calls = [begin(channel, demo()) for _ in range(3)]
+            await counted(store, waiting=3)
+        await nothing_left(store, tmp_path)
+    assert all(call.cancelled() for call in calls)
+
+
+async def endless(event: asyncio.Event) -> AsyncIterator[pb.ExtractRequest]:
+    for request in extract_requests(content("demo.flac"), size=10_000):
+        yield request
+    await event.wait()
+
+
+async def test_an_upload_that_is_cancelled_leaves_nothing(
+    alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path
+) -> None:
+    """Nothing was submitted yet."""
+    call = begin(alone, endless(asyncio.Event()))
+
+    async def begun() -> bool:
+        return any(path.stat().st_size for path in folders(tmp_path))
+
+    await until(begun)
+    call.cancel()
+    await nothing_left(store, tmp_path)
+
+
+async def test_an_upload_that_stands_still_is_refused(
+    alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, whether something came or nothing at all."""
+    monkeypatch.setattr(incoming, "STALL_SECONDS", 0.3)
+
+    async def nothing() -> AsyncIterator[pb.ExtractRequest]:
+        await asyncio.Event().wait()
+        yield pb.ExtractRequest()
+
+    for requests in (endless(asyncio.Event()), nothing()):
+        code, message = await status(begin(alone, requests))
+        assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert "stood still" in message
+    await nothing_left(store, tmp_path)
+
+
+async def test_a_server_that_stops_says_so(serving: Serving, store: TaskStore, tmp_path: Path) -> None:
+    """To whoever waits for a task, which is taken back."""
+    async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        call = begin(channel, demo())
+        await counted(store, waiting=1)
+        await server.stop(0.2)
+        code, message = await status(call)
+        assert code is grpc.StatusCode.UNAVAILABLE
+        assert "about to stop" in message
+        await nothing_left(store, tmp_path)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_many_calls_at_one_time(alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path) -> None:
+    """Each has its own answer."""
+    given = voiceprints(20)
+
+    async def converted(index: int) -> int:
+        requests = [pb.ConvertRequest(voiceprints=given[: index + 1])] * 2
+        call: Any = pb_grpc.VoiceprintConversionStub(alone).Convert(each(requests), timeout=30)  # type: ignore[arg-type]
+        counts = [len(response.vector_voiceprints) async for response in call]
+        assert counts == [index + 1] * 2
+        return counts[0]
+
+    assert await asyncio.gather(*map(converted, range(20))) == list(range(1, 21))
+    await nothing_left(store, tmp_path)
+
+
+async def test_the_room_for_uploads_is_that_of_rest(serving: Serving) -> None:
+    """A recording for which there is none is refused while it comes."""
+    async with (
+        serving(input_storage_size=100_000) as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        requests = [pb.ExtractRequest(audio=Audio(content=bytes(60_000)))] * 3
+        code, message = await status(begin(channel, each(requests)))
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert "input storage" in message
