@@ -19,11 +19,11 @@ FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.nam
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 COMPOSE = sorted(DEPLOY.glob("compose*.yaml"))
 DEFAULTS = {name: field.default for name, field in Settings.model_fields.items()}
-PORT = str(DEFAULTS["http_port"])
+PORT, GRPC_PORT = str(DEFAULTS["http_port"]), str(DEFAULTS["grpc_port"])
 # `voiceprint models install` in a text, or such a line of a script.
 SPOKEN_COMMAND = r"(?:^|[`\s/])voiceprint ((?:[a-z]+ )?[a-z]+)(?=`| \[|$)"
-# After the workers have drained, `up` still says goodbye to them and to Redis: 5 s and 10 s.
-GOODBYE_SECONDS = 15.0
+# After the workers have drained, `up` still says goodbye to them, to gRPC and to Redis: 5 s, 3 s and 10 s.
+GOODBYE_SECONDS = 18.0
 
 
 def relative(path: Path) -> str:
@@ -108,21 +108,39 @@ def test_every_command_exists() -> None:
 
 
 def test_ports_agree_with_the_default() -> None:
-    """The image, compose and nginx speak of the port that the settings give by default."""
-    dockerfile = instructions()
-    assert ("EXPOSE", PORT) in dockerfile
-    assert any(k == "ENV" and f"{PREFIX}HTTP_PORT={PORT}" in v.split() for k, v in dockerfile)
-    serve = compose()["services"]["serve"]
-    assert serve["environment"][f"{PREFIX}HTTP_PORT"] == PORT
-    assert all(port.endswith(f":{PORT}") for port in serve["ports"])
-    assert f":{PORT}/ready" in serve["healthcheck"]["test"][-1]
-    assert f"proxy_pass http://127.0.0.1:{PORT};" in (DEPLOY / "nginx" / "voiceprint.conf").read_text()
+    """The image, compose and nginx speak of the ports that the settings give by default."""
+    dockerfile, services = instructions(), compose()["services"]
+    for name, setting, port in (("serve", "HTTP_PORT", PORT), ("grpc", "GRPC_PORT", GRPC_PORT)):
+        assert ("EXPOSE", port) in dockerfile
+        assert any(k == "ENV" and f"{PREFIX}{setting}={port}" in v.split() for k, v in dockerfile)
+        assert services[name]["environment"][f"{PREFIX}{setting}"] == port
+        assert all(published.endswith(f":{port}") for published in services[name]["ports"])
+    assert f":{PORT}/ready" in services["serve"]["healthcheck"]["test"][-1]
+    nginx = (DEPLOY / "nginx" / "voiceprint.conf").read_text()
+    assert f"proxy_pass http://127.0.0.1:{PORT};" in nginx
+    assert f"grpc_pass grpc://127.0.0.1:{GRPC_PORT};" in nginx
+
+
+def test_grpc_is_in_the_images() -> None:
+    """The extra is installed unless it is left out on purpose, and its container is probed by a command that exists."""
+    assert ("ARG", "EXTRAS=media,grpc") in instructions()
+    assert compose()["services"]["grpc"]["healthcheck"]["test"] == ["CMD", "voiceprint", "grpc", "--check"]
+
+
+def test_who_gets_in_is_the_same_for_both_faces() -> None:
+    """Compose gives the HTTP and the gRPC process the same Redis, keys and switches; models reach both."""
+    serve, grpc = (compose()["services"][name]["environment"] for name in ("serve", "grpc"))
+    assert serve.keys() ^ grpc.keys() == {f"{PREFIX}HTTP_PORT", f"{PREFIX}GRPC_PORT"}
+    assert all(serve[name] == grpc[name] for name in serve.keys() & grpc.keys())
+    # One image name must not be built in two ways.
+    assert compose("compose.models.yaml")["services"].keys() == {"serve", "grpc", "worker"}
 
 
 def test_published_on_loopback_unless_told_otherwise() -> None:
     """What compose opens to anonymous callers is reachable from its own machine only, and Redis from nowhere."""
     services = compose()["services"]
-    assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for port in services["serve"]["ports"])
+    for name in ("serve", "grpc"):
+        assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for port in services[name]["ports"])
     assert "ports" not in services["redis"]
     assert services["redis"]["networks"] == services["worker"]["networks"] == ["inside"]
     assert compose()["networks"]["inside"]["internal"] is True
@@ -181,7 +199,7 @@ def test_compose_services_are_locked_down() -> None:
 
 def test_stopping_leaves_time_to_drain() -> None:
     """Nothing is killed before the drain timeout has passed, and only the main process is asked to stop."""
-    for name in ("serve", "worker"):
+    for name in ("serve", "grpc", "worker"):
         service = compose()["services"][name]
         drain = float(service["environment"][f"{PREFIX}DRAIN_TIMEOUT"])
         assert drain == DEFAULTS["drain_timeout"]
@@ -265,3 +283,4 @@ def test_braces_of_the_proxy_example_close() -> None:
     text = re.sub(r"#.*", "", (DEPLOY / "nginx" / "voiceprint.conf").read_text())
     assert text.count("{") == text.count("}")
     assert "proxy_set_header Authorization     $voiceprint_authorization;" in text
+    assert "grpc_set_header Authorization $voiceprint_authorization;" in text
