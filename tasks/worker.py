@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -273,7 +274,8 @@ class _Queue(Worker):
             keep_result=0,
             log_results=False,
             # Its own default is pickle: whoever can write to Redis would run code here.
-            job_serializer=msgpack.packb,
+            # What it says itself of a task that was erased as it was taken, it would fail to write.
+            job_serializer=partial(msgpack.packb, default=repr),
             job_deserializer=msgpack.unpackb,
         )
         # By default as long as the longest job: what a worker held that was killed would wait for that.

@@ -12,6 +12,7 @@ import soundfile
 
 from schemas.task import TaskState
 from schemas.voiceprint import encode
+from tasks.dispatch import QUEUE, WAKE
 from tasks.erasing import erase
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
@@ -81,6 +82,15 @@ async def test_a_fault_of_a_task_that_is_gone_is_none(store: TaskStore, working:
     assert after.state is TaskState.DONE
     assert await traces(store, record.task_id) == []
     assert files_of(working, record) == []
+
+
+async def test_a_task_that_is_gone_as_it_is_taken(store: TaskStore, working: Working) -> None:
+    """The entry of a task whose record and job are no longer there is dropped, and leaves no stack trace in the log."""
+    await store.redis.zadd(QUEUE, {"a-task-that-was-erased": 1})
+    await store.redis.lpush(WAKE, b"")
+    after = await ended(store, await submit(store, working.files, GOOD))
+    assert after.state is TaskState.DONE
+    assert await store.redis.zcard(QUEUE) == 0
 
 
 async def test_erasing_at_any_moment_leaves_nothing(store: TaskStore, working: Working) -> None:
