@@ -22,9 +22,9 @@ def threshold_at(trials: Tally, false_match_rate: float) -> float:
         return float(np.nextafter(below, np.inf))
     above = float(trials.scores[place])
     middle = below / 2 + above / 2
-    return next(
-        (short for decimals in range(_MOST_DECIMALS) if below < (short := round(middle, decimals)) <= above), above
-    )
+    # Plus 0, because there is a -0.
+    shorter = (round(middle, decimals) + 0.0 for decimals in range(_MOST_DECIMALS))
+    return next((short for short in shorter if below < short <= above), above)
 
 
 def rates_at(trials: Tally, threshold: float) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from appliance.shadow.trial_list import TrialList
 from onnx_models.fitting.evaluation import LEAST_SPEAKERS, Figure
 
 MOST_TRIALS_SHOWN = 20
+_PLACES = ((OTHER, "there"), (HERE, "here"))
 _ROWS = (
     ("EER", "EER"),
     ("minDCF(0.01)", "minDCF(0.01)"),
@@ -25,9 +26,9 @@ def show(outcome: Outcome, listed: TrialList) -> None:
         f"{len(outcome.trials)} of {len(listed.trials)} trials: {targets} of one speaker, "
         f"{len(outcome.trials) - targets} of two, {outcome.speakers} speakers"
     )
-    rates = " and ".join(f"{100 * outcome.figures[side]['FMR'].value:.3g} % {side}" for side in (HERE, OTHER))
-    here = _figure("threshold", outcome.figures[HERE]["threshold"])
-    typer.echo(f"the other's threshold {outcome.threshold:g} is {here} here: false match rates of {rates}")
+    there, here = (f"{100 * outcome.figures[side]['FMR'].value:.3g} % {word}" for side, word in _PLACES)
+    threshold = _figure("threshold", outcome.figures[HERE]["threshold"])
+    typer.echo(f"the other's threshold {outcome.threshold:g} is {threshold} here: false match rates of {there}, {here}")
     if outcome.note:
         typer.echo(f"the threshold here: {outcome.note}")
     typer.echo()
