@@ -88,6 +88,13 @@ def test_all_technologies_are_shown() -> None:
     assert len(SNIPPETS) == len(shown)
 
 
+def test_the_published_clients_are_named() -> None:
+    """What is to be installed is what the conformance tests drive the appliance with."""
+    pinned = (ROOT / "tests/conformance/clients.txt").read_text()
+    named = re.findall(r"phonexia-[a-z-]+-client", TEXT)
+    assert sorted(named) == sorted(re.findall(r"^(phonexia-[a-z-]+)==", pinned, re.MULTILINE))
+
+
 @pytest.mark.skipif(not PUBLISHED_CLIENTS.is_dir(), reason="the published clients are not installed: make conformance")
 def test_published_clients(appliance: Appliance, place: Path, models_dir: Path) -> None:
     """The commands of the published clients work without TLS as they are written."""
