@@ -137,7 +137,7 @@ async def test_an_erased_task_is_not_told_of(store: TaskStore) -> None:
 async def test_an_expired_task_is_not_told_of(store: TaskStore) -> None:
     """It is repeated for as long as the task is kept, and no longer."""
     with receiving(Answer(500)) as receiver:
-        await ended(store, receiver, retention=0.3)
+        await ended(store, receiver, retention=1.5)
         async with delivery(store):
             await got(receiver, 1)
             await settled(store)
@@ -208,6 +208,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other(store: TaskStore) -> None
         told = [(await ended(store, receiver)).task_id for _ in range(20)]
         async with delivery(store, at_once=8, lanes=Lanes(3), answer_seconds=60.0):
             assert sorted(await got(receiver, 20)) == sorted(told)
+            await got(hanging, 3)
         assert len(hanging.calls) == 3
         held.set()
 
