@@ -2,7 +2,7 @@
 
     python clients/demo.py [RECORDING]
 
-The appliance runs on its embedded defaults, except for a free port and a data folder of its own.
+The appliance runs on its embedded defaults, except for free ports and a data folder of its own.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,14 +27,19 @@ COMPARISON = "/api/technology/speaker-identification-voiceprint-comparison"
 
 
 @asynccontextmanager
-async def appliance() -> AsyncIterator[str]:
-    """The address of an appliance that is ready and ends with the context."""
+async def appliance(tell: Callable[[str], object] = lambda _: None) -> AsyncIterator[str]:
+    """The address of an appliance that is ready and ends with the context; `tell` gets its line about that."""
     with tempfile.TemporaryDirectory(prefix="voiceprint-demo-") as folder:
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("voiceprint"),
             "up",
             env=os.environ
-            | {"VOICEPRINT_DATA_DIR": folder, "VOICEPRINT_HTTP_PORT": "0", "VOICEPRINT_LOG_LEVEL": "warning"},
+            | {
+                "VOICEPRINT_DATA_DIR": folder,
+                "VOICEPRINT_HTTP_PORT": "0",
+                "VOICEPRINT_GRPC_PORT": "0",
+                "VOICEPRINT_LOG_LEVEL": "warning",
+            },
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C ends this program, which then ends the appliance
         )
@@ -42,6 +47,7 @@ async def appliance() -> AsyncIterator[str]:
             line = (await process.stdout.readline()).decode() if process.stdout else ""
             if not line:
                 raise SystemExit(await process.wait() or 1)
+            tell(line.strip())
             yield line.split()[-1]
         finally:
             if process.returncode is None:
@@ -85,8 +91,8 @@ async def extracted(session: aiohttp.ClientSession, recording: Path) -> dict[str
 
 
 async def main(recording: Path) -> None:
-    async with appliance() as url, aiohttp.ClientSession(url) as session:
-        print(f"The appliance is ready on {url}. Posting {recording.name}:")
+    async with appliance(print) as url, aiohttp.ClientSession(url) as session:
+        print(f"Posting {recording.name} over REST:")
         extraction = await extracted(session, recording)
         print(json.dumps(shortened(extraction), indent=2, ensure_ascii=False))
         if extraction["task"]["state"] != "done":
