@@ -9,11 +9,10 @@ from contextlib import asynccontextmanager
 import grpc
 
 from appliance.grpc_face.around import Context
+from appliance.grpc_face.crowd import works
 
 log = logging.getLogger(__name__)
 
-# Health and reflection: asked often, open for as long as the asker likes, and no work.
-_ABOUT_THE_SERVER = "/grpc."
 _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -28,8 +27,8 @@ class Journal:
     @asynccontextmanager
     async def kept(self, method: str, context: Context) -> AsyncIterator[None]:
         """Around one call. Nothing of what it carries is written down, neither metadata nor messages."""
-        works = not method.startswith(_ABOUT_THE_SERVER)
-        self._count(works)
+        working = works(method)
+        self._count(working)
         started, status = time.perf_counter(), ""
         try:
             yield
@@ -37,9 +36,9 @@ class Journal:
             status = "CANCELLED"
             raise
         finally:
-            self._count(-works)
+            self._count(-working)
             log.log(
-                logging.INFO if works else logging.DEBUG,
+                logging.INFO if working else logging.DEBUG,
                 "%s %s in %.1f ms",
                 method,
                 status or _status(context),

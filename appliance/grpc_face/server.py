@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
 from appliance.grpc_face.calls import Calls
+from appliance.grpc_face.crowd import MOST_CALLS, Crowd
 from appliance.grpc_face.doors import Doors
 from appliance.grpc_face.health import Health
 from appliance.grpc_face.journal import Journal
@@ -27,8 +28,8 @@ from tasks.store import TaskStore
 MOST_MESSAGE_BYTES = 64 << 20
 # What clients take without being told otherwise: services split what is longer.
 MOST_REPLY_BYTES = 4 << 20
-# Each may hold a message of that size while it waits for its task.
-MOST_CALLS = 256
+# Beyond what is refused in words (`crowd`), no more are looked at.
+_MOST_CALLS = 4 * MOST_CALLS
 # Keys and trace ids fit many times over.
 _MOST_METADATA_BYTES = 16 << 10
 
@@ -64,9 +65,9 @@ class Server:
         self._journal = Journal()
         self._hurry = asyncio.Event()
         self._server = grpc.aio.server(
-            interceptors=[Around(self._journal.kept, refuse), Doors(calls.settings)],
+            interceptors=[Around(self._journal.kept, refuse), Doors(calls.settings), Around(Crowd().admitted)],
             options=_OPTIONS,
-            maximum_concurrent_rpcs=MOST_CALLS,
+            maximum_concurrent_rpcs=_MOST_CALLS,
         )
         for service in services().values():
             service.add(self._server, calls)

@@ -2,13 +2,16 @@
 
 import asyncio
 import logging
+from contextlib import AsyncExitStack
 
 import grpc
 import grpc.aio
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from phonexia.grpc.common import status_pb2, status_pb2_grpc
 
+from appliance.grpc_face.crowd import MOST_CALLS
 from appliance.grpc_face.server import MOST_MESSAGE_BYTES, create_server, opened
 from appliance.grpc_face.services import services
 from appliance.settings import Settings
@@ -90,6 +93,29 @@ async def test_idle_connections_cost_nobody_else(serving: Serving) -> None:
         await asyncio.wait_for(server.stop(60), 10)
     for _, writer in silent:
         writer.close()
+
+
+async def test_who_watches_takes_nobody_s_place(serving: Serving) -> None:
+    """Health can be watched by so many and no more, and probes and calls that work are answered all the same."""
+    async with serving() as server, AsyncExitStack() as stack:
+        address = f"127.0.0.1:{server.port}"
+        # One connection carries 100 streams.
+        channels = [
+            await stack.enter_async_context(grpc.aio.insecure_channel(address, [("connection", number)]))
+            for number in range(-(-MOST_CALLS // 100))
+        ]
+        watches = [
+            health_pb2_grpc.HealthStub(channels[number // 100]).Watch(health_pb2.HealthCheckRequest())
+            for number in range(MOST_CALLS)
+        ]
+        for watch in watches:
+            assert (await watch.read()).status
+        async with grpc.aio.insecure_channel(address) as channel:
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest()).read()
+            assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            assert (await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())).status
+            assert (await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest())).name
 
 
 async def test_an_open_stream_does_not_keep_it_from_ending(serving: Serving) -> None:
