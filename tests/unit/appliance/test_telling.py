@@ -12,7 +12,7 @@ async def test_what_a_child_tells_is_heard() -> None:
     telling = Telling()
     assert not await telling.heard(0.05)
     telling_child = await asyncio.create_subprocess_exec(
-        "sh", "-c", f"echo >&{telling.writing}", pass_fds=(telling.writing,), stdin=subprocess.DEVNULL
+        "sh", "-c", f"echo > /dev/fd/{telling.writing}", pass_fds=(telling.writing,), stdin=subprocess.DEVNULL
     )
     assert await telling.heard(10)
     await telling_child.wait()
