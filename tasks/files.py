@@ -92,7 +92,7 @@ class LocalFileStore:
     async def upload(self, task_id: str) -> AsyncIterator[Upload]:
         partial = self._partial / task_id
         try:
-            with _storage_errors():
+            with storage_errors():
                 async with aiofiles.open(partial, "wb") as file:
                     yield Upload(file)
                     await file.flush()
@@ -110,7 +110,7 @@ class LocalFileStore:
     def write_result(self, task_id: str, attempt: int, data: bytes) -> tuple[int, bytes]:
         partial = self._partial / _attempt(task_id, attempt)
         try:
-            with _storage_errors(), partial.open("wb") as file:
+            with storage_errors(), partial.open("wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -177,7 +177,8 @@ def _older_than(folder: Path, seconds: float) -> list[Path]:
 
 
 @contextmanager
-def _storage_errors() -> Iterator[None]:
+def storage_errors() -> Iterator[None]:
+    """Around writing into the store folder. Raises StorageFull instead of the system's own error."""
     try:
         yield
     except OSError as error:

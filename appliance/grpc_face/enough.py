@@ -64,8 +64,10 @@ class Listener:
         self._at += len(signal)
         if self.met or not len(within):
             return
-        self._missing -= sum(len(part.samples) for part in self._stream.push(within))
-        if self._missing <= 0:
+        found = self._stream.push(within)
+        self._missing -= sum(len(part.samples) for part in found)
+        # Of a cap that is less than a sample, some speech is enough.
+        if found and self._missing <= 0:
             self._met_at = self._at
 
 

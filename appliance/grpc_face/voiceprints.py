@@ -22,6 +22,7 @@ from schemas.errors import MediaUnknown
 from schemas.technologies import technologies
 from schemas.voiceprint import MAGIC, MAXIMUM_BYTES
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS
+from tasks.files import storage_errors
 
 # Written at a time: hashing it is not noticed by an event loop.
 _PIECE_BYTES = 1 << 18
@@ -47,7 +48,7 @@ class VoiceprintList:
         self._name, self._file = name, file
 
     async def add(self, voiceprints: Sequence[Voiceprint]) -> None:
-        """Raises ValidationError that names what is no voiceprint, or says that there are too many."""
+        """Raises ValidationError that names what is no voiceprint, or says that there are too many; StorageFull."""
         if self.count + len(voiceprints) > MAXIMUM_VOICEPRINTS:
             raise invalid(self._name, f"there are more than {MAXIMUM_VOICEPRINTS} voiceprints")
         if voiceprints:
@@ -57,12 +58,14 @@ class VoiceprintList:
     def _append(self, voiceprints: Sequence[Voiceprint]) -> int:
         contents = (one.content for one in voiceprints)
         texts = [_text(content, self._name, index) for index, content in enumerate(contents, self.count)]
-        return self._file.write((b"," if self.count else b"") + b",".join(texts))
+        with storage_errors():
+            return self._file.write((b"," if self.count else b"") + b",".join(texts))
 
     async def write_to(self, arrival: Arrival) -> None:
         """As a member of a JSON object."""
         await arrival.write(b'"%s":[' % self._name.encode())
-        self._file.seek(0)
+        with storage_errors():
+            self._file.seek(0)
         while piece := await asyncio.to_thread(self._file.read, _PIECE_BYTES):
             await arrival.write(piece)
         await arrival.write(b"]")

@@ -19,7 +19,7 @@ from appliance.grpc_face.services import Service
 from appliance.grpc_face.tasks import performed
 from appliance.grpc_face.voiceprints import VoiceprintList, waiting_list, write_document
 from appliance.intake import Arrival
-from schemas.errors import TooLarge
+from schemas.errors import StorageFull, TooLarge
 from schemas.technologies import speaker_identification_voiceprint_comparison as technology
 
 _REPLY_VALUES = REPLY_BYTES // 4
@@ -41,7 +41,7 @@ class Comparison(pb_grpc.VoiceprintComparisonServicer):
                     await stack.enter_async_context(waiting_list(f"voiceprints_{side}", settings.store))
                     for side in "ab"
                 ]
-                await _gather(arriving, a, b, int(settings.single_file_upload_size))
+                await self._gather(arriving, a, b)
                 await write_document(arrival, (a, b))
 
         for response in await performed(
@@ -49,19 +49,25 @@ class Comparison(pb_grpc.VoiceprintComparisonServicer):
         ):
             yield response
 
-
-async def _gather(arriving: Incoming[Any], a: VoiceprintList, b: VoiceprintList, most_bytes: int) -> None:
-    """Raises ValidationError or TooLarge as soon as it is clear that they cannot be compared."""
-    while (message := await arriving.next()) is not None:
-        await a.add(message.voiceprints_a)
-        await b.add(message.voiceprints_b)
-        if a.count * b.count > technology.MAXIMUM_SCORES:
-            raise invalid("voiceprints_a", f"more than {technology.MAXIMUM_SCORES} pairs are not compared in one call")
-        if a.size + b.size > most_bytes:
-            raise TooLarge(f"the voiceprints are larger than the limit of {most_bytes} bytes in Base64")
-    for name, one in (("voiceprints_a", a), ("voiceprints_b", b)):
-        if not one.count:
-            raise invalid(name, "there are none, and both lists need at least one")
+    async def _gather(self, arriving: Incoming[Any], a: VoiceprintList, b: VoiceprintList) -> None:
+        """Raises ValidationError, TooLarge or StorageFull as soon as it is clear that they cannot be compared."""
+        settings = self._calls.settings
+        most_bytes = int(settings.single_file_upload_size)
+        while (message := await arriving.next()) is not None:
+            await a.add(message.voiceprints_a)
+            await b.add(message.voiceprints_b)
+            if a.count * b.count > technology.MAXIMUM_SCORES:
+                raise invalid(
+                    "voiceprints_a", f"more than {technology.MAXIMUM_SCORES} pairs are not compared in one call"
+                )
+            if a.size + b.size > most_bytes:
+                raise TooLarge(f"the voiceprints are larger than the limit of {most_bytes} bytes in Base64")
+            # What waits in files of no name is counted nowhere else.
+            if self._calls.files.free_space() < settings.minimum_free_space:
+                raise StorageFull("the disk has no more room for these voiceprints: what is left is kept in reserve")
+        for name, one in (("voiceprints_a", a), ("voiceprints_b", b)):
+            if not one.count:
+                raise invalid(name, "there are none, and both lists need at least one")
 
 
 def _responses(stored: BinaryIO) -> list[pb.CompareResponse]:

@@ -1,8 +1,15 @@
 """Who makes a call."""
 
+import grpc
+import grpc.aio
 import pytest
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2 as pb
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
 from appliance.grpc_face.callers import address
+from tests.unit.appliance.grpc_face.conftest import Serving
+from tests.unit.appliance.grpc_face.made import voiceprints
+from tests.unit.appliance.grpc_face.streams import status
 
 
 @pytest.mark.parametrize(
@@ -17,3 +24,20 @@ from appliance.grpc_face.callers import address
 def test_the_address_is_told_without_the_port(peer: str, expected: str) -> None:
     """A client that connects anew is the same."""
     assert address(peer) == expected
+
+
+async def test_rates_are_those_of_callers(serving: Serving) -> None:
+    """Each API key has its own, and who has used it up is told when to come back."""
+    async with (
+        serving(rate_limit=1, api_keys="first,second") as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        stub = pb_grpc.VoiceprintMergingStub(channel)
+        given = pb.MergeRequest(voiceprints=voiceprints(2))
+        codes = []
+        for key in ("first", "first", "second"):
+            # Without a worker a task that was taken waits until nobody does.
+            code, _ = await status(stub.Merge(given, metadata=(("x-api-key", key),), timeout=0.5))
+            codes.append(code)
+    waited, limited = grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert codes == [waited, limited, waited]
