@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import grpc.aio
@@ -29,24 +30,36 @@ class Health:
         # Its stubs know only the servicer of threads.
         self._servicer: Any = health.aio.HealthServicer()  # type: ignore[attr-defined]
         self._serving: bool | None = None
+        self._closed = asyncio.Event()
 
     async def add(self, server: grpc.aio.Server) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
         await self._tell(serving=False)
 
     async def keep(self, ready: Callable[[], None] = lambda: None) -> None:
-        """Looks again and again until cancelled; calls `ready` each time that all is well."""
-        while True:
-            found = await readiness.pings(self._calls.settings, self._calls.store, self._calls.files)
-            faults = [fault for fault in found.values() if fault is not None]
+        """Looks again and again until closed; calls `ready` each time that all is well."""
+        while not self._closed.is_set():
+            faults = await self._faults()
             await self._tell(serving=not faults, why="; ".join(faults))
             if not faults:
                 ready()
-            await asyncio.sleep(_WAITING_SECONDS if faults else _LOOK_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WAITING_SECONDS if faults else _LOOK_SECONDS):
+                    await self._closed.wait()
 
     async def close(self) -> None:
         """NOT_SERVING from here on: nobody should come any more."""
+        self._closed.set()
         await self._servicer.enter_graceful_shutdown()
+
+    async def _faults(self) -> list[str]:
+        try:
+            found = await readiness.pings(self._calls.settings, self._calls.store, self._calls.files)
+        except Exception:
+            # Whatever it is, it must not leave the last answer standing for ever.
+            log.exception("looking after the health failed")
+            return ["something went wrong here; the log says what"]
+        return [fault for fault in found.values() if fault is not None]
 
     async def _tell(self, *, serving: bool, why: str = "") -> None:
         if serving is self._serving:

@@ -92,7 +92,6 @@ class Server:
 
     async def stop(self, grace: float) -> None:
         """Takes no more calls, gives those under way `grace` seconds, and tells the others that it ends."""
-        self._keeping.cancel()
         await self._health.close()
         closing = asyncio.create_task(self._server.stop(grace + 2 * _GOODBYE_SECONDS))
         # Not the server's own patience, which would wait for those who watch our health as well.
@@ -103,7 +102,8 @@ class Server:
         idle.cancel()
         hurry.cancel()
         await self._server.stop(None)
-        await closing
+        # Not cancelled: redis-py swallows a cancellation now and then. It ends by itself with its last look.
+        await asyncio.gather(closing, self._keeping)
 
     def hurry(self) -> None:
         """Whatever grace was given ends now."""

@@ -62,3 +62,17 @@ async def test_a_worker_without_the_model_is_none(serving: Serving, store: TaskS
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
             await asyncio.sleep(1.5)
             assert await checked(channel, "") == NOT_SERVING
+
+
+async def test_a_fault_does_not_leave_the_last_answer_standing(serving: Serving, store: TaskStore) -> None:
+    """When what is found cannot be understood, it does not serve; when it can be again, it does."""
+    async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await watch.read()).status == NOT_SERVING
+        await alive(store)
+        assert (await watch.read()).status == SERVING
+        await store.redis.set("voiceprint:input-bytes", "no number")
+        assert (await watch.read()).status == NOT_SERVING
+        await store.redis.delete("voiceprint:input-bytes")
+        await alive(store)
+        assert (await watch.read()).status == SERVING
