@@ -20,6 +20,8 @@ _DESCRIPTION = """\
 Post a recording or voiceprints to a technology and receive a task; poll it at its `Location` until it is `done`,
 `failed` or `rejected`. The poll of a task that failed is a 200: only requests that cannot be taken are errors of HTTP.
 """
+# What is of no technology.
+_SYSTEM = "system"
 _KEYS: dict[str, Schema] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key of this appliance."},
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key of this appliance."},
@@ -50,10 +52,7 @@ def described(settings: Settings) -> dict[str, Any]:
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
         **({"security": [{name: []} for name in _KEYS]} if keys else {}),
-        "tags": [
-            *map(technologies.tag, found),
-            {"name": "system", "description": "What runs here, and how busy it is."},
-        ],
+        "tags": [{"name": name} for name in (*(technology.name for technology in found), _SYSTEM)],
         "paths": paths,
         "components": {
             "schemas": dict(sorted(components.schemas.items())),
@@ -92,7 +91,7 @@ def _operation(route: Route, components: Components, everywhere: tuple[type[Refu
         answers["304"] = {"description": "As `If-None-Match` names it.", "headers": headers.ids()}
     return {
         "operationId": route.name,
-        "tags": ["system"],
+        "tags": [_SYSTEM],
         "summary": route.summary,
         "parameters": [*_last_part(route), *headers.request_ids()],
         "responses": dict(sorted(answers.items())),

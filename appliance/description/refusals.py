@@ -35,7 +35,7 @@ _WHEN: dict[type[Refusal], str] = {
     NotFound: "No such task: its id is wrong, or it has expired or was erased.",
     MethodInvalid: "Another method is needed; `Allow` names it.",
     RequestTimeout: "The upload did not arrive in time.",
-    Conflict: "The `Idempotency-Key` was used for another request, or the task has changed meanwhile.",
+    Conflict: "The `Idempotency-Key` was used for another request.",
     TooLarge: "The request is larger than the limit.",
     UnsupportedMedia: "Another content type is needed, or no `Content-Encoding`.",
     ValidationError: "A parameter or the body is not valid; `detail` says where.",
@@ -43,7 +43,7 @@ _WHEN: dict[type[Refusal], str] = {
     Internal: "A fault of ours; it is logged under the request's id.",
     Unavailable: "This appliance has nothing installed that could do it.",
     Overloaded: "The queue is full, or the task store cannot be reached.",
-    StorageFull: "There is no room for the upload.",
+    StorageFull: "There is no room for what would be stored.",
 }
 _HEADERS: dict[type[Refusal], tuple[str, ...]] = {
     Unauthorized: ("WWW-Authenticate",),

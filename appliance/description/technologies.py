@@ -3,7 +3,7 @@
 from typing import Any
 
 from appliance.description import examples, refusals, tasks
-from appliance.description.components import Components, Schema, flowing
+from appliance.description.components import Components, Schema
 from appliance.description.headers import RATE, header, ids, request_ids
 from appliance.description.parameters import IDEMPOTENCY_KEY, TASK_ID, query, refer
 from schemas.errors import (
@@ -85,7 +85,7 @@ def paths(technology: Technology, components: Components, everywhere: tuple[type
                 "parameters": [refer(TASK_ID), *request_ids()],
                 "responses": {
                     "204": {"description": "There is no such task any more.", "headers": ids()},
-                    **refusals.answers((*everywhere, NotFound, Conflict, Overloaded)),
+                    **refusals.answers((*everywhere, NotFound, Overloaded, StorageFull)),
                 },
             },
         },
@@ -141,8 +141,3 @@ def _callbacks(technology: Technology) -> dict[str, Any]:
     place = "$request.query.callback_url"
     others = {"$request.body#/callback_url": told} if technology.document is not None else {}
     return {"ended": {f"{{{place}}}": told} | {f"{{{expression}}}": item for expression, item in others.items()}}
-
-
-def tag(technology: Technology) -> dict[str, str]:
-    """Under which its operations are gathered."""
-    return {"name": technology.name, "description": flowing(technology.summary)}

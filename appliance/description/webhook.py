@@ -19,12 +19,13 @@ def schemas() -> dict[str, Any]:
     return {
         "EndedTask": {
             "type": "object",
-            "description": "The task and where it is polled; never its result.",
+            "description": "The task and where it is polled; never its result, and its error when that is short.",
             "required": ["task", "technology", "location"],
             "properties": {
                 "task": {"allOf": [reference("Task"), {"properties": {"state": {"enum": ended}}}]},
                 "technology": {"type": "string"},
                 "location": {"type": "string", "format": "uri"},
+                "error": reference("Error"),
             },
         }
     }
@@ -38,9 +39,12 @@ def path_item() -> dict[str, Any]:
     ]
     return {
         "post": {
-            "summary": "Sent when the task ends, again after longer and longer pauses until it is answered with a 2xx.",
+            "summary": "Sent when the task ends, again after longer and longer pauses until it is answered.",
             "parameters": headers,
             "requestBody": {"required": True, "content": {"application/json": {"schema": reference("EndedTask")}}},
-            "responses": {"2XX": {"description": "Heard."}},
+            "responses": {
+                "2XX": {"description": "Heard."},
+                "410": {"description": "Nobody is here any more; it is not sent again."},
+            },
         }
     }

@@ -14,9 +14,12 @@ from appliance.app import create_app
 from appliance.description import examples
 from appliance.description.document import described
 from appliance.settings import Settings
+from appliance.webhooks.sending import content
+from appliance.webhooks.signing import signed
 from schemas.errors import Refusal, TaskRefusal
 from schemas.task import TaskState
 from schemas.technologies import Technology, technologies
+from tasks.record import Callback, TaskRecord
 from tests.unit.appliance.description.checking import document, fault, schema_of
 
 MADE = [name for name in technologies() if (example := examples.of(name)) is not None and example.result is not None]
@@ -114,7 +117,7 @@ def test_what_a_technology_answers(technology: Technology) -> None:
     assert {int(status) for status in submit} == expected
     task = paths[f"/api/technology/{technology.name}/{{task_id}}"]
     assert {int(status) for status in task["get"]["responses"]} == {200, 400, 403, 404, 405, 422, 500, 503}
-    assert {int(status) for status in task["delete"]["responses"]} == {204, 400, 403, 404, 405, 409, 500, 503}
+    assert {int(status) for status in task["delete"]["responses"]} == {204, 400, 403, 404, 405, 500, 503, 507}
 
 
 @pytest.mark.parametrize("technology", technologies().values(), ids=list(technologies()))
@@ -206,3 +209,15 @@ def test_two_schemas_of_one_name_are_an_error() -> None:
     components.add("One", {"type": "string"})
     with pytest.raises(ValueError, match="One"):
         components.add("One", {"type": "number"})
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "rejected"])
+def test_what_a_callback_sends(state: str) -> None:
+    """What is sent to a callback address is as described, whatever came of the task."""
+    error = {"type": "internal", "message": "", "detail": []} if state != "done" else None
+    callback = Callback("http://here.example/", ("192.0.2.1",), "http://there.example/api/technology/x/y")
+    record = TaskRecord(TASK_ID, "gender-identification", 1, state=TaskState(state), error=error, callback=callback)
+    item = document()["components"]["pathItems"]["TaskEnded"]["post"]
+    body = json.loads(content(record, callback))
+    assert fault(body, item["requestBody"]["content"]["application/json"]["schema"]) is None
+    assert {header["name"] for header in item["parameters"]} == signed(b"k" * 16, "id", 1, b"").keys()
