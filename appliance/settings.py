@@ -112,7 +112,9 @@ class Settings(pydantic.BaseModel):
         (), description="addresses or networks whose `X-Forwarded-Proto`, `-Host` and `-For` are believed"
     )
     api_keys: Annotated[tuple[Annotated[SecretStr, AfterValidator(_key)], ...], BeforeValidator(_words)] = Field(
-        (), description="keys of which every call but health and the description must carry one, each a word of ASCII characters"
+        (),
+        description="keys of which every call but health and the description must carry one, each a word of ASCII "
+        "characters",
     )
     allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
     rate_limit: int | None = Field(
