@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 import grpc
 import grpc.aio
@@ -93,6 +93,26 @@ async def test_idle_connections_cost_nobody_else(serving: Serving) -> None:
         await asyncio.wait_for(server.stop(60), 10)
     for _, writer in silent:
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"\x16\x03\x01\x02\x00" + bytes(512),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\xff" * 4096,
+        bytes(range(256)) * 64,
+    ],
+)
+async def test_what_does_not_speak_grpc_is_sent_away(serving: Serving, said: bytes) -> None:
+    """HTTP/1, TLS where there is none, broken frames and noise end their own connection and nobody else's."""
+    async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(said)
+        with suppress(ConnectionError):
+            await asyncio.wait_for(reader.read(), 10)
+        writer.close()
+        assert (await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest())).name
 
 
 async def test_who_watches_takes_nobody_s_place(serving: Serving) -> None:
