@@ -94,7 +94,7 @@ def test_page_asks_nobody_else(client: httpx.Client) -> None:
     assert not re.search(r"\bon[a-z]+=", page.text)
     policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
     assert policy["default-src"] == "'none'"
-    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
     assert "://" not in page.headers["Content-Security-Policy"]
 
 
