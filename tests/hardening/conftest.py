@@ -16,6 +16,7 @@ from appliance.settings import Settings, child_environment
 from schemas.voiceprint import encode, to_base64
 from tasks.store import TaskStore
 from tests.conftest import CONVERSION, Appliance, ended
+from tests.own_redis import OwnRedis, started
 from tests.unit.schemas.sample_voiceprints import voiceprint
 
 GOOD = to_base64(encode(voiceprint()))
@@ -49,6 +50,13 @@ def assert_nothing_kept(data_dir: Path, seconds: float = 10.0) -> None:
 def stored(data_dir: Path) -> list[Path]:
     """The files of uploads, finished or not."""
     return [path for name in ("inputs", "partial") for path in (data_dir / "store" / name).iterdir()]
+
+
+@pytest.fixture
+def own_redis(models_dir: Path, tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis for servers of the test, which may stop it."""
+    with started(models_dir, tmp_path / "redis") as redis:
+        yield redis
 
 
 @pytest.fixture

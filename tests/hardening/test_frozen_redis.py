@@ -1,5 +1,6 @@
 """A Redis that is there and says nothing: nobody waits for it without end."""
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,6 +10,8 @@ import httpx
 import pytest
 
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
+from tests.hardening.conftest import GOOD
+from tests.own_redis import OwnRedis
 
 
 def children(parent: int) -> list[int]:
@@ -49,3 +52,16 @@ def test_requests_are_refused_and_work_again(frozen: tuple[httpx.Client, Callabl
     answer = client.post(EXTRACTION, files={"file": (RECORDINGS / "demo.flac").read_bytes()}, timeout=25)
     assert answer.status_code == 202, answer.text
     assert ended(client, answer.headers["Location"])["task"]["state"] == "done"  # type: ignore[index]
+
+
+async def test_who_waits_is_told(serve: Callable[..., Appliance], own_redis: OwnRedis) -> None:
+    """A poll that waits while Redis comes to stand still is a 503 long before the time that it would have waited."""
+    appliance = serve(redis_url=own_redis.url)
+    async with httpx.AsyncClient(base_url=appliance.url, timeout=50) as client:
+        location = (await client.post(CONVERSION, json={"voiceprints": [GOOD]})).headers["Location"]
+        asked = asyncio.create_task(client.get(location, params={"wait": 60}))
+        await asyncio.sleep(0.5)
+        own_redis.freeze()
+        answer = await asked
+    assert (answer.status_code, answer.json()["type"]) == (503, "service.overloaded")
+    assert answer.headers["Retry-After"]

@@ -31,13 +31,14 @@ def silence() -> bytes:
 
 
 def test_a_recording_becomes_a_task(client: httpx.Client, appliance: Appliance) -> None:
-    """The answer is 202 with a pending task, and both headers hold its absolute address."""
+    """The answer is 202 with a pending task, both headers hold its absolute address, and one says when to ask."""
     with DEMO.open("rb") as file:
         answer = client.post(EXTRACTION, files={"file": file})
     task_id = answer.json()["task"]["task_id"]
     assert answer.status_code == 202
     assert answer.json() == {"task": {"task_id": task_id, "state": "pending"}}
     assert answer.headers["Location"] == answer.headers["X-Location"] == f"{appliance.url}{EXTRACTION}/{task_id}"
+    assert answer.headers["Retry-After"] == "1"
     ended(client, answer.headers["Location"])
 
 

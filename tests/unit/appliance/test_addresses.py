@@ -1,23 +1,29 @@
 """Where the appliance is, told by a real server to clients that say all kinds of things."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from appliance.addresses import base_url, is_loopback_name
+from appliance.addresses import base_url, client_address, is_loopback_name
 from appliance.settings import Settings
 from schemas.errors import RequestInvalid
 
 
-async def asked(settings: Settings, *headers: str, host: str = "127.0.0.1") -> tuple[str, int]:
-    """The address that a server with `settings` gives for a request of just these header lines, and its port."""
+async def asked(
+    settings: Settings,
+    *headers: str,
+    host: str = "127.0.0.1",
+    tell: Callable[[web.Request, Settings], object] = base_url,
+) -> tuple[str, int]:
+    """What `tell` makes, in a server with `settings`, of a request of just these header lines; and its port."""
 
     async def answer(request: web.Request) -> web.Response:
         try:
-            return web.Response(text=str(base_url(request, settings)))
+            return web.Response(text=str(tell(request, settings)))
         except RequestInvalid:
             return web.Response(text="refused")
 
@@ -121,3 +127,27 @@ async def test_a_host_that_is_none_is_refused(host: str) -> None:
 def test_names_of_this_machine(name: str | None, loopback: bool) -> None:
     """Only names and addresses that can mean no other machine count, however they begin."""
     assert is_loopback_name(name) is loopback
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_client_is_where_it_comes_from(host: str) -> None:
+    """Whatever it says of itself."""
+    said, _ = await asked(settings(), "X-Forwarded-For: 192.0.2.1", host=host, tell=client_address)
+    assert said == host
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        ((), "127.0.0.1"),
+        (("X-Forwarded-For: 192.0.2.1",), "192.0.2.1"),
+        (("X-Forwarded-For: 192.0.2.9, 192.0.2.1",), "192.0.2.1"),
+        (("X-Forwarded-For: 192.0.2.9", "X-Forwarded-For: 2001:db8::1"), "2001:db8::1"),
+        (("X-Forwarded-For: unknown",), "127.0.0.1"),
+        (("X-Forwarded-For: 192.0.2.1, ",), "127.0.0.1"),
+    ],
+)
+async def test_a_trusted_proxy_says_where_its_client_is(lines: tuple[str, ...], shown: str) -> None:
+    """The last address counts, which the proxy wrote itself; what is none leaves the proxy's own."""
+    said, _ = await asked(settings(trusted_proxies="127.0.0.0/8"), *lines, tell=client_address)
+    assert said == shown
