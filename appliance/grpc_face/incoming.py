@@ -2,18 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Generic, TypeVar
+from contextlib import suppress
+from typing import Generic, Self, TypeVar
 
-from schemas.errors import RequestTimeout
+from schemas.errors import Refusal, RequestTimeout
 
 # A client that sends nothing for this long is not slow but gone.
 STALL_SECONDS = 30.0
+# After a refusal what the client still sends is dropped for this long: some lose a status that comes while they send.
+_LINGERING_SECONDS = 0.5
 
 _M = TypeVar("_M")
 
 
 class Incoming(Generic[_M]):
-    """Reads no further ahead than it is asked to, so a client cannot send faster than its messages are used."""
+    """Reads no further ahead than it is asked to, so a client cannot send faster than its messages are used.
+
+    The context is the call's work with them.
+    """
 
     def __init__(self, messages: AsyncIterator[_M], *, seconds: float | None = None) -> None:
         """`seconds` bounds the time in which all messages must have come."""
@@ -21,6 +27,27 @@ class Incoming(Generic[_M]):
         self._seconds = seconds
         self._end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         self._first: _M | None = None
+        self._rest: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, Refusal):
+            await asyncio.wait((self.drop(),), timeout=_LINGERING_SECONDS)
+        if self._rest is not None:
+            self._rest.cancel()
+
+    def drop(self) -> "asyncio.Task[None]":
+        """From now on what comes is read and dropped, so that a client can go on sending until it is answered."""
+        if self._rest is None:
+            self._rest = asyncio.create_task(self._drop())
+        return self._rest
+
+    async def _drop(self) -> None:
+        with suppress(Refusal):
+            async for _ in self._messages:
+                pass
 
     async def first(self) -> _M | None:
         """The message that comes next, which still is to come afterwards. Raises RequestTimeout."""

@@ -26,7 +26,7 @@ class Listening:
     parts: Parts
     parameters: Callable[[Any], dict[str, Any]] = lambda _: {}
 
-    async def heard(self, calls: Calls, messages: Any, context: Context) -> dict[str, Any]:
+    async def heard(self, calls: Calls, arriving: Incoming[Any], context: Context) -> dict[str, Any]:
         """The result for the one channel of the recording, as the poll would show it.
 
         Raises ValidationError for a recording of several, and whatever the task is refused with.
@@ -41,7 +41,7 @@ class Listening:
                 arrival.parameters = parse_parameters(technology.parameters, {}, given, calls.settings.served_models)
                 return given.get("max_speech_length")
 
-            await AudioIn(arrival, calls.settings.models, ask).receive(incoming(calls, messages), self.parts)
+            await AudioIn(arrival, calls.settings.models, ask).receive(arriving, self.parts)
 
         result = await performed(calls, technology, caller(calls, context), fill, rendered(technology))
         found: list[dict[str, Any]] = result["channels"]
@@ -53,6 +53,4 @@ class Listening:
 def incoming(calls: Calls, messages: Any) -> Incoming[Any]:
     """The messages of a call with audio, which may come no faster than it is spoken: they have the time of the longest
     recording, and that of an upload besides."""
-    if isinstance(messages, Incoming):
-        return messages
     return Incoming(messages, seconds=calls.settings.max_audio_length + calls.settings.single_file_upload_timeout)

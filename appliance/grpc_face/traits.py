@@ -33,19 +33,21 @@ class Trait(Generic[_R]):
 
         Raises RequestInvalid for a call without either, ValidationError for one with both.
         """
-        arriving = incoming(calls, messages)
-        first = await arriving.first()
-        if first is None:
-            raise RequestInvalid("the call has neither audio nor voiceprints: nothing came before its end")
-        if not first.voiceprints:
-            yield await self._heard(calls, arriving, context)
-            return
-        while (message := await arriving.next()) is not None:
-            _require_one_kind(message, voiceprints=True)
-            name = f"{self.technology}-voiceprints"
-            read = rendered(technologies()[name])
-            found = await of_voiceprints(calls, name, context, message.voiceprints, read)
-            yield self.response(results=[self.result(one) for one in found["results"]])
+        async with incoming(calls, messages) as arriving:
+            first = await arriving.first()
+            if first is None:
+                raise RequestInvalid("the call has neither audio nor voiceprints: nothing came before its end")
+            if not first.voiceprints:
+                yield await self._heard(calls, arriving, context)
+                return
+            while (message := await arriving.next()) is not None:
+                yield await self._given(calls, message, context)
+
+    async def _given(self, calls: Calls, message: Any, context: Context) -> _R:
+        _require_one_kind(message, voiceprints=True)
+        name = f"{self.technology}-voiceprints"
+        found = await of_voiceprints(calls, name, context, message.voiceprints, rendered(technologies()[name]))
+        return self.response(results=[self.result(one) for one in found["results"]])
 
     async def _heard(self, calls: Calls, arriving: Incoming[Any], context: Context) -> _R:
         listening = Listening(

@@ -33,7 +33,6 @@ class Comparison(pb_grpc.VoiceprintComparisonServicer):
         """Both lists are gathered whole, in messages of any size; then come the scores, the first response with their
         counts, and one response for a single pair."""
         settings = self._calls.settings
-        arriving = Incoming(request_iterator, seconds=settings.single_file_upload_timeout)
 
         async def fill(arrival: Arrival) -> None:
             async with AsyncExitStack() as stack:
@@ -44,10 +43,10 @@ class Comparison(pb_grpc.VoiceprintComparisonServicer):
                 await self._gather(arriving, a, b)
                 await write_document(arrival, (a, b))
 
-        for response in await performed(
-            self._calls, technology.TECHNOLOGY, caller(self._calls, context), fill, _responses
-        ):
-            yield response
+        async with Incoming(request_iterator, seconds=settings.single_file_upload_timeout) as arriving:
+            by = caller(self._calls, context)
+            for response in await performed(self._calls, technology.TECHNOLOGY, by, fill, _responses):
+                yield response
 
     async def _gather(self, arriving: Incoming[Any], a: VoiceprintList, b: VoiceprintList) -> None:
         """Raises ValidationError, TooLarge or StorageFull as soon as it is clear that they cannot be compared."""

@@ -27,14 +27,13 @@ class Conversion(pb_grpc.VoiceprintConversionServicer):
 
         Raises RequestInvalid for a call without a message.
         """
-        arriving = Incoming(request_iterator)
-        if await arriving.first() is None:
-            raise RequestInvalid("the call has no voiceprints: nothing came before its end")
-        while (message := await arriving.next()) is not None:
-            for response in await of_voiceprints(
-                self._calls, technology.TECHNOLOGY.name, context, message.voiceprints, _responses
-            ):
-                yield response
+        name = technology.TECHNOLOGY.name
+        async with Incoming(request_iterator) as arriving:
+            if await arriving.first() is None:
+                raise RequestInvalid("the call has no voiceprints: nothing came before its end")
+            while (message := await arriving.next()) is not None:
+                for response in await of_voiceprints(self._calls, name, context, message.voiceprints, _responses):
+                    yield response
 
 
 def _responses(stored: BinaryIO) -> list[pb.ConvertResponse]:

@@ -10,7 +10,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from appliance.grpc_face.around import Context
 from appliance.grpc_face.calls import Calls
 from appliance.grpc_face.durations import cap, duration
-from appliance.grpc_face.recordings import Listening
+from appliance.grpc_face.recordings import Listening, incoming
 from appliance.grpc_face.services import Service
 from schemas import voiceprint
 
@@ -35,7 +35,8 @@ class Extraction(pb_grpc.VoiceprintExtractionServicer):
 
     async def Extract(self, request_iterator: Any, context: Context) -> pb.ExtractResponse:  # noqa: N802
         """As soon as the speech that is asked for has come, when the audio is raw."""
-        found = await _LISTENING.heard(self._calls, request_iterator, context)
+        async with incoming(self._calls, request_iterator) as arriving:
+            found = await _LISTENING.heard(self._calls, arriving, context)
         # Unset when it was not asked for, empty without speech.
         vector = found.get("vector_voiceprint")
         return pb.ExtractResponse(

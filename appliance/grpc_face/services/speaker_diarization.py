@@ -21,11 +21,12 @@ class SpeakerDiarization(pb_grpc.SpeakerDiarizationServicer):
 
     async def Diarize(self, request_iterator: Any, context: Context) -> NoReturn:  # noqa: ARG002, N802
         """Raises ValidationError for what no appliance could do, and else Unavailable, before the audio is read."""
-        first = await incoming(self._calls, request_iterator).first()
-        if first is None:
-            raise RequestInvalid("the call has no audio: nothing came before its end")
-        _require_sense(first.config)
-        raise Unavailable(technologies()["speaker-diarization"].missing or "")
+        async with incoming(self._calls, request_iterator) as arriving:
+            first = await arriving.first()
+            if first is None:
+                raise RequestInvalid("the call has no audio: nothing came before its end")
+            _require_sense(first.config)
+            raise Unavailable(technologies()["speaker-diarization"].missing or "")
 
 
 def _require_sense(config: pb.DiarizeConfig) -> None:

@@ -9,7 +9,7 @@ from phonexia.grpc.technologies.voice_activity_detection.v1 import voice_activit
 from appliance.grpc_face.around import Context
 from appliance.grpc_face.calls import Calls
 from appliance.grpc_face.durations import duration
-from appliance.grpc_face.recordings import Listening
+from appliance.grpc_face.recordings import Listening, incoming
 from appliance.grpc_face.services import Service
 
 _LISTENING = Listening(technology="voice-activity-detection", parts=lambda message: (message.audio, None))
@@ -21,7 +21,8 @@ class VoiceActivityDetection(pb_grpc.VoiceActivityDetectionServicer):
 
     async def Detect(self, request_iterator: Any, context: Context) -> pb.DetectResponse:  # noqa: N802
         """As soon as the end of the time range has come, when the audio is raw."""
-        found = await _LISTENING.heard(self._calls, request_iterator, context)
+        async with incoming(self._calls, request_iterator) as arriving:
+            found = await _LISTENING.heard(self._calls, arriving, context)
         return pb.DetectResponse(
             speech_length=duration(found["speech_length"]),
             segments=[

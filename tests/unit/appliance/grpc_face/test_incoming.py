@@ -3,12 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import grpc
+import grpc.aio
 import pytest
+from phonexia.grpc.common.core_pb2 import Audio
+from phonexia.grpc.technologies.age_estimation.v1 import age_estimation_pb2 as pb
+from phonexia.grpc.technologies.age_estimation.v1 import age_estimation_pb2_grpc as pb_grpc
 
 from appliance.grpc_face import incoming
 from appliance.grpc_face.incoming import Incoming
 from schemas.errors import RequestTimeout
-from tests.unit.appliance.grpc_face.streams import each
+from tests.unit.appliance.grpc_face.streams import each, status
 
 
 async def silent() -> AsyncIterator[int]:
@@ -55,3 +60,20 @@ async def test_patience_ends_without_a_fault() -> None:
     arriving = Incoming(silent())
     assert await arriving.next(0.05) == 1
     assert await arriving.next(0.05) is None
+
+
+async def test_a_refusal_reaches_a_client_that_still_sends(channel: grpc.aio.Channel) -> None:
+    """grpc.aio's own client loses a status that comes in the middle of a message."""
+    requests = [pb.EstimateRequest(audio=Audio(content=bytes(100_000)))] * 8
+    stub = pb_grpc.AgeEstimationStub(channel)
+    for _ in range(20):
+        code, _ = await status(stub.Estimate(each(requests), timeout=30))  # type: ignore[arg-type]
+        assert code is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_what_is_dropped_is_read_to_its_end() -> None:
+    """Even while nobody asks for it."""
+    arriving = Incoming(each([1, 2, 3]))
+    assert await arriving.next() == 1
+    await arriving.drop()
+    assert await arriving.next() is None
