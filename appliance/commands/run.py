@@ -112,8 +112,19 @@ def grpc(
         raise typer.Exit(ExitCode.DONE if asking.serves(settings) else ExitCode.FAULT)
     _redis_url(settings)
 
-    from appliance.grpc_face.process import serve as serve_grpc  # noqa: PLC0415
+    try:
+        from appliance.grpc_face.process import serve as serve_grpc  # noqa: PLC0415
+        from appliance.grpc_face.services import services  # noqa: PLC0415
 
+        services()
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        # Stubs of another protobuf say so with an exception of their own.
+        raise ConfigurationError(
+            f"the packages of the gRPC interface do not go together ({error}): "
+            f"pip install --upgrade 'voiceprint-appliance[grpc]', or do without it with {PREFIX}GRPC=off"
+        ) from error
     reserved = listener.reserve(settings.host, settings.grpc_port) if fd is None else socket.socket(fileno=fd)
     serve_grpc(settings, reserved, ready_fd)
 

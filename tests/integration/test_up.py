@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import grpc
@@ -120,7 +120,9 @@ def stopped(appliance: Appliance, number: signal.Signals) -> float:
     return time.monotonic() - started
 
 
-def refused(models_dir: Path, tmp_path: Path, path: str | None = None, **settings: object) -> str:
+def refused(
+    models_dir: Path, tmp_path: Path, path: str | None = None, words: Sequence[str] = (), **settings: object
+) -> str:
     """What `voiceprint up` says when it does not start."""
     given = {
         "http_port": 0,
@@ -131,7 +133,7 @@ def refused(models_dir: Path, tmp_path: Path, path: str | None = None, **setting
     } | settings
     environment = child_environment(Settings.model_validate(given))
     tried = subprocess.run(
-        [VOICEPRINT, "up"],
+        [VOICEPRINT, "up", *words],
         env=environment | ({} if path is None else {"PATH": path}),
         capture_output=True,
         text=True,
@@ -382,13 +384,27 @@ def test_a_taken_port_is_named(models_dir: Path, tmp_path: Path) -> None:
 
 
 def test_a_taken_grpc_port_is_named(models_dir: Path, tmp_path: Path) -> None:
-    """So is the port of gRPC, with its own ways out."""
+    """So is the port of gRPC, with its own ways out, from wherever it was chosen."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         said = refused(models_dir, tmp_path, grpc_port=port)
+        assert refused(models_dir, tmp_path, words=("--grpc-port", str(port))) == said
     assert f"127.0.0.1:{port} is taken" in said
     for cure in ("--grpc-port", "VOICEPRINT_GRPC_PORT", "VOICEPRINT_GRPC=off"):
         assert cure in said
+
+
+def test_packages_that_do_not_go_together_end_the_start(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stubs that cannot be loaded are named with the cure, and not tried again and again."""
+    (tmp_path / "phonexia").mkdir()
+    (tmp_path / "phonexia" / "__init__.py").write_text("raise RuntimeError('gencode 9 for runtime 6')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    said = refused(models_dir, tmp_path)
+    assert "gencode 9 for runtime 6" in said
+    assert "pip install --upgrade 'voiceprint-appliance[grpc]'" in said
+    assert said.splitlines()[-1] == "error: the gRPC server could not start, for the reason it gave above"
 
 
 def test_two_appliances_do_not_share_a_grpc_port(start_appliance: Start, models_dir: Path, tmp_path: Path) -> None:
