@@ -23,7 +23,7 @@ install: $(STAMP)
 demo: install ## set up, and do the main job once from end to end
 	@$(BIN)/python clients/demo.py
 
-run: install ## serve on http://127.0.0.1:8000 until Ctrl-C
+run: install ## serve REST on http://127.0.0.1:8000 and gRPC on 127.0.0.1:8080 until Ctrl-C
 	@exec $(BIN)/voiceprint up
 
 test: install
