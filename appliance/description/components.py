@@ -21,16 +21,22 @@ class Components:
         places, found = models_json_schema(
             [(model, "validation") for model in dict.fromkeys(models)], ref_template=f"{PLACE}{{model}}"
         )
-        self._places = {model: place["$ref"] for (model, _), place in places.items()}
+        self._places: dict[type[pydantic.BaseModel], str] = {
+            model: place["$ref"] for (model, _), place in places.items()
+        }
         self.schemas: dict[str, Schema] = {name: cleaned(schema) for name, schema in found.get("$defs", {}).items()}
 
     def of(self, model: type[pydantic.BaseModel]) -> Schema:
         """A reference to the schema of `model`."""
         return {"$ref": self._places[model]}
 
+    def name(self, model: type[pydantic.BaseModel]) -> str:
+        """By which the schema of `model` is known: that of its class, if no other class has the same."""
+        return self._places[model].removeprefix(PLACE)
+
     def properties(self, model: type[pydantic.BaseModel]) -> dict[str, Schema]:
         """The schema of every field of `model`."""
-        properties: dict[str, Schema] = self.schemas[self._places[model].removeprefix(PLACE)].get("properties", {})
+        properties: dict[str, Schema] = self.schemas[self.name(model)].get("properties", {})
         return properties
 
     def add(self, name: str, schema: Schema) -> Schema:

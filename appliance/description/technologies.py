@@ -43,7 +43,7 @@ def paths(technology: Technology, components: Components, everywhere: tuple[type
     address = f"/api/technology/{technology.name}"
     name = technology.name.replace("-", "_")
     polled = tasks.polled(
-        components.add(f"{technology.result.__name__}Task", tasks.done(components.of(technology.result)))
+        components.add(f"{components.name(technology.result)}Task", tasks.done(components.of(technology.result)))
     )
     shown = examples.of(technology.name)
     return {

@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from pydantic import SecretStr
+from pydantic import SecretStr, create_model
 
 from appliance.app import create_app
 from appliance.description import examples
+from appliance.description.components import Components
 from appliance.description.document import described
 from appliance.settings import Settings
 from appliance.webhooks.sending import content
 from appliance.webhooks.signing import signed
 from schemas.errors import Refusal, TaskRefusal
 from schemas.task import TaskState
-from schemas.technologies import Technology, technologies
+from schemas.technologies import Result, Technology, technologies
 from tasks.record import Callback, TaskRecord
 from tests.unit.appliance.description.checking import document, fault, schema_of
 
@@ -202,8 +203,6 @@ def test_all_that_ends_a_task_is_told() -> None:
 
 def test_two_schemas_of_one_name_are_an_error() -> None:
     """None replaces another in silence."""
-    from appliance.description.components import Components
-
     components = Components([])
     components.add("One", {"type": "string"})
     components.add("One", {"type": "string"})
@@ -221,3 +220,17 @@ def test_what_a_callback_sends(state: str) -> None:
     body = json.loads(content(record, callback))
     assert fault(body, item["requestBody"]["content"]["application/json"]["schema"]) is None
     assert {header["name"] for header in item["parameters"]} == signed(b"k" * 16, "id", 1, b"").keys()
+
+
+def test_two_classes_of_one_name() -> None:
+    """Technologies need not know what others name their results: each has a schema of its own."""
+
+    def declared(field: str) -> type[Result]:
+        fields: Any = {field: (int, ...)}
+        return create_model("Result", __base__=Result, __module__=f"made.{field}", **fields)
+
+    one, other = declared("one"), declared("other")
+    components = Components([one, other])
+    assert components.name(one) != components.name(other)
+    assert components.properties(one) == {"one": {"type": "integer"}}
+    assert components.properties(other) == {"other": {"type": "integer"}}
