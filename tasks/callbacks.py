@@ -12,11 +12,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from tasks.connection import redis_errors
-from tasks.store import CALLBACKS
+from tasks.keys import CALLBACKS, RECORD
 
 # Longer than an attempt takes, with what Redis adds; a sender that died holds a callback up for so long.
 LEASE_SECONDS = 30.0
-_RECORDS, _FAILURES = "voiceprint:task:", "voiceprint:callback-failures:"
+_FAILURES = "voiceprint:callback-failures:"
 # Redis does nothing else meanwhile.
 _DROPPED_AT_ONCE = 1000
 
@@ -44,7 +44,7 @@ class CallbackQueue:
         """A callback that is due; when none is, the seconds until one will be, infinite when none waits."""
         async with redis_errors():
             answer: list[Any] = await self._take(
-                keys=[CALLBACKS], args=[int(self._lease_seconds * 1000), _RECORDS, _FAILURES, _DROPPED_AT_ONCE]
+                keys=[CALLBACKS], args=[int(self._lease_seconds * 1000), RECORD, _FAILURES, _DROPPED_AT_ONCE]
             )
         if answer[0]:
             return DueCallback(answer[0].decode(), *answer[1:])
@@ -66,7 +66,7 @@ class CallbackQueue:
         return await self._later(due, seconds, failed=False)
 
     async def _later(self, due: DueCallback, seconds: float, *, failed: bool) -> bool:
-        keys = [CALLBACKS, _FAILURES + due.task_id, _RECORDS + due.task_id]
+        keys = [CALLBACKS, _FAILURES + due.task_id, RECORD + due.task_id]
         async with redis_errors():
             changed = await self._put_off(
                 keys=keys, args=[due.task_id, due.leased_until_ms, int(seconds * 1000), int(failed)]

@@ -10,8 +10,9 @@ from redis.asyncio.client import PubSub
 
 from schemas.errors import Refusal
 from tasks.connection import PASSING, Unreachable
+from tasks.keys import ENDED
 from tasks.record import TaskRecord
-from tasks.store import ENDED, TaskStore
+from tasks.store import TaskStore
 
 log = logging.getLogger(__name__)
 

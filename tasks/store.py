@@ -1,12 +1,5 @@
-"""The task store: task records in Redis, changed only by the Lua scripts beside this file.
-
-Keys: `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have not ended, by their place in the queue;
-`voiceprint:running` task to worker; `voiceprint:workers` worker to the time until which it counts as alive;
-`voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
-tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
-of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
-with an idempotency key, and its fingerprint. The id of every task that ends or is erased is published on
-`voiceprint:ended`.
+"""The task store: task records in Redis, changed only by the Lua scripts beside this file. Its keys
+are those of `tasks/keys.py`.
 """
 
 import secrets
@@ -25,17 +18,25 @@ from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.task import TaskState
 from tasks.connection import connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
+from tasks.keys import (
+    CAPABILITIES,
+    ENDED,
+    INPUT_BYTES,
+    OPEN,
+    REPORTS,
+    RUNNING,
+    SEQUENCE,
+    WORKERS,
+    end_keys,
+    idempotency_key,
+    record_key,
+)
 from tasks.record import RecordDamaged, TaskRecord, now_ms
 
 HEARTBEAT_SECONDS = 0.5
 ALIVE_SECONDS = 2.0
 CRASH_BUDGET = 2
 _RECORDS_AT_ONCE = 1000
-
-_OPEN, _RUNNING = "voiceprint:open", "voiceprint:running"
-_WORKERS, _CAPABILITIES, _REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
-_INPUT_BYTES, _SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
-CALLBACKS, ENDED = "voiceprint:callbacks", "voiceprint:ended"
 
 
 def new_worker_name() -> str:
@@ -100,10 +101,10 @@ class TaskStore:
         another request.
         """
         queued = entry(record)
-        own_keys = [queued.job_key, _idempotency_key(record.idempotency)]
+        own_keys = [queued.job_key, idempotency_key(record.idempotency)]
         answer: bytes = await self._run(
             "submit",
-            [_key(record.task_id), _OPEN, _INPUT_BYTES, _SEQUENCE, QUEUE, WAKE, *own_keys],
+            [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys],
             [
                 record.pack(),
                 record.task_id,
@@ -112,7 +113,7 @@ class TaskStore:
                 record.input_bytes,
                 queued.job,
                 record.fingerprint if record.idempotency else b"",
-                _key(""),
+                record_key(""),
             ],
         )
         if answer == b"conflict":
@@ -126,12 +127,12 @@ class TaskStore:
     async def remembers(self, idempotency: bytes) -> bool:
         """Whether a task was made with this idempotency key, by its digest."""
         async with redis_errors():
-            return bool(await self.redis.exists(_idempotency_key(idempotency)))
+            return bool(await self.redis.exists(idempotency_key(idempotency)))
 
     async def fetch(self, task_id: str) -> TaskRecord | None:
         """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
         async with redis_errors():
-            data: bytes | None = await self.redis.get(_key(task_id))
+            data: bytes | None = await self.redis.get(record_key(task_id))
         return None if data is None else TaskRecord.unpack(data)
 
     async def claim(self, record: TaskRecord, worker: str) -> TaskRecord | None:
@@ -140,7 +141,7 @@ class TaskStore:
         queued = entry(record)
         taken = await self._run(
             "claim",
-            [_key(record.task_id), _RUNNING, QUEUE, queued.job_key, queued.in_progress_key, queued.retry_key],
+            [record_key(record.task_id), RUNNING, QUEUE, queued.job_key, queued.in_progress_key, queued.retry_key],
             [record.pack(), claimed.pack(), record.task_id, worker],
         )
         return claimed if taken else None
@@ -156,7 +157,7 @@ class TaskStore:
         keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
         changed = await self._run(
             "requeue",
-            [_key(record.task_id), _OPEN, _RUNNING, QUEUE, WAKE, *keys],
+            [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
             [record.pack(), released.pack(), record.task_id, queued.job],
         )
         return bool(changed)
@@ -166,7 +167,7 @@ class TaskStore:
         changed meanwhile."""
         changed = await self._run(
             "erase",
-            _end_keys(record),
+            end_keys(record),
             [record.pack(), record.task_id, record.input_bytes, ENDED],
         )
         if changed:
@@ -176,14 +177,14 @@ class TaskStore:
     async def owned(self, task_id: str, worker: str) -> bool:
         """Whether the task is still `worker`'s to finish."""
         async with redis_errors():
-            owner: bytes | None = await self.redis.hget(_RUNNING, task_id)  # type: ignore[misc]
+            owner: bytes | None = await self.redis.hget(RUNNING, task_id)  # type: ignore[misc]
         return owner is not None and owner.decode() == worker
 
     async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
         """Counts `worker` as alive for `ALIVE_SECONDS` more; `report` is the JSON list that describes its models."""
         await self._run(
             "heartbeat",
-            [_WORKERS, _CAPABILITIES, _REPORTS],
+            [WORKERS, CAPABILITIES, REPORTS],
             [worker, int(ALIVE_SECONDS * 1000), json.encode(asdict(capabilities)), report],
         )
 
@@ -191,13 +192,13 @@ class TaskStore:
         """What every live worker tells of its models, by the worker's name."""
         alive = (await self.depth()).workers
         async with redis_errors():
-            told = await self.redis.hmget(_REPORTS, list(alive)) if alive else []  # type: ignore[misc]
+            told = await self.redis.hmget(REPORTS, list(alive)) if alive else []  # type: ignore[misc]
         return {name: json.decode(report) for name, report in zip(alive, told, strict=True) if report}
 
     async def bury(self, worker: str, *, retention: float) -> int:
         """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
         async with redis_errors():
-            await self.redis.zadd(_WORKERS, {worker: 0}, xx=True)
+            await self.redis.zadd(WORKERS, {worker: 0}, xx=True)
         return await self.recover(retention=retention, only=worker)
 
     async def recover(self, *, retention: float, only: str = "") -> int:
@@ -205,7 +206,7 @@ class TaskStore:
 
         A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose record is damaged.
         """
-        keys = [_WORKERS, _RUNNING, _OPEN, QUEUE, _CAPABILITIES, _REPORTS]
+        keys = [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS]
         found = await self._run("survey", keys, [only])
         for task_id, worker in found:
             await self._recover(task_id.decode(), worker.decode(), retention=retention)
@@ -230,7 +231,7 @@ class TaskStore:
     async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
         """Ends a task whose record cannot be read."""
         async with redis_errors():
-            data: bytes | None = await self.redis.get(_key(task_id))
+            data: bytes | None = await self.redis.get(record_key(task_id))
             # Nobody can tell any more with which idempotency key it was made.
             async for key in self.redis.scan_iter(match="voiceprint:idempotency:*", count=_RECORDS_AT_ONCE):
                 if await self.redis.hget(key, "task") == task_id.encode():  # type: ignore[misc]
@@ -242,7 +243,7 @@ class TaskStore:
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
         changed = await self._run(
             "finish",
-            _end_keys(ended),
+            end_keys(ended),
             [
                 old,
                 ended.pack(),
@@ -259,12 +260,12 @@ class TaskStore:
 
     async def depth(self) -> Depth:
         async with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
-            pipe.zcard(_OPEN)
-            pipe.hlen(_RUNNING)
-            pipe.get(_INPUT_BYTES)
+            pipe.zcard(OPEN)
+            pipe.hlen(RUNNING)
+            pipe.get(INPUT_BYTES)
             pipe.time()
-            pipe.zrange(_WORKERS, 0, -1, withscores=True)
-            pipe.hgetall(_CAPABILITIES)
+            pipe.zrange(WORKERS, 0, -1, withscores=True)
+            pipe.hgetall(CAPABILITIES)
             opened, running, input_bytes, (seconds, microseconds), workers, told = await pipe.execute()
         now = seconds * 1000 + microseconds // 1000
         alive = {name.decode(): _capabilities(told.get(name, b"{}")) for name, until in workers if until >= now}
@@ -273,9 +274,9 @@ class TaskStore:
     async def open_records(self) -> AsyncIterator[TaskRecord]:
         """The records of the tasks that have not ended; one that ends meanwhile, or is damaged, is passed over."""
         async with redis_errors():
-            task_ids = await self.redis.zrange(_OPEN, 0, -1)
+            task_ids = await self.redis.zrange(OPEN, 0, -1)
             for first in range(0, len(task_ids), _RECORDS_AT_ONCE):
-                keys = [_key(task_id.decode()) for task_id in task_ids[first : first + _RECORDS_AT_ONCE]]
+                keys = [record_key(task_id.decode()) for task_id in task_ids[first : first + _RECORDS_AT_ONCE]]
                 for data in await self.redis.mget(keys):
                     with suppress(RecordDamaged):
                         if data is not None:
@@ -286,7 +287,7 @@ class TaskStore:
         if not task_ids:
             return set()
         async with redis_errors():
-            places = await self.redis.zmscore(_OPEN, list(task_ids))
+            places = await self.redis.zmscore(OPEN, list(task_ids))
         return {task_id for task_id, place in zip(task_ids, places, strict=True) if place is not None}
 
     async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
@@ -297,29 +298,3 @@ class TaskStore:
 def _capabilities(told: bytes) -> Capabilities:
     found = json.decode(told)
     return Capabilities(tuple(found.get("models", ())), tuple(found.get("heads", ())))
-
-
-def _end_keys(record: TaskRecord) -> list[str]:
-    """Every key in which an open task stands, the record's first."""
-    queued = entry(record)
-    return [
-        _key(record.task_id),
-        _OPEN,
-        _RUNNING,
-        _INPUT_BYTES,
-        QUEUE,
-        queued.job_key,
-        queued.in_progress_key,
-        queued.retry_key,
-        _idempotency_key(record.idempotency),
-        CALLBACKS,
-    ]
-
-
-def _idempotency_key(digest: bytes) -> str:
-    # Without a key, one that nobody can have: scripts need every name.
-    return f"voiceprint:idempotency:{digest.hex() or 'none'}"
-
-
-def _key(task_id: str) -> str:
-    return f"voiceprint:task:{task_id}"

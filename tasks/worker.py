@@ -25,15 +25,15 @@ from onnx_models.media import MediaLimits
 from onnx_models.passage import Stopped
 from onnx_models.served import Served
 from schemas import json
-from schemas.errors import Overloaded, Refusal, StorageFull, TaskInternalError, TaskRefusal
+from schemas.errors import Overloaded, StorageFull, TaskInternalError
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.task import TaskState
-from schemas.technologies import technologies
+from tasks.attempt import Attempts
 from tasks.connection import PASSING, shown
 from tasks.dispatch import QUEUE, WAKE
 from tasks.files import FileStore, LocalFileStore
-from tasks.jobs import Work, jobs
-from tasks.record import RecordDamaged, TaskRecord, fits_inline
+from tasks.jobs import jobs
+from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, Capabilities, TaskStore
 
 log = logging.getLogger(__name__)
@@ -93,9 +93,10 @@ class _Worker:
         self._capabilities = Capabilities(config.models, models.heads())
         self._files: FileStore = LocalFileStore(config.store_dir)
         self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
+        self._attempts = Attempts(models, self._files, config.quality)
         self._give_back = threading.Event()
-        # Those under way that no longer need an end: their tasks were erased.
-        self._attempts: dict[str, threading.Event] = {}
+        # What drops those under way, when their tasks are erased and no longer need an end.
+        self._under_way: dict[str, threading.Event] = {}
         self._reported, self._report_due = b"", 0.0
         self._heard_since: float | None = None
         self._silent = False
@@ -151,7 +152,7 @@ class _Worker:
                 log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
 
     async def _drop_erased(self) -> None:
-        for task_id, dropped in list(self._attempts.items()):
+        for task_id, dropped in list(self._under_way.items()):
             if not await self._store.owned(task_id, self._config.name):
                 dropped.set()
 
@@ -182,9 +183,11 @@ class _Worker:
             raise Retry from error
         if claimed is None:
             raise Retry
-        dropped = self._attempts[task_id] = threading.Event()
+        dropped = self._under_way[task_id] = threading.Event()
         try:
-            ended = await asyncio.to_thread(self._work, claimed, dropped)
+            ended = await asyncio.to_thread(
+                self._attempts.run, claimed, lambda: self._give_back.is_set() or dropped.is_set()
+            )
         except Stopped:
             # Of a task that was erased there is nothing to give back, and this does nothing.
             await self._store.requeue(claimed)
@@ -192,7 +195,7 @@ class _Worker:
         except Exception as fault:
             ended = await self._unexpected(claimed, fault)
         finally:
-            del self._attempts[task_id]
+            del self._under_way[task_id]
         if not await self._finish(claimed, ended):
             # Erased meanwhile, or given up for dead: then a later attempt owns the task, its media and its queue entry.
             self._files.erase_result(task_id, claimed.attempt)
@@ -217,43 +220,6 @@ class _Worker:
             log.error("task %s failed", claimed.task_id, exc_info=fault)
         refusal = TaskInternalError("the task failed unexpectedly; it may succeed when repeated")
         return claimed.refused(TaskState.FAILED, refusal.body())
-
-    def _work(self, record: TaskRecord, dropped: threading.Event) -> TaskRecord:
-        """Runs the job; the record as it ends. Raises Stopped when the attempt is to be given back or was dropped, and
-        whatever nobody foresaw."""
-        try:
-            work = Work(
-                parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
-                input=self._files.input(record.task_id),
-                input_sha256=record.input_sha256,
-                created_ms=record.created_ms,
-                models=self._models,
-                stop=lambda: self._give_back.is_set() or dropped.is_set(),
-                quality=self._config.quality,
-            )
-            result = jobs()[record.technology](work)
-            return record.done(*self._files.write_result(record.task_id, record.attempt, result))
-        except TaskRefusal as refusal:
-            return self._refused(record, refusal)
-        except Refusal as refusal:
-            return self._refused(record, TaskInternalError(refusal.message))
-
-    def _refused(self, record: TaskRecord, refusal: TaskRefusal) -> TaskRecord:
-        state = TaskState.FAILED if refusal.retryable else TaskState.REJECTED
-        log.log(
-            logging.WARNING if refusal.retryable else logging.INFO,
-            "task %s ends as %s: %s",
-            record.task_id,
-            state.value,
-            refusal.message,
-        )
-        if fits_inline(refusal):
-            return record.refused(state, refusal.body())
-        try:
-            stored = self._files.write_result(record.task_id, record.attempt, json.encode(refusal.body()))
-        except StorageFull:
-            return record.refused(state, type(refusal)(refusal.message).body())
-        return record.refused(state, None, stored)
 
 
 class _Queue(Worker):

@@ -5,8 +5,9 @@ import asyncio
 import uuid
 
 from tasks.callbacks import CallbackQueue, DueCallback
+from tasks.keys import CALLBACKS
 from tasks.record import Callback, TaskRecord
-from tasks.store import CALLBACKS, TaskStore
+from tasks.store import TaskStore
 
 CALLBACK = Callback("http://receiver.example/", ("192.0.2.1",), "http://here/")
 

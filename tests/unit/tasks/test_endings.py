@@ -9,8 +9,9 @@ from schemas.task import TaskState
 from tasks import endings as waiting
 from tasks.connection import Unreachable
 from tasks.endings import Endings
+from tasks.keys import ENDED
 from tasks.record import RecordDamaged
-from tasks.store import ENDED, TaskStore
+from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
 

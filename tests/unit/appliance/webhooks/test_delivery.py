@@ -18,8 +18,9 @@ from appliance.webhooks.delivery import Delivery
 from appliance.webhooks.lanes import Lanes
 from appliance.webhooks.sending import Sender
 from tasks.callbacks import CallbackQueue
+from tasks.keys import CALLBACKS
 from tasks.record import Callback, TaskRecord
-from tasks.store import CALLBACKS, TaskStore
+from tasks.store import TaskStore
 from tests.unit.appliance.webhooks.receiver import Answer, Call, Receiver, receiving
 
 KEY = b"a key of sixteen bytes"
