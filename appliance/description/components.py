@@ -21,9 +21,7 @@ class Components:
         places, found = models_json_schema(
             [(model, "validation") for model in dict.fromkeys(models)], ref_template=f"{PLACE}{{model}}"
         )
-        self._places: dict[type[pydantic.BaseModel], str] = {
-            model: place["$ref"] for (model, _), place in places.items()
-        }
+        self._places = {model: str(place["$ref"]) for (model, _), place in places.items()}
         self.schemas: dict[str, Schema] = {name: cleaned(schema) for name, schema in found.get("$defs", {}).items()}
 
     def of(self, model: type[pydantic.BaseModel]) -> Schema:

@@ -5,9 +5,10 @@ from typing import Any
 import pydantic
 
 from appliance.description.components import Components
+from appliance.endpoints.technologies import IDEMPOTENCY_CHARACTERS, IDEMPOTENCY_KEY
 from schemas.technologies import Parameters
 
-IDEMPOTENCY_KEY, TASK_ID = "Idempotency-Key", "task_id"
+TASK_ID = "task_id"
 
 
 def query(kind: type[pydantic.BaseModel]) -> list[dict[str, Any]]:
@@ -37,7 +38,7 @@ def shared() -> dict[str, Any]:
             "in": "header",
             "description": "What this caller calls the request. Sent again with the same key, the same request is "
             "answered with the same task, and another request with a 409.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "schema": {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": IDEMPOTENCY_CHARACTERS},
         },
     }
 

@@ -5,7 +5,8 @@ from typing import Any
 from appliance.description import examples, refusals, tasks
 from appliance.description.components import Components, Schema
 from appliance.description.headers import RATE, header, ids, request_ids
-from appliance.description.parameters import IDEMPOTENCY_KEY, TASK_ID, query, refer
+from appliance.description.parameters import TASK_ID, query, refer
+from appliance.endpoints.technologies import IDEMPOTENCY_KEY
 from schemas.errors import (
     Conflict,
     NotFound,

@@ -13,8 +13,8 @@ from schemas.errors import Detail, ValidationError
 from schemas.task import TaskView
 from schemas.technologies import Technology, joined, parse_parameters, technologies
 
-_IDEMPOTENCY_KEY = "Idempotency-Key"
-_IDEMPOTENCY_CHARACTERS = 255
+IDEMPOTENCY_KEY = "Idempotency-Key"
+IDEMPOTENCY_CHARACTERS = 255
 # Most tasks take about so long; whoever would rather be told than ask has `wait`.
 _POLL_AFTER_SECONDS = 1
 
@@ -67,16 +67,16 @@ def _caller(request: web.Request) -> Caller:
 
 def _idempotency_key(request: web.Request) -> str:
     """What the caller calls this request, empty when nothing. Raises ValidationError."""
-    given = request.headers.getall(_IDEMPOTENCY_KEY, [])
+    given = request.headers.getall(IDEMPOTENCY_KEY, [])
     if len(given) > 1:
         raise _refused("must be given once", "repeated")
     if not given:
         return ""
-    if not given[0] or len(given[0]) > _IDEMPOTENCY_CHARACTERS or not (given[0].isascii() and given[0].isprintable()):
-        raise _refused(f"must be 1 to {_IDEMPOTENCY_CHARACTERS} printable ASCII characters", "idempotency_key")
+    if not given[0] or len(given[0]) > IDEMPOTENCY_CHARACTERS or not (given[0].isascii() and given[0].isprintable()):
+        raise _refused(f"must be 1 to {IDEMPOTENCY_CHARACTERS} printable ASCII characters", "idempotency_key")
     return given[0]
 
 
 def _refused(reason: str, kind: str) -> ValidationError:
-    fault = Detail(("header", _IDEMPOTENCY_KEY), reason, kind)
-    return ValidationError(f"the request is not valid: header.{_IDEMPOTENCY_KEY}: {reason}", [fault])
+    fault = Detail(("header", IDEMPOTENCY_KEY), reason, kind)
+    return ValidationError(f"the request is not valid: header.{IDEMPOTENCY_KEY}: {reason}", [fault])
