@@ -53,7 +53,6 @@ class AudioIn:
                 self._sink = await self._begun()
             await self._sink.write(audio.content)
             if self._sink.enough:
-                incoming.drop()
                 break
         if self._sink is None:
             raise RequestInvalid("the call has no audio: nothing came before its end")

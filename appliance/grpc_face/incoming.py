@@ -9,7 +9,6 @@ from schemas.errors import Refusal, RequestTimeout
 
 # A client that sends nothing for this long is not slow but gone.
 STALL_SECONDS = 30.0
-# After a refusal what the client still sends is dropped for this long: some lose a status that comes while they send.
 _LINGERING_SECONDS = 0.5
 
 _M = TypeVar("_M")
@@ -27,27 +26,20 @@ class Incoming(Generic[_M]):
         self._seconds = seconds
         self._end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         self._first: _M | None = None
-        self._rest: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Refusal):
-            await asyncio.wait((self.drop(),), timeout=_LINGERING_SECONDS)
-        if self._rest is not None:
-            self._rest.cancel()
+            await self.linger()
 
-    def drop(self) -> "asyncio.Task[None]":
-        """From now on what comes is read and dropped, so that a client can go on sending until it is answered."""
-        if self._rest is None:
-            self._rest = asyncio.create_task(self._drop())
-        return self._rest
-
-    async def _drop(self) -> None:
-        with suppress(Refusal):
-            async for _ in self._messages:
-                pass
+    async def linger(self) -> None:
+        """Reads and drops what still comes, for a moment: some clients lose a status that arrives while they send."""
+        with suppress(Refusal, TimeoutError):
+            async with asyncio.timeout(_LINGERING_SECONDS):
+                async for _ in self._messages:
+                    pass
 
     async def first(self) -> _M | None:
         """The message that comes next, which still is to come afterwards. Raises RequestTimeout."""

@@ -36,7 +36,7 @@ async def performed(
     `Intake.arrival` raises, and the TaskRefusal with which the task ends.
     """
     async with AsyncExitStack() as stack:
-        arrival = await stack.enter_async_context(calls.intake.arrival(technology, None, caller))
+        arrival = await _to_its_end(stack.enter_async_context(calls.intake.arrival(technology, None, caller)))
         await fill(arrival)
         submitting = stack.pop_all()
     try:
@@ -53,11 +53,11 @@ def rendered(technology: Technology) -> Callable[[BinaryIO], Any]:
     return lambda stored: json.decode(b"".join(technology.render(stored)))
 
 
-async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
-    """Ends `work` although the call may be cancelled meanwhile."""
+async def _to_its_end(work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` returns, which goes on to its end although the call is cancelled meanwhile."""
     task = asyncio.create_task(work)
     try:
-        await asyncio.shield(task)
+        return await asyncio.shield(task)
     except asyncio.CancelledError:
         await asyncio.wait((task,))
         if not task.cancelled() and (error := task.exception()):
@@ -65,12 +65,27 @@ async def _to_its_end(work: Coroutine[Any, Any, None]) -> None:
         raise
 
 
+async def _aside(work: Coroutine[Any, Any, _T]) -> _T:
+    """What `work` returns, which may go on for a while when the call is cancelled.
+
+    redis-py swallows a cancellation now and then; one that came in here would be lost, and nobody would take the task
+    back.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+    try:
+        await asyncio.wait((task,))
+    finally:
+        task.cancel()
+    return task.result()
+
+
 async def _ended(calls: Calls, task_id: str) -> TaskRecord:
     loop = asyncio.get_running_loop()
     while True:
         asked = loop.time()
         try:
-            record = await calls.endings.wait(task_id, _WAIT_SECONDS)
+            record = await _aside(calls.endings.wait(task_id, _WAIT_SECONDS))
         except RecordDamaged as error:
             raise Internal(error.message) from error
         if record is None:

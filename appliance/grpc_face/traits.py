@@ -39,6 +39,8 @@ class Trait(Generic[_R]):
                 raise RequestInvalid("the call has neither audio nor voiceprints: nothing came before its end")
             if not first.voiceprints:
                 yield await self._heard(calls, arriving, context)
+                # It may have been early, and is told without its status already.
+                await arriving.linger()
                 return
             while (message := await arriving.next()) is not None:
                 yield await self._given(calls, message, context)

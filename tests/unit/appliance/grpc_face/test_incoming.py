@@ -71,9 +71,10 @@ async def test_a_refusal_reaches_a_client_that_still_sends(channel: grpc.aio.Cha
         assert code is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_what_is_dropped_is_read_to_its_end() -> None:
-    """Even while nobody asks for it."""
+async def test_what_still_comes_is_dropped_for_a_moment() -> None:
+    """To its end, or until that moment is over."""
     arriving = Incoming(each([1, 2, 3]))
     assert await arriving.next() == 1
-    await arriving.drop()
+    await arriving.linger()
     assert await arriving.next() is None
+    await Incoming(dripping()).linger()

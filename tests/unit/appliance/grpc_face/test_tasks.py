@@ -11,12 +11,14 @@ import grpc
 import grpc.aio
 import numpy as np
 import pytest
-from phonexia.grpc.common.core_pb2 import Audio
+from phonexia.grpc.common.core_pb2 import Audio, Voiceprint
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2 as pb
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
 from appliance.grpc_face import incoming
 from appliance.settings import Settings, child_environment
+from schemas.errors import TaskInternalError
+from schemas.task import TaskState
 from tasks.store import TaskStore
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.made import voiceprints
@@ -127,6 +129,20 @@ async def test_a_connection_that_breaks_takes_its_tasks_back(
     assert all(call.cancelled() for call in calls)
 
 
+async def test_no_moment_is_wrong_for_a_connection_to_break(serving: Serving, store: TaskStore, tmp_path: Path) -> None:
+    """Redis's own client loses a cancellation now and then, one that comes while it reads an answer."""
+    async with serving() as server:
+        for burst in range(40):
+            async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+                calls = [begin(channel, demo()) for _ in range(3)]
+                if burst % 2:
+                    await counted(store, waiting=3)
+                else:
+                    await asyncio.sleep(burst / 2000)
+        await nothing_left(store, tmp_path)
+    assert all(call.cancelled() for call in calls)
+
+
 async def endless(event: asyncio.Event) -> AsyncIterator[pb.ExtractRequest]:
     for request in extract_requests(content("demo.flac"), size=10_000):
         yield request
@@ -174,6 +190,31 @@ async def test_a_server_that_stops_says_so(serving: Serving, store: TaskStore, t
         assert code is grpc.StatusCode.UNAVAILABLE
         assert "about to stop" in message
         await nothing_left(store, tmp_path)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_every_fault_of_many_is_counted(alone: grpc.aio.Channel) -> None:
+    """The reasons of a refusal that is too long for a record, and for a message, are told as far as they fit."""
+    (good,) = voiceprints(1)
+    torn = Voiceprint(content=good.content[:-1])
+    stub = pb_grpc.VoiceprintConversionStub(alone)
+    requests = each([pb.ConvertRequest(voiceprints=[torn] * 5000)])
+    code, message = await status(stub.Convert(requests, timeout=30))  # type: ignore[arg-type]
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert "voiceprints.0: the voiceprint has 1334 bytes of 1335" in message
+    assert "and 4997 more" in message
+    assert len(message) <= 1000
+
+
+async def test_a_task_that_fails_is_our_fault(alone: grpc.aio.Channel, store: TaskStore, tmp_path: Path) -> None:
+    """As over REST it may succeed when it is repeated, which the status says."""
+    call = begin(alone, demo())
+    await counted(store, waiting=1)
+    (record,) = [record async for record in store.open_records()]
+    failed = record.refused(TaskState.FAILED, TaskInternalError("a worker died of it").body())
+    assert await store.finish(record, failed, retention=60.0)
+    assert await status(call) == (grpc.StatusCode.INTERNAL, "a worker died of it")
+    await nothing_left(store, tmp_path)
 
 
 @pytest.mark.usefixtures("worker")
