@@ -30,6 +30,7 @@ from tests.unit.appliance.grpc_face.streams import (
     extracted,
     folders,
     samples,
+    seconds,
     status,
 )
 
@@ -231,6 +232,19 @@ async def test_many_calls_at_one_time(alone: grpc.aio.Channel, store: TaskStore,
 
     assert await asyncio.gather(*map(converted, range(20))) == list(range(1, 21))
     await nothing_left(store, tmp_path)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_cap_is_met_at_the_end_where_nothing_can_listen(serving: Serving, tmp_path: Path) -> None:
+    """The server works without the network that finds speech; its worker has one."""
+    config = pb.ExtractConfig(speech_length=seconds(2.0))
+    requests = extract_requests(samples("demo.flac").tobytes(), raw=PCM16, config=config)
+    async with (
+        serving(models_dir=tmp_path / "none") as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        response = await extracted(channel, requests)
+    assert response.result.speech_length == seconds(2.0)
 
 
 async def test_the_room_for_uploads_is_that_of_rest(serving: Serving) -> None:
