@@ -6,10 +6,12 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from appliance.webhooks.backoff import retry_after
@@ -19,6 +21,8 @@ from tasks.record import Callback, TaskRecord
 
 _CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 10.0
+# Of an answer its head counts. Before that, HTTP allows any number of "100 Continue", each of which is work.
+MOST_BYTES = 1 << 14
 _GONE = 410
 
 
@@ -56,6 +60,31 @@ class _Pinned(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+class _Head(ResponseHandler):
+    """aiohttp's reader of an answer, of which only the first `MOST_BYTES` are read: then the connection is cut."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._left = MOST_BYTES
+
+    def data_received(self, data: bytes) -> None:
+        part, self._left = data[: self._left], max(0, self._left - len(data))
+        if part:
+            super().data_received(part)
+        # What was read is answered with, if it holds a head; nobody waits for the rest.
+        if not self._left and self.transport is not None:
+            self.transport.abort()
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Connects to the admitted addresses only, and reads of an answer no more than its head."""
+
+    def __init__(self, addresses: Sequence[str], trust: ssl.SSLContext) -> None:
+        super().__init__(resolver=_Pinned(addresses), use_dns_cache=False, force_close=True, ssl=trust)
+        factory: partial[ResponseHandler] = partial(_Head, loop=self._loop)
+        self._factory = factory
 
 
 class Sender:
@@ -98,12 +127,9 @@ class Sender:
             hdrs.ACCEPT_ENCODING: "identity",
             **signed(self._key, task_id, int(time.time()), body),
         }
-        connector = aiohttp.TCPConnector(
-            resolver=_Pinned(callback.addresses), use_dns_cache=False, force_close=True, ssl=self._trust
-        )
         async with (
             aiohttp.ClientSession(
-                connector=connector,
+                connector=_Connector(callback.addresses, self._trust),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 trust_env=False,
                 auto_decompress=False,

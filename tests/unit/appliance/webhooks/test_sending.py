@@ -216,6 +216,41 @@ async def test_an_answer_without_end_is_not_read() -> None:
             await closed.wait()
 
 
+@pytest.mark.parametrize("head", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"])
+async def test_an_answer_that_never_begins_is_not_read(head: bytes) -> None:
+    """HTTP allows heads without number before the one that counts: the connection is cut after a few kilobytes."""
+
+    async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while True:
+                writer.write(head * 1000)
+                await writer.drain()
+        except ConnectionError:
+            closed.set()
+
+    closed = asyncio.Event()
+    async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        outcome = await sent(f"http://127.0.0.1:{port}/", answer_seconds=60.0)
+        async with asyncio.timeout(20):
+            await closed.wait()
+    assert not outcome.settled
+    assert outcome.told != "no answer in time"
+
+
+async def test_an_answer_after_others_counts() -> None:
+    """A few heads before it are as HTTP has them, and so is a body of whatever length behind it."""
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+        writer.write(b"HTTP/1.1 102 Processing\r\n\r\n" * 3 + head + bytes(1_000_000))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await sent(f"http://127.0.0.1:{port}/") == Outcome("status 200", settled=True)
+
+
 @pytest.mark.parametrize(("name", "settled"), [("receiver.example", True), ("someone.else", False)])
 async def test_the_certificate_is_that_of_the_name(name: str, settled: bool) -> None:
     """The address is pinned, the name is what must be proved."""
