@@ -4,6 +4,7 @@ Silero Team, "Silero VAD: pre-trained enterprise-grade voice activity detector",
 for every frame of 512 samples at 16 kHz; a hysteresis turns them into segments.
 """
 
+import copy
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -152,6 +153,17 @@ class SpeechStream:
         found = [part for block in self._blocks.finish() for part in self._heard(block, self._frames.push(block))]
         found += self._heard(np.empty(0, np.float32), self._frames.finish())
         return found + [self._cut(start, end) for start, end in self._segmenter.finish()]
+
+    def supposing(self, samples: Samples) -> list[Speech]:
+        """What `push` of `samples` and `finish` would find now. The stream goes on as if nobody had asked.
+
+        Only of a stream at RATE: a resampler cannot be asked without being ended.
+        """
+        other = copy.copy(self)
+        # The signal that is held is never written to, and the network's own session is shared.
+        other._blocks, other._segmenter = copy.deepcopy(self._blocks), copy.copy(self._segmenter)
+        other._network = copy.copy(self._network)
+        return other.push(samples) + other.finish()
 
     def _heard(self, block: Samples, frames: Samples) -> list[Speech]:
         """Of the next `block`, which completes `frames`; of the signal only what may still be speech is kept."""

@@ -13,7 +13,7 @@ from appliance.grpc_face.sinks import EncodedSink, RawSink, Sink
 from appliance.intake import Arrival
 from schemas.errors import RequestInvalid
 
-# Enough has been heard, but a little more would make it certain: so long is waited for it, in seconds.
+# Enough may have been heard, but a little more would make it certain: so long is waited for it, in seconds.
 _PATIENCE = 1.0
 
 _M = TypeVar("_M", bound=Message)
@@ -44,7 +44,7 @@ class AudioIn:
 
         Raises RequestInvalid for a call without audio, ValidationError for what is said of it.
         """
-        while (message := await incoming.next(_PATIENCE if self._sink and self._sink.met else None)) is not None:
+        while not await self._is_over(incoming) and (message := await incoming.next()) is not None:
             audio, config = parts(message)
             self._take(audio, config)
             if not audio.content:
@@ -57,6 +57,11 @@ class AudioIn:
         if self._sink is None:
             raise RequestInvalid("the call has no audio: nothing came before its end")
         await self._sink.finish()
+
+    async def _is_over(self, incoming: Incoming[Any]) -> bool:
+        """Whether the client is silent and has sent what it is asked for."""
+        sink = self._sink
+        return sink is not None and sink.bounded and await incoming.quiet(_PATIENCE) and await sink.met()
 
     def _take(self, audio: Audio, config: Message | None) -> None:
         # A time range without a start and an end is what clients send who want all of it.

@@ -26,6 +26,9 @@ class Incoming(Generic[_M]):
         self._seconds = seconds
         self._end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         self._first: _M | None = None
+        # A task of its own: grpc.aio's stream is over once whoever waits for the next message gives up.
+        self._reading: asyncio.Task[_M | None] | None = None
+        self._asked = 0.0
 
     async def __aenter__(self) -> Self:
         return self
@@ -33,13 +36,14 @@ class Incoming(Generic[_M]):
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, Refusal):
             await self.linger()
+        self._give_up()
 
     async def linger(self) -> None:
         """Reads and drops what still comes, for a moment: some clients lose a status that arrives while they send."""
+        limit = asyncio.get_running_loop().time() + _LINGERING_SECONDS
         with suppress(Refusal, TimeoutError):
-            async with asyncio.timeout(_LINGERING_SECONDS):
-                async for _ in self._messages:
-                    pass
+            while await self._read(limit) is not None:
+                pass
 
     async def first(self) -> _M | None:
         """The message that comes next, which still is to come afterwards. Raises RequestTimeout."""
@@ -47,26 +51,56 @@ class Incoming(Generic[_M]):
             self._first = await self.next()
         return self._first
 
-    async def next(self, patience: float | None = None) -> _M | None:
-        """The next message; None when there is none, or none within `patience` seconds.
+    async def quiet(self, seconds: float) -> bool:
+        """Whether nothing comes for so long, neither a message nor the end. What comes is next."""
+        if self._first is not None:
+            return False
+        reading = self._begun()
+        await asyncio.wait((reading,), timeout=seconds)
+        return not reading.done()
 
-        Raises RequestTimeout when the client stands still or takes too long in all.
-        """
+    async def next(self) -> _M | None:
+        """The next message, None when there is none. Raises RequestTimeout when the client stands still or takes too
+        long in all."""
         if self._first is not None:
             message, self._first = self._first, None
             return message
-        now = asyncio.get_running_loop().time()
-        limit = now + (STALL_SECONDS if patience is None else patience)
+        self._begun()
+        limit = self._asked + STALL_SECONDS
         try:
-            async with asyncio.timeout_at(limit if self._end is None else min(limit, self._end)):
-                return await anext(self._messages)
-        except StopAsyncIteration:
-            return None
+            return await self._read(limit if self._end is None else min(limit, self._end))
         except TimeoutError as error:
-            if patience is not None:
-                return None
             if self._end is not None and self._end < limit:
                 raise RequestTimeout(f"the call did not send everything within {self._seconds:g} s") from error
             raise RequestTimeout(
                 f"the call stood still: nothing came for {STALL_SECONDS:g} s, and its end was not told either"
             ) from error
+
+    async def _read(self, limit: float) -> _M | None:
+        """The next message, None when there is none. Raises TimeoutError at `limit`, in seconds of the loop."""
+        reading = self._begun()
+        try:
+            async with asyncio.timeout_at(limit):
+                message = await reading
+        except BaseException:
+            # Nobody else waits for it.
+            self._give_up()
+            raise
+        self._reading = None
+        return message
+
+    def _begun(self) -> "asyncio.Task[_M | None]":
+        if self._reading is None:
+            self._asked = asyncio.get_running_loop().time()
+            self._reading = asyncio.create_task(self._received())
+        return self._reading
+
+    async def _received(self) -> _M | None:
+        return await anext(self._messages, None)
+
+    def _give_up(self) -> None:
+        if (reading := self._reading) is not None:
+            reading.cancel()
+            # Told to nobody: whoever wanted it is gone.
+            reading.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            self._reading = None

@@ -25,13 +25,16 @@ _AFTER_END = 0.3
 
 
 class Sink(Protocol):
-    """`met`: what has come may do, unless more comes at once. `enough`: more is not needed."""
+    """`enough`: more is not needed. `bounded`: what has come may do, if nothing more comes at once."""
 
-    met: bool
     enough: bool
+    bounded: bool
 
     async def write(self, content: bytes) -> None:
         """Raises TooLarge or StorageFull, ValidationError for audio that is not taken."""
+
+    async def met(self) -> bool:
+        """Whether what has come will do, now that nothing more comes for a while. It may go on all the same."""
 
     async def finish(self) -> None:
         """Raises ValidationError when it cannot end here."""
@@ -40,7 +43,7 @@ class Sink(Protocol):
 class EncodedSink:
     """A file of any kind, which only its end completes."""
 
-    met = enough = False
+    enough = bounded = False
 
     def __init__(self, arrival: Arrival) -> None:
         self._arrival = arrival
@@ -50,6 +53,9 @@ class EncodedSink:
         if self._head is not None:
             self._look(content)
         await _write(self._arrival, content)
+
+    async def met(self) -> bool:
+        return False
 
     async def finish(self) -> None:
         """Its decoder knows better what is missing."""
@@ -67,7 +73,8 @@ class RawSink:
     """Samples, behind the header that they lack; over as soon as they hold what is asked for."""
 
     def __init__(self, arrival: Arrival, form: RawFormat, end: float | None, listener: "Listener | None") -> None:
-        self.met = self.enough = False
+        self.enough = self._met = False
+        self.bounded = end is not None or listener is not None
         self._arrival, self._form = arrival, form
         self._end, self._listener = end, listener
         self._rest, self._bytes = b"", 0
@@ -100,13 +107,18 @@ class RawSink:
         self._bytes += whole
         if self._listener is not None:
             await asyncio.to_thread(self._listener.push, content)
-            self.met, self.enough = self._listener.met, self._listener.enough
+            self._met, self.enough = self._listener.met, self._listener.enough
         if self._end is not None:
             behind = self._bytes / (self._form.rate * self._form.width) - self._end
-            self.met, self.enough = self.met or behind >= 0, self.enough or behind >= _AFTER_END
+            self._met, self.enough = self._met or behind >= 0, self.enough or behind >= _AFTER_END
+
+    async def met(self) -> bool:
+        if not self._met and self._listener is not None:
+            self._met = await asyncio.to_thread(self._listener.met_if_over)
+        return self._met
 
     async def finish(self) -> None:
-        if self._rest and not self.met:
+        if self._rest and not self._met:
             raise invalid(
                 "audio.content",
                 f"the raw audio ends within a sample: {len(self._rest)} of its {self._form.width} bytes are there",

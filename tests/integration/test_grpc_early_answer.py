@@ -87,6 +87,51 @@ async def test_a_speech_cap_is_answered_while_the_call_is_open(
     require_same(response, over_rest(client, EXTRACTION, wav(signal, rate), **query))
 
 
+def first_met(client: httpx.Client, signal: Signal, cap: float) -> int:
+    """The samples that hold `cap` seconds of speech, at 16 kHz and to a frame of it."""
+    few, many = 0, len(signal)
+    while many - few > 512:
+        half = (few + many) // 2
+        found = over_rest(client, EXTRACTION, wav(signal[:half], 16_000), max_speech_length=cap)
+        few, many = (few, half) if found["speech_length"] >= cap else (half, many)
+    return many
+
+
+async def test_a_client_that_falls_silent_once_the_cap_is_met(channel: grpc.aio.Channel, client: httpx.Client) -> None:
+    """At whatever moment from then on: it is answered as if it had ended, with the vector of REST."""
+    signal = talk(16_000)
+    met = first_met(client, signal, 3.0)
+    query = {"max_speech_length": 3.0, "include_vector_voiceprint": True}
+    config = pb.ExtractConfig(speech_length=seconds(3.0), enable_vector_voiceprint=True)
+
+    async def require(cut: int) -> None:
+        requests = (pb.ExtractRequest(audio=one, config=config) for one in audio(signal[:cut], 16_000, 3200))
+        response = await extract(channel, unclosed(requests))
+        require_same(
+            response, await asyncio.to_thread(over_rest, client, EXTRACTION, wav(signal[:cut], 16_000), **query)
+        )
+        assert response.result.speech_length == seconds(3.0)
+
+    await asyncio.gather(*(require(met + round(more * 16_000)) for more in (0, 0.02, 0.05, 0.1, 0.15, 0.2)))
+
+
+@pytest.mark.parametrize("rate", [16_000, 8000])
+async def test_a_client_that_pauses_goes_on(channel: grpc.aio.Channel, client: httpx.Client, rate: int) -> None:
+    """Within speech and longer than is waited for: what it is answered is that of the recording without a pause."""
+    signal = talk(rate)
+    config = pb.ExtractConfig(speech_length=seconds(5.0), enable_vector_voiceprint=True)
+
+    async def speaking() -> AsyncIterator[pb.ExtractRequest]:
+        for number, one in enumerate(audio(signal, rate, rate)):
+            if number in (3, 6):
+                await asyncio.sleep(1.5)
+            yield pb.ExtractRequest(audio=one, config=config)
+        await asyncio.Event().wait()
+
+    query = {"max_speech_length": 5.0, "include_vector_voiceprint": True}
+    require_same(await extract(channel, speaking()), over_rest(client, EXTRACTION, wav(signal, rate), **query))
+
+
 async def test_a_cap_counts_within_the_time_range(channel: grpc.aio.Channel, client: httpx.Client) -> None:
     """What lies before it is passed over."""
     signal = talk(16_000)

@@ -53,6 +53,40 @@ def test_what_is_met_is_enough_for_the_same_vector(
     assert vectors[0] == vectors[1]
 
 
+@pytest.mark.parametrize("rate", [16_000, 4000, 8000, 11_025, 44_100])
+@pytest.mark.parametrize("cap", [0.6, 3.0])
+def test_who_falls_silent_has_met_what_the_worker_finds(
+    model: Extractor, models_dir: Path, tmp_path: Path, *, rate: int, cap: float
+) -> None:
+    """Asked after every bit, it is met when a recording that ends there has that much speech, to a frame of 32 ms."""
+    signal, recording = talk(rate), tmp_path / "recording.wav"
+    listener = Listener(form(rate), start=0.0, end=None, speech=cap, models_dir=models_dir)
+    came = 0
+    while not listener.met_if_over():
+        listener.push(signal[came : came + rate // 50].tobytes())
+        came += rate // 50
+    lengths = []
+    for end in (came - rate // 25, came + rate // 50):
+        recording.write_bytes(form(rate).header() + signal[:end].tobytes())
+        (found,) = model.extract(recording, max_speech_length=cap)
+        lengths.append(found.speech_length)
+    assert lengths[0] < cap == lengths[1]
+
+
+@pytest.mark.parametrize("rate", [16_000, 8000])
+def test_asking_changes_nothing(models_dir: Path, rate: int) -> None:
+    """Whoever goes on after a pause, or after every bit, is heard as one who does not pause."""
+    signal = talk(rate)
+    asked, never = (Listener(form(rate), start=0.0, end=None, speech=5.0, models_dir=models_dir) for _ in range(2))
+    met = []
+    for came in range(0, len(signal), rate // 50):
+        asked.met_if_over()
+        for listener in (asked, never):
+            listener.push(signal[came : came + rate // 50].tobytes())
+        met.append((asked.met, never.met))
+    assert set(met) == {(False, False), (True, True)}
+
+
 def test_it_is_certain_a_little_later(models_dir: Path) -> None:
     """Whether it is speech that follows or not."""
     listener = Listener(form(16_000), start=0.0, end=None, speech=1.0, models_dir=models_dir)

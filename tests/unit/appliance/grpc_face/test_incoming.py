@@ -55,11 +55,30 @@ async def test_a_client_may_not_drip_for_ever() -> None:
         await read()
 
 
-async def test_patience_ends_without_a_fault() -> None:
-    """For whoever has enough already."""
-    arriving = Incoming(silent())
-    assert await arriving.next(0.05) == 1
-    assert await arriving.next(0.05) is None
+async def pausing() -> AsyncIterator[int]:
+    yield 1
+    await asyncio.sleep(0.2)
+    yield 2
+
+
+async def test_a_pause_loses_nothing() -> None:
+    """What comes after it is next, and then the end."""
+    async with Incoming(pausing()) as arriving:
+        assert not await arriving.quiet(10)
+        assert await arriving.next() == 1
+        assert await arriving.quiet(0.05)
+        assert not await arriving.quiet(10)
+        assert [await arriving.next(), await arriving.next()] == [2, None]
+
+
+async def test_who_stays_silent_can_be_left() -> None:
+    """Nothing waits for the client once the work with its messages is over."""
+    before = asyncio.all_tasks()
+    async with Incoming(silent()) as arriving:
+        assert await arriving.next() == 1
+        assert await arriving.quiet(0.05)
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
 
 
 async def test_a_refusal_reaches_a_client_that_still_sends(channel: grpc.aio.Channel) -> None:
