@@ -6,7 +6,7 @@ import ipaddress
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pydantic
 
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
-from appliance.webhooks.admission import admitted
+from appliance.webhooks.admission import NotAdmitted, admitted
 from schemas import json
 from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
 from schemas.task import TaskState
@@ -47,7 +47,8 @@ class Caller:
 
 
 class Arrival:
-    """A task on its way in. `parameters` may be set until its context ends.
+    """A task on its way in. `parameters` may be set until its context ends, and `place`, where the caller has given its
+    `callback_url`: the query or the config.
 
     After that, `task_id` is the id of the accepted task and `state` its state. It is an earlier one when `replayed` is
     set: the same caller has made the same request with the same idempotency key before. `rate` is how it stands with
@@ -60,6 +61,7 @@ class Arrival:
         self.replayed = False
         self.rate: Rate | None = None
         self.parameters = Parameters()
+        self.place = "query"
         self._upload = upload
         self._limit = limit
         self._share = share
@@ -112,7 +114,7 @@ class Intake:
                     arrival = Arrival(task_id, upload, limit, share)
                     arrival.rate = rate
                     yield arrival
-                url = await self._check(task_id, technology.document, arrival.parameters)
+                url, place = await self._check(task_id, technology.document, arrival)
                 record = TaskRecord(
                     task_id=task_id,
                     technology=technology.name,
@@ -122,14 +124,12 @@ class Intake:
                     ),
                     input_bytes=upload.size,
                     input_sha256=upload.sha256,
-                    callback=await self._callback(url, f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
+                    callback=None
+                    if url is None
+                    else Callback(url, (), f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
                     idempotency=idempotency,
                 )
-                arrival.task_id = await self._store.submit(
-                    record,
-                    max_open=self._settings.max_queue_length,
-                    max_input_bytes=int(self._settings.input_storage_size),
-                )
+                arrival.task_id = await self._submitted(record, place)
                 if arrival.task_id != task_id:
                     arrival.replayed = True
                     self._files.erase_input(task_id)
@@ -175,23 +175,40 @@ class Intake:
             (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
 
-    async def _check(self, task_id: str, document: type[Document] | None, parameters: Parameters) -> str | None:
-        """Checks the document, if there is one. Returns the callback address, wherever it was given."""
+    async def _check(self, task_id: str, document: type[Document] | None, arrival: Arrival) -> tuple[str | None, str]:
+        """Checks the document, if there is one. Returns the callback address, and where it was given."""
+        parameters = arrival.parameters
         if document is None:
-            return parameters.callback_url
+            return parameters.callback_url, arrival.place
         # What a document says may depend on the parameters, and on the models that are served.
         context = {"parameters": parameters, "models": self._settings.served_models}
         async with self._checking:
             checked = await asyncio.to_thread(_validate, self._files.input(task_id), document, context)
-        return parameters.callback_url or checked.callback_url
+        return (checked.callback_url, "body") if parameters.callback_url is None else (parameters.callback_url, "query")
 
-    async def _callback(self, url: str | None, location: str) -> Callback | None:
-        if url is None:
-            return None
+    async def _submitted(self, record: TaskRecord, place: str) -> str:
+        """The id of the task that stands for `record`, whose callback was given at `place`."""
+        store, limit = self._store, int(self._settings.input_storage_size)
+        if record.callback is not None:
+            if record.idempotency:
+                # An earlier task has its addresses, whatever the name leads to by now. No other fits in a queue of 0.
+                try:
+                    return await store.submit(record, max_open=0, max_input_bytes=limit)
+                except Unreachable:
+                    raise
+                except Overloaded:
+                    pass
+            try:
+                record = replace(record, callback=await self._admitted(record.callback))
+            except NotAdmitted as error:
+                raise error.refusal(place) from error
+        return await store.submit(record, max_open=self._settings.max_queue_length, max_input_bytes=limit)
+
+    async def _admitted(self, callback: Callback) -> Callback:
+        """With the addresses that may be called. Raises NotAdmitted and Overloaded."""
         if self._settings.webhook_secret is None:
-            message = f"callback_url: nobody is called here unless {PREFIX}WEBHOOK_SECRET is set, which signs the calls"
-            raise ValidationError(message, [Detail(("callback_url",), message, "callback")])
-        return Callback(url, await admitted(url, self._settings.webhook_networks), location)
+            raise NotAdmitted(f"nobody is called here unless {PREFIX}WEBHOOK_SECRET is set, which signs the calls")
+        return replace(callback, addresses=await admitted(callback.url, self._settings.webhook_networks))
 
 
 def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -> None:

@@ -8,6 +8,7 @@ from appliance.addresses import base_url, client_address
 from appliance.bodies import read_document, read_form
 from appliance.context import INTAKE, SETTINGS
 from appliance.intake import Arrival, Caller
+from appliance.webhooks.admission import CALLBACK_URL
 from schemas import json
 from schemas.errors import Detail, ValidationError
 from schemas.task import TaskView
@@ -35,6 +36,7 @@ def _endpoint(technology: Technology) -> Handler:
             if technology.document is None:
                 config = await read_form(request, arrival.write, seconds=seconds)
                 arrival.parameters = parse_parameters(kind, query, config, models)
+                arrival.place = "query" if CALLBACK_URL in query else "config"
             else:
                 await read_document(request, arrival.write, seconds=seconds)
                 arrival.parameters = parse_parameters(kind, query, {}, models)

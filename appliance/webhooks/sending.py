@@ -83,8 +83,7 @@ class _Connector(aiohttp.TCPConnector):
 
     def __init__(self, addresses: Sequence[str], trust: ssl.SSLContext) -> None:
         super().__init__(resolver=_Pinned(addresses), use_dns_cache=False, force_close=True, ssl=trust)
-        factory: partial[ResponseHandler] = partial(_Head, loop=self._loop)
-        self._factory = factory
+        self._factory = partial(_Head, loop=self._loop)  # type: ignore[assignment]  # it is one, and partial is invariant
 
 
 class Sender:

@@ -66,7 +66,7 @@ def test_without_a_secret_nobody_is_called(serve: Serve, receiver: Receiver) -> 
     with appliance.client() as client:
         answer = client.post(CONVERSION, json={"voiceprints": [GOOD], "callback_url": receiver.url})
         assert "VOICEPRINT_WEBHOOK_SECRET" in assert_refused(
-            answer, 422, "request.validation-error", (("callback_url",), "callback")
+            answer, 422, "request.validation-error", (("body", "callback_url"), "callback")
         )
     assert stored(appliance.data_dir) == []
 
@@ -76,7 +76,14 @@ INWARDS = [
     *("http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://[fe80::1%25lo]/", "http://0/", "http://2130706433/"),
     *("http://0x7f.1/", "http://0177.0.0.1/", "http://127.1/", "http://127.0.0.1./", "http://no-such-host.invalid/"),
 ]
-NO_ADDRESS = ["ftp://receiver.example/", "http://user:word@receiver.example/", "", "receiver", "http://h/\r\nX: 1"]
+NO_ADDRESS = [
+    "ftp://receiver.example/",
+    "http://user:word@receiver.example/",
+    "",
+    "receiver",
+    "http://h/\r\nX: 1",
+    "http://[v1.a]/",
+]
 
 
 def asked(client: httpx.Client, url: str) -> Iterator[tuple[str, httpx.Response]]:
@@ -93,8 +100,11 @@ def test_where_a_callback_must_not_lead(serve: Serve) -> None:
     appliance = serve(**SIGNED)
     with appliance.client() as client:
         for url in INWARDS:
-            for _, answer in asked(client, url):
-                assert_refused(answer, 422, "request.validation-error", (("callback_url",), "callback"))
+            for place, answer in asked(client, url):
+                at = (place, "callback_url")
+                message = assert_refused(answer, 422, "request.validation-error", (at, "callback"))
+                fault = answer.json()["detail"][0]["message"]
+                assert message == f"the request is not valid: {place}.callback_url: {fault}"
         assert client.get("/api/system/status").json()["tasks"]["waiting"] == 0
     assert stored(appliance.data_dir) == []
 
@@ -106,6 +116,22 @@ def test_what_is_no_address(serve: Serve) -> None:
             for place, answer in asked(client, url):
                 (detail,) = answer.json()["detail"]
                 assert (answer.status_code, detail["location"]) == (422, [place, "callback_url"])
+
+
+def test_what_is_sent_once_more_is_not_judged_again(serve: Serve, tmp_path: Path) -> None:
+    """Its task has its addresses: where the name leads by now, and who may be called by now, change nothing."""
+    sent = {"json": {"voiceprints": [GOOD], "callback_url": "http://localhost/"}, "headers": {"Idempotency-Key": "k"}}
+    with serve(webhook_secret=SIGNED["webhook_secret"], webhook_networks="127.0.0.0/8,::1").client() as client:
+        first = client.post(CONVERSION, **sent)
+        assert first.status_code == 202, first.text
+    for settings in (SIGNED, {}):
+        with serve(**settings).client() as client:
+            again = client.post(CONVERSION, **sent)
+            assert again.headers["Idempotent-Replayed"] == "true"
+            assert again.json() == first.json()
+            other = client.post(CONVERSION, json=sent["json"], headers={"Idempotency-Key": "another"})
+            assert_refused(other, 422, "request.validation-error", (("body", "callback_url"), "callback"))
+    assert len(stored(tmp_path)) == 1
 
 
 def test_a_redirect_leads_nowhere(serve: Serve, redis_url: str, receiver: Receiver) -> None:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from appliance.webhooks.admission import admitted
-from schemas.errors import ValidationError
+from appliance.webhooks.admission import NotAdmitted, admitted
 
 PUBLIC = ("93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946")
 
@@ -20,10 +19,8 @@ async def checked(url: str, *networks: str, addresses: tuple[str, ...] = PUBLIC)
 
 
 async def assert_refused(url: str, *networks: str, addresses: tuple[str, ...] = PUBLIC) -> None:
-    with pytest.raises(ValidationError) as refused:
+    with pytest.raises(NotAdmitted):
         await checked(url, *networks, addresses=addresses)
-    (detail,) = refused.value.detail
-    assert (detail.location, detail.type) == (("callback_url",), "callback")
 
 
 @pytest.mark.parametrize(
@@ -132,14 +129,14 @@ async def test_networks_allow_no_others(host: str) -> None:
 async def test_localhost() -> None:
     """A name like another: it leads here, so it is refused unless that is allowed."""
     await assert_refused("http://localhost/", addresses=("127.0.0.1", "::1"))
-    with pytest.raises(ValidationError):
+    with pytest.raises(NotAdmitted):
         await admitted("http://localhost/", ())
     assert "127.0.0.1" in await admitted("http://localhost/", ("127.0.0.0/8", "::1"))
 
 
 async def test_names_that_lead_nowhere() -> None:
     """Unknown ones, and ones with addresses without end."""
-    with pytest.raises(ValidationError, match="cannot be resolved"):
+    with pytest.raises(NotAdmitted, match="cannot be resolved"):
         await admitted("http://no-such-host.invalid/", ())
     await assert_refused("http://receiver.example/", addresses=())
     await assert_refused("http://receiver.example/", addresses=tuple(f"8.8.8.{i}" for i in range(17)))
