@@ -42,7 +42,8 @@ Channels = Annotated[
 ]
 # Longer than any recording, and few enough to be counted in samples.
 MAXIMUM_SECONDS = 1_000_000
-_Length = Annotated[float, BeforeValidator(_plain_number), Field(le=MAXIMUM_SECONDS, allow_inf_nan=False)]
+PlainNumber = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
+_Length = Annotated[PlainNumber, Field(le=MAXIMUM_SECONDS)]
 Seconds = Annotated[_Length, Field(ge=0)]
 
 

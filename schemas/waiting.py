@@ -7,7 +7,7 @@ import pydantic
 from pydantic import Field
 
 from schemas.errors import Detail, ValidationError
-from schemas.listening import Seconds
+from schemas.listening import PlainNumber
 from schemas.technologies import refusal
 
 # Longer, and proxies give up before the appliance does.
@@ -20,7 +20,8 @@ class Waiting(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
 
     wait: Annotated[
-        Seconds, Field(le=LONGEST_WAIT, description="Seconds to wait for the task's end; 0 for an answer at once.")
+        PlainNumber,
+        Field(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the task's end; 0 for an answer at once."),
     ] = 0.0
 
 
