@@ -28,10 +28,18 @@ def _base64(text: str) -> str:
     return text
 
 
+# Of the largest voiceprint in Base64.
+_MOST_CHARACTERS = -(-voiceprint.MAXIMUM_BYTES // 3) * 4
 _BASE64: dict[str, pydantic.JsonValue] = {"contentEncoding": "base64"}
 # A voiceprint in a JSON body: checked to be Base64 before the task is accepted, decoded by the job.
 VoiceprintText = Annotated[
-    str, Field(description="A voiceprint: its bytes as Base64.", json_schema_extra=_BASE64), AfterValidator(_base64)
+    str,
+    Field(
+        max_length=_MOST_CHARACTERS,
+        description="A voiceprint: its bytes as Base64.",
+        json_schema_extra=_BASE64,
+    ),
+    AfterValidator(_base64),
 ]
 
 

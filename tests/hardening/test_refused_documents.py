@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from schemas import json
-from schemas.voiceprint import encode, to_base64
-from tests.conftest import CONVERSION, ended
+from schemas.voiceprint import MAXIMUM_BYTES, encode, to_base64
+from tests.conftest import API, CONVERSION, ended
 from tests.hardening.conftest import GOOD
 from tests.hardening.wire import assert_refused
 from tests.unit.schemas.sample_voiceprints import voiceprint
@@ -77,6 +77,23 @@ def test_every_bad_item_is_named(client: httpx.Client) -> None:
     kinds = ["string_type"] * 3 + ["value_error"] * 6
     faults = [(("body", "voiceprints", index), kind) for index, kind in enumerate(kinds, 1)]
     assert_refused(answer, 422, "request.validation-error", *faults)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        (CONVERSION, "voiceprints"),
+        (f"{API}/speaker-identification-voiceprint-merging", "voiceprints"),
+        (f"{API}/speaker-identification-voiceprint-comparison", "voiceprints_a"),
+        (f"{API}/speaker-identification-voiceprint-comparison", "voiceprints_b"),
+        (f"{API}/gender-identification-voiceprints", "voiceprints"),
+    ],
+)
+def test_a_voiceprint_that_is_larger_than_any(client: httpx.Client, path: str, name: str) -> None:
+    """It is 422 at once, named by its index."""
+    document = {"voiceprints_a": [GOOD], "voiceprints_b": [GOOD]} if name != "voiceprints" else {}
+    answer = client.post(path, json=document | {name: [GOOD, "A" * (MAXIMUM_BYTES * 4 // 3 + 4)]})
+    assert_refused(answer, 422, "request.validation-error", (("body", name, 1), "string_too_long"))
 
 
 def test_more_values_than_any_request_has_are_not_parsed(client: httpx.Client) -> None:
