@@ -11,7 +11,7 @@ from schemas.errors import MethodInvalid, NotFound, Refusal, RequestInvalid
 CORRELATION_ID, REQUEST_ID = "X-Correlation-Id", "X-Request-Id"
 _KEPT = {header: web.RequestKey(header, str) for header in (CORRELATION_ID, REQUEST_ID)}
 # Callers choose their ids; longer ones would be a place to hide things in logs.
-_ID_CHARACTERS = 128
+ID_CHARACTERS = 256
 
 
 def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
@@ -19,7 +19,7 @@ def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
     kept = _KEPT[header]
     if kept not in request:
         given = request.headers.get(header, "")
-        usable = 0 < len(given) <= _ID_CHARACTERS and given.isascii() and given.isprintable()
+        usable = 0 < len(given) <= ID_CHARACTERS and given.isascii() and given.isprintable()
         request[kept] = given if usable else str(uuid.uuid4())
     return request[kept]
 

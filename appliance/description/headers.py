@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from appliance.answers import CORRELATION_ID, REQUEST_ID
+from appliance.answers import CORRELATION_ID, ID_CHARACTERS, REQUEST_ID
 
 # How it stands with a caller's rate, where there is a limit.
 RATE = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
@@ -40,8 +40,8 @@ def answered() -> dict[str, Any]:
 
 def requested() -> dict[str, Any]:
     """The headers of requests that a description refers to."""
-    made_up = "An id of the caller's own choice, repeated in the answer and in the log; up to 128 characters count."
-    text = {"type": "string"}
+    made_up = "An id of the caller's own choice, repeated in the answer and in the log. Of others a new one is made."
+    text = {"type": "string", "pattern": "^[ -~]+$", "minLength": 1, "maxLength": ID_CHARACTERS}
     return {
         CORRELATION_ID: {"name": CORRELATION_ID, "in": "header", "description": made_up, "schema": text},
         REQUEST_ID: {"name": REQUEST_ID, "in": "header", "description": made_up, "schema": text},
