@@ -21,7 +21,7 @@ def _numbers(value: Any) -> Any:
     return (value,) if isinstance(value, int) else value
 
 
-def _plain_number(value: Any) -> Any:
+def plain_number(value: Any) -> Any:
     """A number as JSON and the query string write it: pydantic would take `1_0` for 10 and true for 1."""
     if isinstance(value, str) and value.lower().lstrip("+-") in _NOT_FINITE:
         raise PydanticCustomError("finite_number", "must be a finite number of seconds")
@@ -42,8 +42,7 @@ Channels = Annotated[
 ]
 # Longer than any recording, and few enough to be counted in samples.
 MAXIMUM_SECONDS = 1_000_000
-PlainNumber = Annotated[float, BeforeValidator(_plain_number), Field(allow_inf_nan=False)]
-_Length = Annotated[PlainNumber, Field(le=MAXIMUM_SECONDS)]
+_Length = Annotated[float, BeforeValidator(plain_number), Field(le=MAXIMUM_SECONDS, allow_inf_nan=False)]
 Seconds = Annotated[_Length, Field(ge=0)]
 
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import pydantic
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from schemas.errors import Detail, ValidationError
-from schemas.listening import PlainNumber
+from schemas.listening import plain_number
 from schemas.technologies import refusal
 
 # Longer, and proxies give up before the appliance does.
@@ -20,8 +20,14 @@ class Waiting(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="ignore")
 
     wait: Annotated[
-        PlainNumber,
-        Field(ge=0, le=LONGEST_WAIT, description="Seconds to wait for the task's end; 0 for an answer at once."),
+        float,
+        BeforeValidator(plain_number),
+        Field(
+            ge=0,
+            le=LONGEST_WAIT,
+            allow_inf_nan=False,
+            description="Seconds to wait for the task's end; 0 for an answer at once.",
+        ),
     ] = 0.0
 
 

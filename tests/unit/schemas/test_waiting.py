@@ -23,7 +23,7 @@ def test_what_is_no_time_names_the_parameter(given: list[str]) -> None:
     assert "query.wait: " in refused.value.message
 
 
-@pytest.mark.parametrize("given", ["60.1", "61", "1e9", "1e300"])
+@pytest.mark.parametrize("given", ["60.1", "61", "1e9", "1e400"])
 def test_one_bound_is_named(given: str) -> None:
     """However much too long it is, the longest wait is what it is told."""
     with pytest.raises(ValidationError, match=f"less than or equal to {LONGEST_WAIT}$"):
