@@ -54,4 +54,6 @@ def translated(request: web.BaseRequest, raised: HTTPException) -> Refusal:
         return MethodInvalid(f"{request.method} is not possible here, but {allowed}", headers={hdrs.ALLOW: allowed})
     if raised.status == NotFound.http_status:
         return NotFound(f"there is nothing at {repeated(request.path)}")
+    if raised.status == web.HTTPExpectationFailed.status_code:
+        return RequestInvalid("of what a request may expect, only 'Expect: 100-continue' is known here")
     return RequestInvalid(raised.reason)

@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance.answers import repeated
+from appliance.broken_http import fault
 from appliance.intake import FRAMING_BYTES
 from schemas import json
 from schemas.errors import Detail, RequestInvalid, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
@@ -18,6 +20,7 @@ _CHUNK_BYTES = 1 << 18
 # A form has two parts that count. Endless empty ones would keep the process busy and never reach a limit of bytes.
 _MOST_PARTS = 100
 _OURS = frozenset({"file", "config"})
+_PLAIN = frozenset({"binary", "8bit", "7bit"})
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -36,9 +39,9 @@ async def read_document(request: web.Request, write: Write, *, seconds: float) -
 async def read_form(request: web.Request, write: Write, *, seconds: float) -> dict[str, Any]:
     """The part `file` to `write`; the part `config` as a dictionary, empty when there is none.
 
-    Other parts are skipped. Raises UnsupportedMedia for another content type, RequestInvalid for a form that is cut
-    short or malformed, ValidationError for a missing file, a repeated part or a config that is no JSON object,
-    TooLarge for more than FRAMING_BYTES beside the file, RequestTimeout.
+    Other parts are skipped. Raises UnsupportedMedia for another content type and for a part that is encoded,
+    RequestInvalid for a form that is cut short or malformed, ValidationError for a missing file, a repeated part or a
+    config that is no JSON object, TooLarge for more than FRAMING_BYTES beside the file, RequestTimeout.
     """
     _refuse_encoding(request)
     if request.content_type != "multipart/form-data":
@@ -50,6 +53,7 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
             if part.name in seen & _OURS:
                 raise ValidationError(f"the form has more than one {part.name}", [_at(str(part.name), "repeated")])
             seen.add(part.name)
+            _refuse_transfer_encoding(part)
             text = bytearray()
             async for chunk in _chunks(part):
                 alive()
@@ -95,6 +99,8 @@ def _form_errors() -> Iterator[None]:
     """What aiohttp raises for forms that are not well formed; around its calls only, so that no fault of ours hides."""
     try:
         yield
+    except HttpProcessingError as error:
+        raise RequestInvalid(f"a part of the form cannot be read: {fault(error)}") from error
     except (ValueError, AssertionError, EOFError, RuntimeError) as error:
         raise RequestInvalid("the multipart form is malformed or cut short") from error
 
@@ -111,6 +117,16 @@ def _config(text: bytes) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValidationError("the part 'config' must be a JSON object", [_at("config", "malformed")])
     return config
+
+
+def _refuse_transfer_encoding(part: BodyPartReader) -> None:
+    """HTTP needs none, and what is stored must be what was recorded."""
+    encoding = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "binary").strip().lower()
+    if part.name in _OURS and encoding not in _PLAIN:
+        raise UnsupportedMedia(
+            f"the part {part.name!r} has Content-Transfer-Encoding {repeated(encoding)}, which is not decoded here: "
+            "send its bytes as they are"
+        )
 
 
 def _refuse_encoding(request: web.Request) -> None:

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.web_exceptions import HTTPException
 
 from appliance import answers
+from appliance.broken_http import fault
 from schemas.errors import Internal, MethodInvalid, Refusal, RequestInvalid
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,4 @@ def _not_http(exc: BaseException | None, message: str) -> Refusal:
     if isinstance(exc, BadHttpMethod) and _REQUEST_LINE.search(message):
         # Which path was meant is not known: reading ended at the method.
         return MethodInvalid(f"this method is possible nowhere, but {_METHODS} are", headers={hdrs.ALLOW: _METHODS})
-    # The first line of what aiohttp says; the others repeat what came in.
-    fault = message.strip().partition("\n")[0].rstrip(":")
-    return RequestInvalid(f"the request is not HTTP as it should be: {fault}")
+    return RequestInvalid(f"the request is not HTTP as it should be: {fault(exc, message)}")

@@ -9,7 +9,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_exceptions import HTTPException
 from yarl import URL
 
-from appliance import keys
+from appliance import broken_http, keys
 from appliance.addresses import base_url, host_header, is_loopback_name
 from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
 from appliance.description.assets import ASSETS
@@ -57,7 +57,7 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     except HTTPException as raised:
         return error(translated(request, raised))
     except (HttpProcessingError, ClientPayloadError) as broken:
-        return error(RequestInvalid(f"the request's body cannot be read: {type(broken).__name__}"))
+        return error(RequestInvalid(f"the request's body cannot be read: {_fault(broken)}"))
     except ConnectionError:
         raise  # nobody is left to be answered
     except Exception as fault:
@@ -93,6 +93,12 @@ def doors(settings: Settings) -> Middleware:
         return await handler(request)
 
     return guard
+
+
+def _fault(error: HttpProcessingError | ClientPayloadError) -> str:
+    if isinstance(error, HttpProcessingError):
+        return broken_http.fault(error)
+    return "it ends before it is whole, or its chunks are malformed"
 
 
 def _presented(request: web.Request) -> str:

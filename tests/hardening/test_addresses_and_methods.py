@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD
-from tests.hardening.wire import assert_refused, connect, exchange, request
+from tests.hardening.wire import assert_refused, connect, exchange, received, request
 
 UNKNOWN = "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d"
 
@@ -152,6 +152,32 @@ def test_what_is_not_http_is_refused_in_the_same_shape(appliance: Appliance, sen
     message = assert_refused(answer, 400, "request.invalid")
     assert answer.headers["Server"] == "voiceprint"
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "HTTP/2 is not spoken here, but HTTP/1.1"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32), "HTTPS is not spoken here"),
+        (b"HELLO\r\n\r\n", "its first line is not of the form 'GET /health HTTP/1.1'"),
+        (b"GET /hea lth HTTP/1.1\r\nHost: localhost\r\n\r\n", "its first line is not of the form"),
+        (b"GET /health HTTP/9.9\r\nHost: localhost\r\n\r\n", "its first line is not of the form"),
+        (b"GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n", "its address is none"),
+        (b"GET /" + b"x" * 20_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", "longer than 8190 bytes"),
+        (b"GET /health HTTP/1.1\r\nX-Long: " + b"x" * 20_000 + b"\r\n\r\n", "longer than 8190 bytes"),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + b"X: x\r\n" * 1000 + b"\r\n", "too many headers"),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\n\r\n", "Expect: 100-continue"),
+    ],
+    ids=lambda value: repr(value[:20]),
+)
+@pytest.mark.usefixtures("client")
+def test_what_is_not_http_is_told_in_words(appliance: Appliance, sent: bytes, words: str) -> None:
+    """And without what was sent."""
+    with connect(appliance.url) as connection:
+        connection.sendall(sent)
+        message = assert_refused(received(connection), 400, "request.invalid")
+    assert words in message
+    assert "xxx" not in message
 
 
 def test_a_query_that_is_not_text_is_no_fault(client: httpx.Client) -> None:

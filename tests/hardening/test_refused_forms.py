@@ -88,6 +88,61 @@ def test_a_malformed_form_is_refused(client: httpx.Client, body: bytes, content_
     assert_refused(post(client, body, content_type), 400, "request.invalid")
 
 
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (part("fi\x01le", SOUND), "control characters"),
+        (part("file", SOUND, filename="a\x00b.wav"), "control characters"),
+        (part("file", SOUND, "no colon"), "of the form 'Name: value'"),
+        (part("file", SOUND, f"X-Long: {'x' * 100_000}"), "longer than 8190 bytes"),
+        (part("file", SOUND, *["X: x"] * 10_000), "too many headers"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_told(client: httpx.Client, broken: bytes, words: str) -> None:
+    """In words for people, and without what was sent."""
+    message = assert_refused(post(client, form(broken)), 400, "request.invalid")
+    assert words in message
+    assert message.startswith("a part of the form cannot be read: ")
+
+
+@pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "Base64", "x-uuencode", "gzip"])
+@pytest.mark.parametrize("name", ["file", "config"])
+def test_a_part_that_is_encoded_is_refused(client: httpx.Client, name: str, encoding: str) -> None:
+    """It would be stored as it came: 415 names the part and its encoding."""
+    encoded = part(name, b"UklGRg==", f"Content-Transfer-Encoding: {encoding}")
+    message = assert_refused(post(client, form(encoded)), 415, "request.unsupported-media")
+    assert f"{name!r} has Content-Transfer-Encoding {encoding.lower()}" in message
+
+
+@pytest.mark.parametrize("encoding", ["binary", "8bit", "7bit", "Binary"])
+def test_a_part_that_is_not_encoded_may_say_so(client: httpx.Client, encoding: str) -> None:
+    """Clients of mail's ways do."""
+    sent = form(part("file", SOUND, f"Content-Transfer-Encoding: {encoding}"))
+    assert post(client, sent).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "disposition",
+    [
+        b'filename="a;b.wav"',
+        b'filename="a\\"b%.wav"',
+        b'filename="../../etc/passwd"',
+        b'filename="\xc3\xa4\'\xe2\x82\xac.wav"',
+        b'filename="\xff\xfe.wav"',
+        b"filename*=UTF-8''%e2%82%ac.wav",
+        b'filename="%00%0d%0a.wav"',
+        b'filename="' + b"x" * 4000 + b'"',
+        b'filename=""',
+        b'filename="a\tb.wav"',
+    ],
+)
+def test_odd_file_names_are_no_fault(client: httpx.Client, disposition: bytes) -> None:
+    """Nobody reads them."""
+    sent = part("file", SOUND).replace(b'filename="a.wav"', disposition)
+    assert disposition in sent
+    assert post(client, form(sent)).status_code == 202
+
+
 @pytest.mark.usefixtures("client")
 def test_a_body_cut_short_leaves_nothing(appliance: Appliance) -> None:
     """A client that announces more than it sends, and hangs up, is forgotten."""
