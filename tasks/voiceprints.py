@@ -14,8 +14,10 @@ from schemas.errors import (
     VoiceprintError,
     VoiceprintMalformed,
     VoiceprintSpaceMismatch,
+    VoiceprintWrongMagic,
 )
 from schemas.voiceprint import Voiceprint
+from tasks import foreign
 
 # Items between two looks at `stop`.
 _BLOCK = 1024
@@ -29,10 +31,17 @@ def read(texts: Sequence[str], name: str, faults: list[Detail], stop: Callable[[
         if index % _BLOCK == 0 and stop():
             raise Stopped("the reading of voiceprints was stopped")
         try:
-            found[index] = voiceprint.decode(voiceprint.from_base64(text))
+            found[index] = _decoded(voiceprint.from_base64(text))
         except VoiceprintError as error:
             faults.append(error.at("body", name, index))
     return found
+
+
+def _decoded(container: bytes) -> Voiceprint:
+    try:
+        return voiceprint.decode(container)
+    except VoiceprintWrongMagic as error:
+        raise foreign.refusal(container) from error
 
 
 def require_space(found: Mapping[int, Voiceprint], name: str, space: str, faults: list[Detail]) -> None:

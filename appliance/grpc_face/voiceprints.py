@@ -1,7 +1,6 @@
 """Voiceprints of a call on their way into a task: raw containers in, the lists of a JSON document out."""
 
 import asyncio
-import re
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -17,24 +16,16 @@ from appliance.grpc_face.calls import Calls
 from appliance.grpc_face.durations import invalid
 from appliance.grpc_face.tasks import performed
 from appliance.intake import Arrival
-from onnx_models import containers
-from schemas.errors import MediaUnknown
 from schemas.technologies import technologies
 from schemas.voiceprint import MAGIC, MAXIMUM_BYTES
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS
+from tasks import foreign
 from tasks.files import storage_errors
 
 # Written at a time: hashing it is not noticed by an event loop.
 _PIECE_BYTES = 1 << 18
 # Most lists stay in memory.
 _SPOOLED_BYTES = 1 << 20
-_FOREIGN = (
-    (rb"VPT ", "it is an XL5 voiceprint of Speech Engine 3, whose layout is not public; extract it from its recording"),
-    (
-        rb"\{i.[a-z]",
-        "it is a voiceprint of another appliance (UBJSON), which cannot be used; extract it from its recording",
-    ),
-)
 
 _T = TypeVar("_T")
 
@@ -113,20 +104,7 @@ def _text(content: bytes, name: str, index: int) -> bytes:
     What is checked here is only where it comes from; the task checks the container.
     """
     if not content.startswith(MAGIC):
-        raise invalid(f"{name}.{index}", f"these {len(content)} bytes are no voiceprint: {_looks_like(content)}")
+        raise invalid(f"{name}.{index}", foreign.refusal(content).message)
     if len(content) > MAXIMUM_BYTES:
         raise invalid(f"{name}.{index}", f"a voiceprint has at most {MAXIMUM_BYTES} bytes, this one {len(content)}")
     return b'"%s"' % pybase64.b64encode(content)
-
-
-def _looks_like(content: bytes) -> str:
-    for pattern, words in _FOREIGN:
-        if re.match(pattern, content, re.DOTALL):
-            return words
-    if not content:
-        return "there is nothing in it"
-    try:
-        kind = containers.identify(content[: containers.HEAD_BYTES])
-    except MediaUnknown as error:
-        return error.message
-    return f"they look like a recording of the kind {kind.title}; send that as audio"

@@ -16,7 +16,7 @@ FOREIGN = (
     (b"VPT " + bytes(100), "XL5 voiceprint"),
     (b"{i\x03crcl0\x16\x8b(i\tembedding[d=\xf4\x16\xbcd\xbc&K\x86d<\xaf\xf8^d", "another appliance (UBJSON)"),
     (b"%PDF-1.7 ...", "a PDF document"),
-    (b"Z" + bytes(50), "are no voiceprint"),
+    (b"Z" + bytes(50), "a recording of a known kind"),
     (b"", "there is nothing in it"),
     (b'{"voiceprint": "WlY="}', "this is text"),
 )

@@ -38,7 +38,7 @@ async def test_merging_weighs_by_speech_and_sums_it(channel: grpc.aio.Channel) -
         (voiceprints(1), "voiceprints: at least 2 are merged, there is 1"),
         (
             [*voiceprints(1), Voiceprint(content=content("mpeg.mp3"))],
-            "voiceprints.1: these 22520 bytes are no voiceprint",
+            "voiceprints.1: this is not a voiceprint of this appliance: it looks like a recording",
         ),
     ],
 )
