@@ -47,7 +47,8 @@ class RawFormat:
         """Raises ValidationError that names what cannot be taken."""
         if config.encoding not in _ENCODINGS:
             raise invalid(f"{_NAME}.encoding", f"{config.encoding} is none of PCM16, PCM32, MULAW and ALAW")
-        if config.channels != 1:
+        # Not set: there is nothing else that it could mean.
+        if config.channels not in (0, 1):
             raise invalid(
                 f"{_NAME}.channels",
                 f"raw audio of {config.channels} channels is not taken: over gRPC a recording has one channel "

@@ -33,18 +33,22 @@ def test_samples_are_those_that_a_decoder_finds_behind_the_header(encoding: int,
     ("wrong", "named"),
     [
         (config(channels=2), "REST it may have several"),
-        (config(channels=0), "raw_audio_config.channels"),
         (config(rate=LOWEST_RATE - 1), "raw_audio_config.sample_rate_hertz: 3999 Hz"),
         (config(rate=HIGHEST_RATE + 1), "4000 to 192000 Hz"),
         (config(rate=0), "sample_rate_hertz"),
         (config(encoding=99), "raw_audio_config.encoding: 99"),
-        (RawAudioConfig(), "channels"),
+        (RawAudioConfig(), "raw_audio_config.sample_rate_hertz: 0 Hz"),
     ],
 )
 def test_what_cannot_be_taken_is_named(wrong: RawAudioConfig, named: str) -> None:
     """With what can be taken instead."""
     with pytest.raises(ValidationError, match=named):
         RawFormat.of(wrong)
+
+
+def test_channels_that_are_not_set_are_one() -> None:
+    """Whoever knows that there is one leaves the number out."""
+    assert RawFormat.of(config(channels=0)) == RawFormat.of(config(channels=1))
 
 
 def test_rates_are_those_of_every_recording() -> None:
