@@ -64,19 +64,19 @@ class AudioIn:
         return sink is not None and sink.bounded and await incoming.quiet(_PATIENCE) and await sink.met()
 
     def _take(self, audio: Audio, config: Message | None) -> None:
-        # A time range without a start and an end is what clients send who want all of it.
-        given = audio.time_range if audio.time_range.ByteSize() else None
-        self._range = self._kept("audio.time_range", self._range, given)
+        within = audio.time_range if audio.HasField("time_range") else None
+        self._range = self._kept("audio.time_range", self._range, within)
         raw = audio.raw_audio_config if audio.HasField("raw_audio_config") else None
         self._raw = self._kept("audio.raw_audio_config", self._raw, raw)
         self._config = self._kept("config", self._config, config)
 
     def _kept(self, name: str, earlier: _M | None, given: _M | None) -> _M | None:
-        """Raises ValidationError when it is another than before, or the audio has begun without it."""
-        if given is None:
-            return earlier
-        if earlier is None:
-            if self._sink is not None and given.ByteSize():
+        """Raises ValidationError when it is another than before, or the audio has begun without it. A message in which
+        nothing is set says nothing."""
+        if given is None or not given.ByteSize():
+            return given if earlier is None and self._sink is None else earlier
+        if earlier is None or not earlier.ByteSize():
+            if self._sink is not None:
                 raise invalid(name, "must come before the audio or with its first bytes")
             return given
         if given != earlier:

@@ -107,11 +107,21 @@ def once(messages: Iterable[pb.ExtractRequest]) -> list[pb.ExtractRequest]:
     return [pb.ExtractRequest(), first, pb.ExtractRequest(audio=Audio()), *these, pb.ExtractRequest()]
 
 
-@pytest.mark.parametrize("way", [list, repeated, once])
+def emptied(messages: Iterable[pb.ExtractRequest]) -> list[pb.ExtractRequest]:
+    """Everything said in a message of its own, behind one and before others in which everything is there and empty."""
+    empty = pb.ExtractRequest(audio=Audio(time_range=TimeRange(), raw_audio_config=RawAudioConfig()))
+    empty.config.SetInParent()
+    _, said, *these = once(messages)
+    for message in these:
+        message.MergeFrom(empty)
+    return [empty, said, *these]
+
+
+@pytest.mark.parametrize("way", [list, repeated, once, emptied])
 async def test_what_is_said_of_the_audio_is_said_once_or_always(
     channel: grpc.aio.Channel, client: httpx.Client, way: Any
 ) -> None:
-    """Config, range and raw format in every message, in the first, or before any audio."""
+    """Config, range and raw format in every message, in the first, or before any audio; empty ones say nothing."""
     config = pb.ExtractConfig(speech_length=seconds(2), enable_vector_voiceprint=True)
     raw = samples("demo.flac").tobytes()
     messages = extract_requests(raw, size=20_000, raw=PCM16, within=time_range(0.5, 4.0), config=config)
@@ -124,7 +134,7 @@ async def test_what_is_said_of_the_audio_is_said_once_or_always(
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        (pb.ExtractRequest(config=pb.ExtractConfig()), "config: must not change"),
+        (pb.ExtractRequest(config=pb.ExtractConfig(speech_length=seconds(1))), "config: must not change"),
         (pb.ExtractRequest(audio=Audio(time_range=time_range(1, 2))), "time_range: must not change"),
         (
             pb.ExtractRequest(audio=Audio(raw_audio_config=RawAudioConfig(channels=1, sample_rate_hertz=8000))),
@@ -149,11 +159,12 @@ async def test_what_is_said_may_not_change(channel: grpc.aio.Channel, changed: p
         (pb.ExtractRequest(audio=Audio(raw_audio_config=PCM16)), "audio.raw_audio_config"),
     ],
 )
+@pytest.mark.parametrize("config", [None, pb.ExtractConfig()])
 async def test_what_comes_after_the_audio_has_begun_is_late(
-    channel: grpc.aio.Channel, late: pb.ExtractRequest, named: str
+    channel: grpc.aio.Channel, late: pb.ExtractRequest, named: str, config: pb.ExtractConfig | None
 ) -> None:
-    """It is refused instead of being ignored."""
-    begun = pb.ExtractRequest(audio=Audio(content=content("demo.flac")))
+    """It is refused instead of being ignored, whether the audio came with nothing or with what is empty."""
+    begun = pb.ExtractRequest(audio=Audio(content=content("demo.flac")), config=config)
     code, message = await status(extracted(channel, [begun, late]))
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert message.startswith(f"{named}: must come before the audio")
