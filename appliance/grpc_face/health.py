@@ -21,14 +21,22 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+# Its stubs know only the servicer of threads.
+class _Servicer(health.aio.HealthServicer):  # type: ignore[name-defined,misc]
+    async def List(self, request: Any, context: Any) -> Any:  # noqa: ARG002, N802  # the protocol's name
+        """The health of all services at once, which the servicer that grpc brings does not tell."""
+        return health_pb2.HealthListResponse(
+            statuses={name: health_pb2.HealthCheckResponse(status=now) for name, now in self._server_status.items()}
+        )
+
+
 class Health:
     """The health of the server and of each of its `services`, which need the same things."""
 
     def __init__(self, calls: Calls, services: Sequence[str]) -> None:
         self._calls = calls
         self._names = (health.OVERALL_HEALTH, *services)
-        # Its stubs know only the servicer of threads.
-        self._servicer: Any = health.aio.HealthServicer()  # type: ignore[attr-defined]
+        self._servicer = _Servicer()
         self._serving: bool | None = None
         self._closed = asyncio.Event()
 

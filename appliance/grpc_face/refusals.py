@@ -8,7 +8,7 @@ import grpc
 import grpc.aio
 
 from appliance.grpc_face.around import Context
-from schemas.errors import Detail, Internal, Refusal, TaskInternalError
+from schemas.errors import Detail, Internal, MethodInvalid, Refusal, TaskInternalError
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,8 @@ async def refuse(method: str, context: Context) -> AsyncIterator[None]:
         await abort(context, refusal)
     except grpc.aio.AbortError:
         raise  # it is answered already
+    except NotImplementedError:
+        await abort(context, MethodInvalid("this appliance does not have this method"))
     except Exception:
         log.exception("%s failed", method)
         await abort(context, Internal("something went wrong here; the log says what"))

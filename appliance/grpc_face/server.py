@@ -14,6 +14,7 @@ from appliance.grpc_face.crowd import MOST_CALLS, Crowd
 from appliance.grpc_face.doors import Doors
 from appliance.grpc_face.health import Health
 from appliance.grpc_face.journal import Journal
+from appliance.grpc_face.one_message import OneMessage
 from appliance.grpc_face.refusals import refuse
 from appliance.grpc_face.services import services
 from appliance.intake import Intake
@@ -23,9 +24,9 @@ from tasks.endings import Endings
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 
-# Clients put 1,024 voiceprints into a message. 64 KiB for each is sixteen times the largest that is made here, and
-# leaves room for those of other vendors, which spell every number out.
-MOST_MESSAGE_BYTES = 64 << 20
+# Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
+# may hold a message of that length, so it bounds the memory of the process.
+MOST_MESSAGE_BYTES = 1024 * ((16 << 10) + 16)
 # What clients take without being told otherwise: services split what is longer.
 MOST_REPLY_BYTES = 4 << 20
 # Beyond what is refused in words (`crowd`), no more are looked at.
@@ -65,7 +66,13 @@ class Server:
         self._journal = Journal()
         self._hurry = asyncio.Event()
         self._server = grpc.aio.server(
-            interceptors=[Around(self._journal.kept, refuse), Doors(calls.settings), Around(Crowd().admitted)],
+            interceptors=[
+                Around(self._journal.kept, refuse),
+                Doors(calls.settings),
+                # A call without its message is not yet one of those under way.
+                OneMessage(MOST_MESSAGE_BYTES),
+                Around(Crowd().admitted),
+            ],
             options=_OPTIONS,
             maximum_concurrent_rpcs=_MOST_CALLS,
         )

@@ -38,6 +38,12 @@ async def test_an_unknown_service_is_not_found(alone: grpc.aio.Channel) -> None:
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
 
 
+async def test_everything_is_told_at_once(channel: grpc.aio.Channel) -> None:
+    """List names every service with its health."""
+    answer = await health_pb2_grpc.HealthStub(channel).List(health_pb2.HealthListRequest())
+    assert {name: one.status for name, one in answer.statuses.items()} == dict.fromkeys(NAMES, SERVING)
+
+
 async def test_who_watches_is_told(serving: Serving, store: TaskStore) -> None:
     """A watcher learns when the first worker comes, when the last one is gone, and when the server ends."""
     async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
