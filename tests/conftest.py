@@ -21,6 +21,9 @@ from onnx_models import registry
 from schemas.errors import ConfigurationError
 from tasks.store import TaskStore
 
+# Tests call gRPC and start processes: without this it would tell of every fork on standard error.
+os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
+
 RECORDINGS = Path(__file__).parent / "recordings"
 API = "/api/technology"
 EXTRACTION = f"{API}/speaker-identification-voiceprint-extraction"
