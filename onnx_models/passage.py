@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+import numpy as np
+
 from onnx_models.blocks import Samples
 from schemas.errors import ApplianceError, MediaOutOfRange
 
@@ -46,9 +48,8 @@ class Passage:
             if self._end is not None and at >= self._end:
                 return
         if 0 < self._start >= at:
-            raise MediaOutOfRange(
-                f"the range starts at {self._start_seconds:g} s, and the recording ends at {at / self._rate:.2f} s"
-            )
+            start = np.format_float_positional(self._start_seconds, trim="-")
+            raise MediaOutOfRange(f"the range starts at {start} s, and the recording ends at {at / self._rate:.2f} s")
 
     def left_at(self, sample: int) -> None:
         """Nobody listens on after `sample`, counted from the passage's start, though more was read."""

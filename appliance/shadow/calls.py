@@ -1,7 +1,9 @@
 """HTTP calls to one appliance: repeated while what is wrong may pass, and never to another address than was given."""
 
 import asyncio
+import os
 import random
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +23,15 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 30.0
 _FIRST_PATIENCE = 5.0
 _MOST_CHARACTERS = 300
 _API = "/api/technology/"
+# The first that fits: some are kinds of others.
+_BROKEN: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ClientConnectorSSLError, "TLS fails with it"),
+    (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
+    (aiohttp.ClientConnectorError, "no connection to it"),
+    (aiohttp.ClientResponseError, "what it answers is no HTTP"),
+    (aiohttp.ServerDisconnectedError, "it closes the connection without an answer"),
+    (TimeoutError, "it does not answer in time"),
+)
 
 
 class Declined(ApplianceError):
@@ -68,7 +79,7 @@ class Calls:
                     fault = f"it answers {found.status}{told(_json(text))}"
                     asked = retry_after(found.headers)
             except (aiohttp.ClientError, TimeoutError) as error:
-                broken, fault = True, str(error) or type(error).__name__
+                broken, fault = True, _broken(error)
             left = began + (self._patience if self._reached else min(self._patience, _FIRST_PATIENCE))
             wait = asked if asked is not None else pause * random.uniform(0.8, 1.2)  # noqa: S311  # only spreads calls
             if time.monotonic() + wait > left:
@@ -134,6 +145,22 @@ def told(body: Any) -> str:
     if not isinstance(body, dict) or not isinstance(message := body.get("message"), str):
         return ""
     return f": {printable(message)[:_MOST_CHARACTERS]}"
+
+
+def _broken(error: Exception) -> str:
+    """What became of a call that was not answered, without the names that aiohttp has for it."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        reason = getattr(error.certificate_error, "verify_message", "") or str(error.certificate_error)
+        return f"its certificate is not trusted: {reason}"
+    words = next((words for kind, words in _BROKEN if isinstance(error, kind)), str(error) or type(error).__name__)
+    return f"{words}: {_reason(error.os_error)}" if isinstance(error, aiohttp.ClientConnectorError) else words
+
+
+def _reason(error: OSError) -> str:
+    # asyncio puts the address there, and resolvers have numbers of their own, below 0.
+    if error.errno is not None and error.errno > 0 and not isinstance(error, ssl.SSLError):
+        return os.strerror(error.errno)
+    return error.strerror or "it closes the connection"
 
 
 def _json(text: bytes) -> Any:

@@ -181,10 +181,10 @@ def _operating_note(false_matches: int, nontargets: int) -> str:
     if false_matches:
         return _note(false_matches, nontargets)
     # The rule of three (Jovanovic and Levy, 1997).
-    most = 100 * min(3 / nontargets, 1)
+    most = np.format_float_positional(float(f"{100 * min(3 / nontargets, 1):.2g}"), trim="-")
     return (
         f"not told: none of {nontargets} trials of two speakers reaches the threshold there, so its FMR is anything up "
-        f"to {most:.2g} %, and the threshold here is the lowest that none of them reaches here"
+        f"to {most} %, and the threshold here is the lowest that none of them reaches here"
     )
 
 

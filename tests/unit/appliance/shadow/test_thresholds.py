@@ -70,6 +70,7 @@ def test_what_the_trials_do_not_support_is_said(tmp_path: Path) -> None:
     assert set(found.levels[2].thresholds.values()) == {None}
     assert "anything up to 3 %" in found.note
     assert found.figures[HERE]["FMR"].value == 0
+    assert "anything up to 100 %" in outcome(tmp_path, 2, 9.0).note
 
 
 def test_both_kinds_of_trials_are_needed(tmp_path: Path) -> None:
