@@ -14,13 +14,16 @@ from appliance.addresses import base_url, host_header, is_loopback_name
 from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
 from appliance.description.assets import ASSETS
 from appliance.settings import Settings
-from schemas.errors import Forbidden, Internal, Refusal, RequestInvalid, Unauthorized
+from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid, Unauthorized
 
 log = logging.getLogger(__name__)
 
 _PATH_CHARACTERS = 200
 # What a load balancer asks, before anyone could give it a key; and what this interface is, which is no secret.
 OPEN_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/docs", *(f"/docs/{name}" for name in ASSETS)})
+# Where a browser lands that was given the appliance's address, or one slash too many; relative, since a proxy may have
+# put it under a path.
+_TO_THE_PAGE = {"/": "docs", "/docs/": "../docs"}
 
 
 @web.middleware
@@ -55,6 +58,8 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
             log.error("request %s: %s", request_id(request), refusal.message)
         return error(refusal)
     except HTTPException as raised:
+        if raised.status == NotFound.http_status and request.method in {"GET", "HEAD"} and request.path in _TO_THE_PAGE:
+            return web.Response(status=307, headers={hdrs.LOCATION: _TO_THE_PAGE[request.path]})
         return error(translated(request, raised))
     except (HttpProcessingError, ClientPayloadError) as broken:
         return error(RequestInvalid(f"the request's body cannot be read: {_fault(broken)}"))
@@ -85,7 +90,7 @@ def doors(settings: Settings) -> Middleware:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None and origin not in {str(base.origin()), str(host.origin())}:
             raise Forbidden(f"web pages of {repeated(origin)} may not call this appliance")
-        if known and request.path not in OPEN_PATHS and not known(_presented(request)):
+        if known and request.path not in OPEN_PATHS | _TO_THE_PAGE.keys() and not known(_presented(request)):
             raise Unauthorized(
                 "this appliance needs an API key: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'",
                 headers={hdrs.WWW_AUTHENTICATE: "Bearer"},

@@ -15,18 +15,27 @@ class Room:
         self.capacity = 0
         self.reason = ""
         self.taken = 0
+        self.uploads = 0
 
     @contextmanager
     def share(self, size: int) -> Iterator["Share"]:
         """A share of `size` bytes until the context ends. Raises StorageFull when no more than that is left."""
         if self.taken + size >= self.capacity:
-            raise StorageFull(f"there is no room for this upload: {self.reason}")
+            raise StorageFull(f"there is no room for this upload: {self.reason}{self.others()}")
         share = Share(self)
         share.cover(size)
+        self.uploads += 1
         try:
             yield share
         finally:
+            self.uploads -= 1
             self.taken -= share.size
+
+    def others(self, share: "Share | None" = None) -> str:
+        """What the uploads under way beside `share` hold, as the end of a sentence; empty when they hold nothing."""
+        uploads, taken = (self.uploads - 1, self.taken - share.size) if share else (self.uploads, self.taken)
+        held = "1 upload under way has" if uploads == 1 else f"{uploads} uploads under way have"
+        return f", and {held} {taken} bytes" if taken else ""
 
 
 class Share:
@@ -40,6 +49,7 @@ class Share:
         """Grows to `size` bytes, if it is smaller. Raises StorageFull."""
         more = max(0, size - self.size)
         if self._room.taken + more > self._room.capacity:
-            raise StorageFull(f"there is no more room for this upload: {self._room.reason}")
+            others = self._room.others(self)
+            raise StorageFull(f"there is no more room for this upload: {self._room.reason}{others}")
         self._room.taken += more
         self.size += more

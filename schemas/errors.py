@@ -95,13 +95,15 @@ class Refusal(ApplianceError):
     http_status: ClassVar[int] = 500
     grpc_status: ClassVar[str] = "INTERNAL"
     kind: ClassVar[str] = "internal"
+    # Of every refusal of its type, whoever raises it.
+    always: ClassVar[Mapping[str, str]] = {}
 
     def __init__(
         self, message: str, detail: Sequence[Detail] = (), *, headers: Mapping[str, str] | None = None
     ) -> None:
         super().__init__(message)
         self.detail = tuple(detail)
-        self.headers = dict(headers or {})
+        self.headers = {**self.always, **(headers or {})}
 
     def body(self) -> dict[str, object]:
         """The pinned error body, for HTTP answers and for the `error` of a task."""
@@ -170,6 +172,8 @@ class Overloaded(Refusal):
 
 class StorageFull(Refusal):
     type, http_status, grpc_status = "storage.capacity-exceeded", 507, "RESOURCE_EXHAUSTED"
+    # It empties by itself as tasks end and results expire.
+    always: ClassVar[Mapping[str, str]] = {"Retry-After": "10"}
 
 
 class TaskRefusal(Refusal):

@@ -1,13 +1,17 @@
 """pydantic models as the named schemas of a description."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pydantic
 from pydantic.json_schema import models_json_schema
 
+from schemas.technologies import Document, Parameters
+
 Schema = dict[str, Any]
 
+# What a request calls the speaker model that it chooses.
+MODEL = "model"
 PLACE = "#/components/schemas/"
 # pydantic leaves a bound that stands around a validator under its own name for it, which no reader of schemas knows.
 _OF_NUMBERS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
@@ -15,14 +19,21 @@ _OF_ARRAYS = {"minLength": "minItems", "maxLength": "maxItems"}
 
 
 class Components:
-    """The schemas of `models` and of all that these hold; two classes of one name get the names of their modules."""
+    """The schemas of `models` and of all that these hold; two classes of one name get the names of their modules.
 
-    def __init__(self, models: Iterable[type[pydantic.BaseModel]]) -> None:
+    Where a request may choose a speaker model, it is one of those `served`.
+    """
+
+    def __init__(self, models: Iterable[type[pydantic.BaseModel]], served: Sequence[str] = ()) -> None:
+        models = list(dict.fromkeys(models))
         places, found = models_json_schema(
-            [(model, "validation") for model in dict.fromkeys(models)], ref_template=f"{PLACE}{{model}}"
+            [(model, "validation") for model in models], ref_template=f"{PLACE}{{model}}"
         )
         self._places = {model: str(place["$ref"]) for (model, _), place in places.items()}
         self.schemas: dict[str, Schema] = {name: cleaned(schema) for name, schema in found.get("$defs", {}).items()}
+        for model in models:
+            if served and issubclass(model, Parameters | Document) and MODEL in model.model_fields:
+                self.properties(model)[MODEL]["enum"] = list(served)
 
     def of(self, model: type[pydantic.BaseModel]) -> Schema:
         """A reference to the schema of `model`."""

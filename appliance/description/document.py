@@ -31,7 +31,7 @@ _KEYS: dict[str, Schema] = {
 def described(settings: Settings) -> dict[str, Any]:
     """The description of an appliance with `settings`, but for `servers`, which depends on who asks."""
     found = sorted(declared().values(), key=lambda technology: technology.name)
-    components = Components(_models(found))
+    components = Components(_models(found), settings.served_models)
     for named in (tasks.schemas(), refusals.schemas(), webhook.schemas()):
         for name, schema in named.items():
             components.add(name, schema)
@@ -39,7 +39,7 @@ def described(settings: Settings) -> dict[str, Any]:
     everywhere: tuple[type[Refusal], ...] = (*refusals.EVERYWHERE, Unauthorized) if keys else refusals.EVERYWHERE
     paths: dict[str, Any] = {}
     for technology in found:
-        paths |= technologies.paths(technology, components, everywhere)
+        paths |= technologies.paths(technology, components, everywhere, settings.served_models)
     for route in ROUTES:
         paths[route.path] = {"get": _operation(route, components, refusals.EVERYWHERE if route.open else everywhere)}
     return {

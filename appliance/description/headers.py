@@ -16,6 +16,10 @@ _ANSWERED: dict[str, tuple[str, dict[str, Any]]] = {
     "Allow": ("The methods that are possible here.", {"type": "string"}),
     "WWW-Authenticate": ("How to send a key.", {"type": "string"}),
     "Idempotent-Replayed": ("The task is that of an earlier request.", {"const": "true"}),
+    "X-Ignored-Parameters": (
+        "Names in the query string that are not known here, percent-encoded, with commas between them.",
+        {"type": "string"},
+    ),
     "ETag": ("Names this version, for `If-None-Match`.", {"type": "string"}),
     "X-RateLimit-Limit": ("Tasks that a caller may submit in a minute.", _WHOLE),
     "X-RateLimit-Remaining": ("How many of them are left.", _WHOLE),

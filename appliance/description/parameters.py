@@ -1,5 +1,6 @@
 """What a request carries beside its body: the parameters of a technology, the id of a task, headers."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pydantic
@@ -11,11 +12,11 @@ from schemas.technologies import Parameters
 TASK_ID = "task_id"
 
 
-def query(kind: type[pydantic.BaseModel]) -> list[dict[str, Any]]:
-    """The fields of `kind` in a query string, lists with commas between their values."""
+def query(kind: type[pydantic.BaseModel], models: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """The fields of `kind` in a query string, lists with commas between their values; `models` are those served."""
     lists = kind.LISTS if issubclass(kind, Parameters) else frozenset()
     made = []
-    for name, schema in Components([kind]).properties(kind).items():
+    for name, schema in Components([kind], models).properties(kind).items():
         given = dict(schema)
         described = {"description": text} if (text := given.pop("description", "")) else {}
         style = {"style": "form", "explode": False} if name in lists else {}

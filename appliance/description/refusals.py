@@ -49,6 +49,7 @@ _HEADERS: dict[type[Refusal], tuple[str, ...]] = {
     Unauthorized: ("WWW-Authenticate",),
     MethodInvalid: ("Allow",),
     Overloaded: ("Retry-After",),
+    StorageFull: ("Retry-After",),
     RateLimited: ("Retry-After", *RATE),
 }
 

@@ -1,12 +1,13 @@
 """The operations of a technology: submit, poll, erase."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from appliance.description import examples, refusals, tasks
 from appliance.description.components import Components, Schema
 from appliance.description.headers import RATE, header, ids, request_ids
 from appliance.description.parameters import TASK_ID, query, refer
-from appliance.endpoints.technologies import IDEMPOTENCY_KEY
+from appliance.endpoints.technologies import IDEMPOTENCY_KEY, IGNORED
 from schemas.errors import (
     Conflict,
     NotFound,
@@ -23,7 +24,7 @@ from schemas.errors import (
 from schemas.technologies import Technology
 from schemas.waiting import Waiting
 
-_ACCEPTED = ("Location", "X-Location", "Retry-After", "Idempotent-Replayed")
+_ACCEPTED = ("Location", "X-Location", "Retry-After", "Idempotent-Replayed", IGNORED)
 # Where a task's end is told: the address is among the parameters, and in a JSON body it may stand as well.
 CALLBACK = "TaskEnded"
 _SUBMITTING: tuple[type[Refusal], ...] = (
@@ -39,8 +40,10 @@ _SUBMITTING: tuple[type[Refusal], ...] = (
 )
 
 
-def paths(technology: Technology, components: Components, everywhere: tuple[type[Refusal], ...]) -> dict[str, Any]:
-    """Its two paths; `everywhere` are the refusals that any request may meet."""
+def paths(
+    technology: Technology, components: Components, everywhere: tuple[type[Refusal], ...], models: Sequence[str]
+) -> dict[str, Any]:
+    """Its two paths; `everywhere` are the refusals that any request may meet, `models` the speaker models served."""
     address = f"/api/technology/{technology.name}"
     name = technology.name.replace("-", "_")
     polled = tasks.polled(
@@ -55,7 +58,7 @@ def paths(technology: Technology, components: Components, everywhere: tuple[type
                 "summary": technology.summary,
                 **({"description": _missing(technology)} if technology.missing else {}),
                 "parameters": [
-                    *query(technology.parameters),
+                    *query(technology.parameters, models),
                     refer(IDEMPOTENCY_KEY),
                     *request_ids(),
                 ],

@@ -7,6 +7,7 @@ from aiohttp import ETag, hdrs, web
 from appliance.addresses import base_url
 from appliance.context import SETTINGS
 from appliance.description.assets import ASSETS, PAGE, POLICY, Asset, digest
+from appliance.description.document import described
 from schemas import json
 from schemas.errors import NotFound
 
@@ -15,9 +16,8 @@ _CACHING = "no-cache"
 
 
 def routes() -> list[web.RouteDef]:
-    described = _Described()
     return [
-        web.get("/openapi.json", described.answer),
+        web.get("/openapi.json", _Described().answer),
         web.get("/docs", page),
         web.get("/docs/{asset}", asset),
     ]
@@ -40,9 +40,6 @@ class _Described:
 
 
 def _made(app: web.Application) -> bytes:
-    # Here, because a process that is never asked needs none of it.
-    from appliance.description.document import described  # noqa: PLC0415
-
     return json.encode(described(app[SETTINGS]))
 
 

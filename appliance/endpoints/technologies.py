@@ -1,5 +1,8 @@
 """`POST /api/technology/<name>`: every technology from its declaration."""
 
+from collections.abc import Iterable
+from urllib.parse import quote
+
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
@@ -16,6 +19,9 @@ from schemas.technologies import Technology, joined, parse_parameters, technolog
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IDEMPOTENCY_CHARACTERS = 255
+# Those of the query string that are not known: a misspelt one is no fault, but whoever looks shall find it.
+IGNORED = "X-Ignored-Parameters"
+_MOST_IGNORED, _IGNORED_CHARACTERS = 16, 64
 # Most tasks take about so long; whoever would rather be told than ask has `wait`.
 _POLL_AFTER_SECONDS = 1
 
@@ -40,17 +46,20 @@ def _endpoint(technology: Technology) -> Handler:
             else:
                 await read_document(request, arrival.write, seconds=seconds)
                 arrival.parameters = parse_parameters(kind, query, {}, models)
-        return _accepted(arrival, f"{caller.base_url}/api/technology/{technology.name}/{arrival.task_id}")
+        location = f"{caller.base_url}/api/technology/{technology.name}/{arrival.task_id}"
+        return _accepted(arrival, location, query.keys() - kind.model_fields.keys())
 
     return submit
 
 
-def _accepted(arrival: Arrival, location: str) -> web.Response:
+def _accepted(arrival: Arrival, location: str, ignored: Iterable[str]) -> web.Response:
     headers = {hdrs.LOCATION: location, "X-Location": location, hdrs.RETRY_AFTER: str(_POLL_AFTER_SECONDS)}
     if arrival.replayed:
         headers["Idempotent-Replayed"] = "true"
     if arrival.rate is not None:
         headers.update(arrival.rate.headers)
+    if names := ", ".join(quote(name[:_IGNORED_CHARACTERS], safe="") for name in sorted(ignored)[:_MOST_IGNORED]):
+        headers[IGNORED] = names
     body = json.encode(TaskView(arrival.task_id, arrival.state).body())
     return web.Response(status=202, headers=headers, body=body, content_type="application/json")
 

@@ -59,7 +59,6 @@ def test_a_task_id_is_found_however_it_is_written(client: httpx.Client) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
         "/api",
         "/api/technology",
         "/api/technology/telepathy",
@@ -81,6 +80,17 @@ def test_a_task_id_is_found_however_it_is_written(client: httpx.Client) -> None:
 def test_an_address_without_anything_is_not_found(appliance: Appliance, path: str) -> None:
     """Nothing is guessed: another slash, capital or dot is another address."""
     assert_refused(exchange(appliance.url, request("GET", path)), 404, "resource.not-found")
+
+
+@pytest.mark.parametrize(("path", "there"), [("/", "docs"), ("/docs/", "../docs")])
+def test_a_browser_lands_on_the_page(client: httpx.Client, path: str, there: str) -> None:
+    """Relative, for proxies that put the appliance under a path; other methods find nothing there."""
+    for method in ("GET", "HEAD"):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["Location"], answer.content) == (307, there, b"")
+    landed = client.get(path, follow_redirects=True)
+    assert (landed.url.path, landed.status_code) == ("/docs", 200)
+    assert_refused(client.post(path), 404, "resource.not-found")
 
 
 def test_an_unknown_technology_takes_nothing(client: httpx.Client) -> None:

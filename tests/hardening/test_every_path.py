@@ -179,12 +179,12 @@ def test_a_full_queue(serve: Serve) -> None:
 
 
 def test_a_full_storage(serve: Serve) -> None:
-    """507 for every technology, for the input storage as for the disk."""
+    """507 for every technology, for the input storage as for the disk, with a time to come back."""
     for settings in ({"minimum_free_space": 10**18}, {"input_storage_size": 1}):
         with serve(**settings).client(headers=IDS) as client:
             for name, technology in ABLE.items():
                 answer = post(client, name, body_of(technology, 1000))
-                refused(answer, 507, "storage.capacity-exceeded")
+                refused(answer, 507, "storage.capacity-exceeded", retry=True)
 
 
 def test_a_rate_that_is_reached(serve: Serve) -> None:
@@ -232,6 +232,25 @@ def test_an_accepted_task_says_when_to_ask(client: httpx.Client) -> None:
     assert answer.status_code == 202
     assert answer.headers["Retry-After"] == "1"
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/api/technology/[a-z-]+/[0-9a-f-]{36}", answer.headers["Location"])
+
+
+def test_parameters_that_are_not_known_are_named(client: httpx.Client) -> None:
+    """They are ignored, as the contract has it, and a header of the 202 says so, within bounds and in ASCII."""
+    for path, query, named in (
+        (CONVERSION, "callback=x", "callback"),
+        (CONVERSION, "b=1&a=2&b=3", "a, b"),
+        (CONVERSION, "a%0d%0aSet-Cookie:%20x=1", "a%0D%0ASet-Cookie%3A%20x"),
+        (CONVERSION, "%C3%A4%2C=", "%C3%A4%2C"),
+        (CONVERSION, "x" * 5000, "x" * 64),
+        (CONVERSION, "&".join(f"p{i:02}" for i in range(50)), ", ".join(f"p{i:02}" for i in range(16))),
+        (CONVERSION, "", None),
+    ):
+        answer = client.post(f"{path}?{query}", json={"voiceprints": [GOOD]})
+        assert answer.status_code == 202
+        assert answer.headers.get("X-Ignored-Parameters") == named
+    query = "?includ_vector_voiceprint=true&channel_mode=mix"
+    answer = client.post(EXTRACTION + query, files={"file": b"RIFF"})
+    assert answer.headers["X-Ignored-Parameters"] == "includ_vector_voiceprint"
 
 
 def test_the_limits_are_shown(serve: Serve) -> None:

@@ -75,6 +75,25 @@ def test_every_route_is_described(tmp_path: Path) -> None:
     assert {(method, path) for method, path, _ in operations(document())} == served
 
 
+def test_a_model_is_one_of_those_served() -> None:
+    """Wherever a request may choose one, and nowhere else: results may tell of models that were served once."""
+    found = described(SETTINGS.model_copy(update={"model": "one", "more_models": ("another",)}))
+    schemas = found["components"]["schemas"]
+    asked = [parameter for *_, operation in operations(found) for parameter in operation["parameters"]]
+    places = [parameter["schema"] for parameter in asked if parameter.get("name") == "model"]
+    places += [schema["properties"]["model"] for name, schema in schemas.items() if name in _CHOOSING]
+    assert len(places) > len(_CHOOSING)
+    assert all(place["enum"] == ["one", "another"] for place in places)
+    assert json.dumps(found).count('"another"') == len(places)
+
+
+_CHOOSING = {
+    component
+    for component, schema in document()["components"]["schemas"].items()
+    if component.endswith(("Document", "Parameters")) and "model" in schema["properties"]
+}
+
+
 def test_what_needs_a_key() -> None:
     """With keys set, all but health and the description itself; a key is sent in one of two ways."""
     found = described(WITH_KEYS)
