@@ -6,6 +6,7 @@ mounted volume. Files are named by task id alone; what a client calls its file i
 
 import asyncio
 import errno
+import fcntl
 import hashlib
 import os
 import shutil
@@ -23,6 +24,8 @@ from schemas.errors import ApplianceError, StorageFull
 
 # A file without a task is left alone for this long: its task may be about to be submitted.
 _ORPHAN_SECONDS = 60.0
+# Nobody writes for so long without a byte.
+_SILENT_SECONDS = 3600.0
 
 
 class ResultGone(ApplianceError):
@@ -94,6 +97,7 @@ class LocalFileStore:
         try:
             with storage_errors():
                 async with aiofiles.open(partial, "wb") as file:
+                    _hold(file.fileno())
                     yield Upload(file)
                     await file.flush()
                     await asyncio.to_thread(os.fsync, file.fileno())
@@ -111,6 +115,7 @@ class LocalFileStore:
         partial = self._partial / _attempt(task_id, attempt)
         try:
             with storage_errors(), partial.open("wb") as file:
+                _hold(file.fileno())
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -145,11 +150,35 @@ class LocalFileStore:
         kept = await still_open([path.name for path in orphans])
         gone = [path for path in orphans if path.name not in kept]
         gone += await asyncio.to_thread(_older_than, self._results, retention + _ORPHAN_SECONDS)
-        # An upload writes all the time; one that has not for an hour lost its process.
-        gone += await asyncio.to_thread(_older_than, self._partial, 3600.0)
+        gone += await asyncio.to_thread(_abandoned, self._partial)
         for path in gone:
             await asyncio.to_thread(path.unlink, missing_ok=True)
         return len(gone)
+
+
+def _hold(descriptor: int) -> None:
+    """Marks a file as being written, until it is closed or its process dies, however it dies."""
+    with suppress(OSError):  # not every file system can: there, the sweep waits longer
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _abandoned(folder: Path) -> list[Path]:
+    """Files that nobody writes any more."""
+    return [path for path in _older_than(folder, _ORPHAN_SECONDS) if not _is_held(path)]
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open("r+b") as file:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False  # someone else removed it first
+    except BlockingIOError:
+        return True
+    except OSError:
+        # Where files cannot be held, it has lost its process when nothing has come for long.
+        return path not in _older_than(path.parent, _SILENT_SECONDS)
+    return False
 
 
 def _attempt(task_id: str, attempt: int) -> str:
