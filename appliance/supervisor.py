@@ -24,7 +24,8 @@ from tasks.store import TaskStore, new_worker_name
 log = logging.getLogger(__name__)
 
 _REDIS_START_SECONDS = 15.0
-# Ctrl-C: how long HTTP and workers may take, then gRPC and Redis. Together below the 5 s that a person is promised.
+# Ctrl-C: how long HTTP, workers and gRPC may take, what gRPC has at least after the others, and Redis. Together below
+# the 5 s that a person is promised.
 _INTERRUPT_SECONDS, _GRPC_INTERRUPT_SECONDS, _REDIS_INTERRUPT_SECONDS = 3.2, 0.4, 0.6
 # SIGTERM: workers bound themselves by `drain_timeout`; the margin is for giving back what it did not suffice for.
 _DRAIN_MARGIN_SECONDS, _GRPC_DRAIN_SECONDS, _REDIS_DRAIN_SECONDS = 5.0, 3.0, 10.0
@@ -145,7 +146,9 @@ class Supervisor:
         # The port stays ours while the process is replaced; connections cannot wait in it, so clients try again.
         passed = (reserved.fileno(), self._telling.writing)
         words = ("grpc", "--fd", str(passed[0]), "--ready-fd", str(passed[1]))
-        return lambda: Launch(listener.address(reserved), *self._command(*words), pass_fds=passed)
+        # Its threads copy large messages: what each of them had would stay with it.
+        memory = {"MALLOC_ARENA_MAX": "2"}
+        return lambda: Launch(listener.address(reserved), *self._command(*words, **memory), pass_fds=passed)
 
     def _launch_worker(self, device: str | None) -> Callable[[], Launch]:
         variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
@@ -217,10 +220,14 @@ class Supervisor:
         for child in (*filter(None, [self._grpc]), *self._workers):
             child.send(asked)
         patience = self._settings.drain_timeout + _DRAIN_MARGIN_SECONDS if drain else _INTERRUPT_SECONDS
+        clock = asyncio.get_running_loop().time
+        end = clock() + patience
         await _gone([self._http, *self._workers], patience)
         if self._grpc:
             self._grpc.send(SIGINT)
-            await _gone([self._grpc], _GRPC_DRAIN_SECONDS if drain else _GRPC_INTERRUPT_SECONDS)
+            # Interrupted, it has all the time that the others did not need: its calls remove what they have stored.
+            least = _GRPC_DRAIN_SECONDS if drain else max(_GRPC_INTERRUPT_SECONDS, end - clock())
+            await _gone([self._grpc], least)
         for worker in self._workers:
             if worker.exit_code:
                 with suppress(TimeoutError):
@@ -256,6 +263,6 @@ async def _gone(children: Iterable[Child], patience: float) -> None:
     ends = {asyncio.create_task(child.wait()): child for child in children}
     _, late = await asyncio.wait(ends, timeout=patience)
     for end in late:
-        log.warning("%s %s did not end within %.0f s and is killed", ends[end].role, ends[end].name, patience)
+        log.warning("%s %s did not end within %.1f s and is killed", ends[end].role, ends[end].name, patience)
         ends[end].kill()
     await asyncio.wait(ends)

@@ -8,8 +8,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import grpc
@@ -144,6 +145,26 @@ def refused(
     assert "error: " in tried.stderr
     assert "Traceback" not in tried.stderr
     return tried.stderr
+
+
+def test_interrupted_uploads_leave_nothing(start_appliance: Start, tmp_path: Path) -> None:
+    """Ctrl-C while recordings come in over gRPC removes what has come of them, within the same 5 s."""
+    appliance = start_appliance()
+    partial = tmp_path / "data" / "store" / "partial"
+    over = threading.Event()
+
+    def uploading() -> Iterator[ExtractRequest]:
+        yield ExtractRequest(audio=Audio(content=b"RIFF" + bytes(100_000)))
+        over.wait(60)
+
+    with grpc.insecure_channel(appliance.grpc) as channel:
+        stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
+        calls = [stub.Extract.future(uploading()) for _ in range(20)]
+        eventually(lambda: len(list(partial.iterdir())) == len(calls))
+        assert stopped(appliance, signal.SIGINT) < 5
+        over.set()
+    assert not list(partial.iterdir())
+    assert "is killed" not in (tmp_path / "data" / "up.log").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
