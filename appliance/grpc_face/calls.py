@@ -1,6 +1,7 @@
 """What every gRPC service works with: the same use cases as REST."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 
 from appliance.intake import Intake
 from appliance.settings import Settings
@@ -8,13 +9,17 @@ from tasks.endings import Endings
 from tasks.files import FileStore
 from tasks.store import TaskStore
 
+# Each is there several times over while it becomes a document: as a message, as Base64, on its way to the disk.
+_LISTS_AT_A_TIME = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The opened use cases of one gRPC process."""
+    """The opened use cases of one gRPC process. `writing` is held by a call that makes a document of voiceprints."""
 
     settings: Settings
     store: TaskStore
     files: FileStore
     intake: Intake
     endings: Endings
+    writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LISTS_AT_A_TIME))

@@ -14,7 +14,7 @@ from appliance.grpc_face.readers import Patience, Readers
 from schemas.errors import RequestInvalid, TooLarge
 
 # A message of work may be as long as any, and its line slow.
-_WORK = Patience(seconds=30.0, at_a_time=16, grace=5.0)
+_WORK = Patience(seconds=30.0, at_a_time=8, grace=5.0)
 # A question has a name at most, and comes with the call. Longer ones have taken their room once that is seen.
 _QUESTION = Patience(seconds=5.0, at_a_time=16, grace=0.5)
 _MOST_QUESTION_BYTES = 4 << 10
@@ -57,10 +57,13 @@ async def _read(
     context: Context,
 ) -> Any:
     """Raises RequestInvalid for a call without a message, TooLarge, and what `Readers.turn` raises."""
+    arriving = aiter(requests)
     async with readers.turn(context.peer()):
-        message = await anext(aiter(requests), None)
-    if message is None:
-        raise RequestInvalid("the call has no message: nothing came before its end")
+        message = await anext(arriving, None)
+        # To its end: until then the stream keeps its last message.
+        more = await anext(arriving, None)
+    if message is None or more is not None:
+        raise RequestInvalid(f"the call has {'no message' if message is None else 'more messages'}: it takes one")
     if len(message) > most_bytes:
         raise TooLarge(f"a message of {len(message)} bytes is larger than the limit of {most_bytes} bytes here")
     return deserialize(message)

@@ -48,7 +48,7 @@ class Trait(Generic[_R]):
     async def _given(self, calls: Calls, message: Any, context: Context) -> _R:
         _require_one_kind(message, voiceprints=True)
         name = f"{self.technology}-voiceprints"
-        found = await of_voiceprints(calls, name, context, message.voiceprints, rendered(technologies()[name]))
+        found = await of_voiceprints(calls, name, context, list(message.voiceprints), rendered(technologies()[name]))
         return self.response(results=[self.result(one) for one in found["results"]])
 
     async def _heard(self, calls: Calls, arriving: Incoming[Any], context: Context) -> _R:

@@ -70,9 +70,10 @@ async def waiting_list(name: str, folder: Path) -> AsyncIterator[VoiceprintList]
 
 
 async def of_voiceprints(
-    calls: Calls, technology: str, context: Context, voiceprints: Sequence[Voiceprint], read: Callable[[BinaryIO], _T]
+    calls: Calls, technology: str, context: Context, voiceprints: list[Voiceprint], read: Callable[[BinaryIO], _T]
 ) -> _T:
-    """What `read` makes of the stored result of the technology called `technology` for one list of `voiceprints`.
+    """What `read` makes of the stored result of the technology called `technology` for one list of `voiceprints`,
+    which is emptied once they are stored: the task may take its time, and they much room.
 
     Raises ValidationError for an empty list, for one that is too long or for what is no voiceprint, and what the task
     is refused with.
@@ -81,8 +82,9 @@ async def of_voiceprints(
     async def fill(arrival: Arrival) -> None:
         if not voiceprints:
             raise invalid("voiceprints", "there are none in the message")
-        async with waiting_list("voiceprints", calls.settings.store) as one:
+        async with calls.writing, waiting_list("voiceprints", calls.settings.store) as one:
             await one.add(voiceprints)
+            voiceprints.clear()
             await write_document(arrival, (one,))
 
     return await performed(calls, technologies()[technology], caller(calls, context), fill, read)

@@ -32,7 +32,10 @@ class Conversion(pb_grpc.VoiceprintConversionServicer):
             if await arriving.first() is None:
                 raise RequestInvalid("the call has no voiceprints: nothing came before its end")
             while (message := await arriving.next()) is not None:
-                for response in await of_voiceprints(self._calls, name, context, message.voiceprints, _responses):
+                given = list(message.voiceprints)
+                # What holds its room from here on is the list.
+                del message
+                for response in await of_voiceprints(self._calls, name, context, given, _responses):
                     yield response
 
 

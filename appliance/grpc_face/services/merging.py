@@ -24,7 +24,9 @@ class Merging(pb_grpc.VoiceprintMergingServicer):
 
     async def Merge(self, request: pb.MergeRequest, context: Any) -> pb.MergeResponse:  # noqa: N802
         """Raises ValidationError for fewer than two."""
-        given = request.voiceprints
+        given = list(request.voiceprints)
+        # What holds its room from here on is the list.
+        del request
         if len(given) < 2:
             raise invalid("voiceprints", f"at least 2 are merged, there {'is 1' if given else 'are none'}")
         found = await of_voiceprints(self._calls, _NAME, context, given, rendered(technologies()[_NAME]))

@@ -54,13 +54,11 @@ async def test_a_message_that_does_not_come(serving: Serving, monkeypatch: pytes
     assert (code, message) == (grpc.StatusCode.DEADLINE_EXCEEDED, "the call stood still: its message did not come")
 
 
-async def test_a_call_that_ends_without_a_message(alone: grpc.aio.Channel) -> None:
-    """Is the caller's fault."""
-    code, message = await status(alone.stream_unary(STATUS)(each([])))
-    assert (code, message) == (
-        grpc.StatusCode.INVALID_ARGUMENT,
-        "the call has no message: nothing came before its end",
-    )
+@pytest.mark.parametrize(("messages", "told"), [([], "no message"), ([b"", b""], "more messages")])
+async def test_there_is_one_message(alone: grpc.aio.Channel, messages: list[bytes], told: str) -> None:
+    """None and two are the caller's fault."""
+    code, message = await status(alone.stream_unary(STATUS)(each(messages)))
+    assert (code, message) == (grpc.StatusCode.INVALID_ARGUMENT, f"the call has {told}: it takes one")
 
 
 @pytest.mark.parametrize("method", [CHECK, STATUS])
