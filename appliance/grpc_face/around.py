@@ -1,8 +1,9 @@
 """Something around every method of every service, whatever its kind."""
 
+import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -10,7 +11,11 @@ import grpc
 import grpc.aio
 from google.protobuf.message import DecodeError
 
-from schemas.errors import RequestInvalid
+from schemas.errors import RequestInvalid, RequestTimeout
+
+# For one response to be taken, of 4 MiB at most. Whoever takes it slower does not read.
+REPLY_SECONDS = 60.0
+_STATUS_SECONDS = 0.1
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 # Of a method, by its path `/package.Service/Method`, and the context of one call of it.
@@ -44,15 +49,16 @@ class _Unreadable:
 
 
 def _inside(handler: Any, enter: Callable[[Any], AbstractAsyncContextManager[None]]) -> Any:
-    """The same method, run inside a context. A method either yields its responses or is awaited."""
+    """The same method, run inside a context. A method either yields its responses, which are written here, or is
+    awaited."""
     kind = f"{_number(handler.request_streaming)}_{_number(handler.response_streaming)}"
     behaviour = getattr(handler, kind)
 
-    async def yielding(request: Any, context: Any) -> AsyncIterator[Any]:
+    async def written(request: Any, context: Any) -> None:
         # Closed with this one, so that the method sees its own end when nobody reads on.
         async with enter(context), aclosing(behaviour(_readable(request), context)) as responses:
             async for response in responses:
-                yield response
+                await _write(context, response)
 
     async def awaited(request: Any, context: Any) -> Any:
         async with enter(context):
@@ -60,10 +66,23 @@ def _inside(handler: Any, enter: Callable[[Any], AbstractAsyncContextManager[Non
 
     make = getattr(grpc, f"{kind}_rpc_method_handler")
     return make(
-        yielding if inspect.isasyncgenfunction(behaviour) else awaited,
+        written if inspect.isasyncgenfunction(behaviour) else awaited,
         _tolerant(handler.request_deserializer),
         handler.response_serializer,
     )
+
+
+async def _write(context: Context, response: Any) -> None:
+    """Raises CancelledError when nobody takes the response. The status that says so waits behind it, not here."""
+    try:
+        async with asyncio.timeout(REPLY_SECONDS):
+            await context.write(response)
+    except TimeoutError as error:
+        words = f"a response was not taken within {REPLY_SECONDS:g} s"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_STATUS_SECONDS):
+                await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, words, (("error-type", RequestTimeout.type),))
+        raise asyncio.CancelledError(words) from error
 
 
 def _number(streaming: bool) -> str:
