@@ -4,11 +4,16 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from appliance import keys
 from appliance.grpc_face.around import Context
+from appliance.grpc_face.callers import address
+from appliance.grpc_face.doors import presented
 from schemas.errors import Overloaded
 
 # Each may hold the largest message while it waits for its task.
-MOST_CALLS = 256
+MOST_CALLS = 512
+# More than one connection carries, so that a gateway which speaks for many is one caller without harm.
+MOST_CALLS_OF_ONE = MOST_CALLS // 4
 # Health and reflection: asked often, open for as long as the asker likes, and no work.
 _ABOUT_THE_SERVER = "/grpc."
 
@@ -20,19 +25,39 @@ def works(method: str) -> bool:
 
 class Crowd:
     """Calls under way: those that work together, questions about the server by their method. So whoever watches our
-    health, for which no key is needed, takes the place of no call that works, and of no probe."""
+    health, for which no key is needed, takes the place of no call that works, and of no probe.
 
-    def __init__(self) -> None:
+    A caller is who holds an API key, where `keyed` says that those are checked, and else who calls from an address.
+    """
+
+    def __init__(self, *, keyed: bool) -> None:
+        self._keyed = keyed
         self._inside: Counter[str] = Counter()
+        self._of_one: Counter[tuple[str, str | bytes]] = Counter()
 
     @asynccontextmanager
-    async def admitted(self, method: str, _: Context) -> AsyncIterator[None]:
-        """Around one call. Raises Overloaded when too many of its kind are under way."""
+    async def admitted(self, method: str, context: Context) -> AsyncIterator[None]:
+        """Around one call. Raises Overloaded when too many of its kind are under way, or too many of its caller's."""
         kind = "work" if works(method) else method
+        one = kind, self._caller(method, context)
         if self._inside[kind] >= MOST_CALLS:
             raise Overloaded(f"{MOST_CALLS} calls are under way already", headers={"Retry-After": "1"})
+        if self._of_one[one] >= MOST_CALLS_OF_ONE:
+            raise Overloaded(
+                f"{MOST_CALLS_OF_ONE} calls of this caller are under way already", headers={"Retry-After": "1"}
+            )
         self._inside[kind] += 1
+        self._of_one[one] += 1
         try:
             yield
         finally:
             self._inside[kind] -= 1
+            self._of_one[one] -= 1
+            if not self._of_one[one]:
+                del self._of_one[one]
+
+    def _caller(self, method: str, context: Context) -> str | bytes:
+        # Of questions no key was checked: anyone could take a name there.
+        if self._keyed and works(method):
+            return keys.scope(presented(context.invocation_metadata()))
+        return address(context.peer())

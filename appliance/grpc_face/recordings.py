@@ -16,6 +16,9 @@ from appliance.grpc_face.tasks import performed, rendered
 from appliance.intake import Arrival
 from schemas.technologies import parse_parameters, technologies
 
+# Half of what the thriftiest speech codecs make while it is spoken, in bytes a second.
+_LEAST_RATE = 250.0
+
 
 @dataclass(frozen=True, slots=True)
 class Listening:
@@ -53,4 +56,5 @@ class Listening:
 def incoming(calls: Calls, messages: Any) -> Incoming[Any]:
     """The messages of a call with audio, which may come no faster than it is spoken: they have the time of the longest
     recording, and that of an upload besides."""
-    return Incoming(messages, seconds=calls.settings.max_audio_length + calls.settings.single_file_upload_timeout)
+    seconds = calls.settings.max_audio_length + calls.settings.single_file_upload_timeout
+    return Incoming(messages, seconds=seconds, least_rate=_LEAST_RATE)

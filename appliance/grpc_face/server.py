@@ -71,7 +71,7 @@ class Server:
                 Doors(calls.settings),
                 # A call without its message is not yet one of those under way.
                 OneMessage(MOST_MESSAGE_BYTES),
-                Around(Crowd().admitted),
+                Around(Crowd(keyed=bool(calls.settings.api_keys)).admitted),
             ],
             options=_OPTIONS,
             maximum_concurrent_rpcs=_MOST_CALLS,

@@ -9,11 +9,13 @@ import pytest
 from phonexia.grpc.common.core_pb2 import Audio
 from phonexia.grpc.technologies.age_estimation.v1 import age_estimation_pb2 as pb
 from phonexia.grpc.technologies.age_estimation.v1 import age_estimation_pb2_grpc as pb_grpc
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2 as extraction
+from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as extraction_grpc
 
 from appliance.grpc_face import incoming
 from appliance.grpc_face.incoming import Incoming
 from schemas.errors import RequestTimeout
-from tests.unit.appliance.grpc_face.streams import each, status
+from tests.unit.appliance.grpc_face.streams import PCM16, each, status
 
 
 async def silent() -> AsyncIterator[int]:
@@ -97,3 +99,21 @@ async def test_what_still_comes_is_dropped_for_a_moment() -> None:
     await arriving.linger()
     assert await arriving.next() is None
     await Incoming(dripping()).linger()
+
+
+@pytest.mark.parametrize(("size", "answered"), [(1, False), (100_000, True)])
+async def test_a_call_may_not_drip(
+    alone: grpc.aio.Channel, monkeypatch: pytest.MonkeyPatch, size: int, *, answered: bool
+) -> None:
+    """Who sends a byte now and then is told so by name; who sends at the rate of speech is not."""
+    monkeypatch.setattr(incoming, "PACE_SECONDS", 0.2)
+
+    async def sent() -> AsyncIterator[extraction.ExtractRequest]:
+        for _ in range(20):
+            yield extraction.ExtractRequest(audio=Audio(content=bytes(size)))
+            await asyncio.sleep(0.05)
+        yield extraction.ExtractRequest(audio=Audio(raw_audio_config=PCM16))
+
+    code, message = await status(extraction_grpc.VoiceprintExtractionStub(alone).Extract(sent()))  # type: ignore[arg-type]
+    assert (code is grpc.StatusCode.DEADLINE_EXCEEDED) is not answered
+    assert message.startswith("the call is too slow: ") is not answered

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 
 import grpc
@@ -11,7 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from phonexia.grpc.common import status_pb2, status_pb2_grpc
 
-from appliance.grpc_face.crowd import MOST_CALLS
+from appliance.grpc_face.crowd import MOST_CALLS_OF_ONE
 from appliance.grpc_face.server import MOST_MESSAGE_BYTES, create_server, opened
 from appliance.grpc_face.services import services
 from appliance.settings import Settings
@@ -19,6 +20,7 @@ from schemas.errors import ConfigurationError
 from tests.unit.appliance.grpc_face.conftest import Serving
 
 STATUS = "/phonexia.grpc.common.Status/GetStatus"
+CONVERT = "/phonexia.grpc.technologies.speaker_identification.v1.VoiceprintConversion/Convert"
 MERGE = "/phonexia.grpc.technologies.speaker_identification.v1.VoiceprintMerging/Merge"
 
 
@@ -117,17 +119,17 @@ async def test_what_does_not_speak_grpc_is_sent_away(serving: Serving, said: byt
 
 
 async def test_who_watches_takes_nobody_s_place(serving: Serving) -> None:
-    """Health can be watched by so many and no more, and probes and calls that work are answered all the same."""
+    """One caller can watch health so often and no more, and probes and calls that work are answered all the same."""
     async with serving() as server, AsyncExitStack() as stack:
         address = f"127.0.0.1:{server.port}"
         # One connection carries 100 streams.
         channels = [
             await stack.enter_async_context(grpc.aio.insecure_channel(address, [("connection", number)]))
-            for number in range(-(-MOST_CALLS // 100))
+            for number in range(-(-MOST_CALLS_OF_ONE // 100))
         ]
         watches = [
             health_pb2_grpc.HealthStub(channels[number // 100]).Watch(health_pb2.HealthCheckRequest())
-            for number in range(MOST_CALLS)
+            for number in range(MOST_CALLS_OF_ONE)
         ]
         for watch in watches:
             assert (await watch.read()).status
@@ -137,6 +139,40 @@ async def test_who_watches_takes_nobody_s_place(serving: Serving) -> None:
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
             assert (await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())).status
             assert (await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest())).name
+
+
+async def test_one_caller_leaves_room_for_others(serving: Serving) -> None:
+    """Who holds a key can have so many calls open, which is said; the holder of another key works on."""
+    settings = {"api_keys": ["a-key-of-the-first", "a-key-of-the-second"]}
+
+    async def silent() -> AsyncIterator[bytes]:
+        await asyncio.Event().wait()
+        yield b""
+
+    async with serving(**settings) as server, AsyncExitStack() as stack:
+        channels = [
+            await stack.enter_async_context(
+                grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", [("connection", number)])
+            )
+            for number in range(3)
+        ]
+        first, second = ((("x-api-key", key),) for key in settings["api_keys"])
+        # A few more, because a question below may take the place of one.
+        held = [
+            channels[number % 2].stream_unary(CONVERT)(silent(), metadata=first)
+            for number in range(MOST_CALLS_OF_ONE + 8)
+        ]
+        # Until the last of them has come.
+        async with asyncio.timeout(30):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                [await channels[2].unary_unary(STATUS)(b"", metadata=first) for _ in iter(int, 1)]
+        assert (caught.value.code().name, caught.value.details()) == (
+            "UNAVAILABLE",
+            f"{MOST_CALLS_OF_ONE} calls of this caller are under way already",
+        )
+        assert await channels[2].unary_unary(STATUS)(b"", metadata=second)
+        for call in held:
+            call.cancel()
 
 
 async def test_an_open_stream_does_not_keep_it_from_ending(serving: Serving) -> None:
