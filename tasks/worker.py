@@ -74,8 +74,9 @@ def run(config: WorkerConfig) -> None:
 
     Raises ConfigurationError before the first task when the model or the device is missing.
     """
-    # arq tells how long a job waited from its place in the queue, which is no time here.
-    logging.getLogger("arq").setLevel(logging.WARNING)
+    # arq tells how long a job waited from its place in the queue, which is no time here, and warns of jobs that
+    # expired: these are tasks that were erased.
+    logging.getLogger("arq").setLevel(logging.ERROR)
     models = Served.open(
         config.models,
         models_dir=config.models_dir,

@@ -27,6 +27,7 @@ GOOD = document(encode(voiceprint()))
 def _nothing_unforeseen_is_logged(working: Working) -> Iterator[None]:
     yield
     assert "Traceback" not in working.log.read_text()
+    assert "expired" not in working.log.read_text()
 
 
 @pytest.fixture(scope="module")
