@@ -82,9 +82,8 @@ class Readers:
             held = _held(self._reading)
             most = max(map(held, self._reading))
             crowding = [reader for reader in self._reading if held(reader) == most]
-            grace = min(self._patience.grace, self._patience.seconds)
             for reader in crowding[: len(self._waiting)]:
-                reader.ends(max(now, reader.begun + grace))
+                reader.ends(max(now, reader.begun + self._patience.grace))
 
 
 def _held(readers: list[_Reader]) -> Callable[[_Reader], tuple[int, int]]:

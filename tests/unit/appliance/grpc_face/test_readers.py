@@ -75,7 +75,7 @@ async def test_only_so_many_wait() -> None:
 
 async def test_nobody_waits_for_ever() -> None:
     """Not for a place either."""
-    readers = Readers(Patience(seconds=0.1, at_a_time=1, grace=60))
+    readers = Readers(Patience(seconds=0.1, at_a_time=1, grace=0.5))
     async with reading(readers, "a", "b") as (first, second):
         with pytest.raises(RequestTimeout):
             await first
