@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
+# Most tests wait for processes: three at a time keep two cores busy. Those of one file share what they start.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 
@@ -28,7 +30,7 @@ run: install ## serve REST on http://127.0.0.1:8000 and gRPC on 127.0.0.1:8080 u
 
 test: install
 	@$(BIN)/voiceprint redis install
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 # In an environment of their own: they need another numpy than the appliance.
 $(CLIENTS_STAMP): tests/conformance/clients.txt
@@ -38,7 +40,7 @@ $(CLIENTS_STAMP): tests/conformance/clients.txt
 
 conformance: install $(CLIENTS_STAMP) ## drive the appliance with Phonexia's published clients
 	@$(BIN)/voiceprint redis install
-	$(BIN)/python -m pytest tests/conformance
+	$(PYTEST) tests/conformance
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

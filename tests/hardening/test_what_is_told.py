@@ -18,7 +18,7 @@ ANSWERS = [
     ("PUT", "/health"),
     ("POST", EXTRACTION),
     ("POST", CONVERSION),
-    ("GET", f"{CONVERSION}/{uuid.uuid4()}"),
+    ("GET", f"{CONVERSION}/{uuid.UUID(int=4)}"),
 ]
 
 
