@@ -10,7 +10,7 @@ from threadpoolctl import ThreadpoolController
 from onnx_models import batcher, media, registry, scoring
 from onnx_models.blocks import Samples, reblocked
 from onnx_models.families import Framing, Window, open_family
-from onnx_models.media import ChannelMode, MediaLimits, Recording
+from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
 from onnx_models.quality import QualityMeter
 from onnx_models.registry import SpeakerCard
@@ -81,7 +81,7 @@ class Extractor:
 
     def extract(
         self,
-        path: Path | str,
+        source: Source,
         *,
         channel_mode: ChannelMode = "split",
         channels: Sequence[int] | None = None,
@@ -93,8 +93,9 @@ class Extractor:
         listened: Callable[[float], None] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> list[Voiceprint]:
-        """The voiceprints of the recording at `path`, one per channel, or one in all when `channel_mode` is `mix`.
+        """The voiceprints of the recording `source`, one per channel, or one in all when `channel_mode` is `mix`.
 
+        `source` is a path, or an open, unbuffered file that is read from its start and stays open.
         `channels` counts from 0, None means all; `max_speech_length` in seconds ends the reading once so much speech
         was found; only what lies from `range_from` to `range_to` seconds is listened to; `created_ms` and
         `media_sha256` go into the voiceprints and default to now and the file's own. `listened` is told for each of
@@ -104,9 +105,9 @@ class Extractor:
 
         Raises the MediaError that says why a recording cannot be taken, Stopped when `stop` says so.
         """
-        recording = Recording(Path(path), self._limits)
+        recording = Recording(source, self._limits)
         selections = recording.selections(channel_mode, channels)
-        digest = media.sha256(Path(path)) if media_sha256 is None else media_sha256
+        digest = media.sha256(source) if media_sha256 is None else media_sha256
         created = time.time_ns() // 1_000_000 if created_ms is None else created_ms
         voiceprints = []
         for selection in selections:

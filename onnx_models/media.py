@@ -25,6 +25,8 @@ from schemas import plain_file
 from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
 ChannelMode = Literal["split", "mix"]
+# Where a recording is: its path, or an open file, seekable, unbuffered and with a descriptor, that its owner closes.
+Source = Path | str | FileIO
 # Full scale is 1, but some writers store integers of 32 bits as floats. Beyond, squares leave float32.
 _LARGEST_SAMPLE = float(1 << 31)
 
@@ -40,14 +42,17 @@ class MediaLimits:
 
 
 class Recording:
-    """A recording on disk whose header was found to be within the limits."""
+    """A recording whose header was found to be within the limits.
 
-    def __init__(self, path: Path, limits: MediaLimits) -> None:
+    Every pass reads it from its start. Of an open file one pass at a time: they share its position.
+    """
+
+    def __init__(self, source: Source, limits: MediaLimits) -> None:
         """Raises the MediaError that says why the file cannot be taken."""
-        self._path, self._limits = path, limits
+        self._source, self._limits = source, limits
         self._decoded_frames: int | None = None
         # Found out once: every channel is decoded in a pass of its own.
-        self._container, self._library = _identified(path)
+        self._container, self._library = _identified(source)
         with self._opened() as decoder:
             self.info = decoder.info
 
@@ -98,7 +103,7 @@ class Recording:
 
     @contextmanager
     def _opened(self) -> Iterator[Decoder]:
-        with _file(self._path) as file:
+        with _file(self._source) as file:
             if self._library == "libsndfile":
                 opening = libsndfile.opened(file, self._container)
             else:
@@ -125,30 +130,40 @@ class Recording:
         self._decoded_frames = decoded
 
 
-def probe(path: Path, limits: MediaLimits | None = None) -> MediaInfo:
+def probe(source: Source, limits: MediaLimits | None = None) -> MediaInfo:
     """What the header of the recording says. Raises the MediaError that says why the file cannot be taken."""
-    return Recording(path, limits or MediaLimits()).info
+    return Recording(source, limits or MediaLimits()).info
 
 
-def sha256(path: Path) -> bytes:
-    """SHA-256 of the file, read in blocks."""
-    with _file(path) as file:
+def sha256(source: Source) -> bytes:
+    """SHA-256 of the whole file, read in blocks."""
+    with _file(source) as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _file(path: Path) -> FileIO:
-    """The file of a recording, unbuffered. Raises OSError, and MediaUnknown for a pipe or anything else."""
+@contextmanager
+def _file(source: Source) -> Iterator[FileIO]:
+    """The file of a recording at its start, unbuffered; one that was handed in open stays open.
+
+    Raises OSError, and MediaUnknown for a pipe or anything else.
+    """
+    if isinstance(source, FileIO):
+        source.seek(0)
+        yield source
+        return
     try:
-        return plain_file.opened(path)
+        opened = plain_file.opened(Path(source))
     except plain_file.NotPlain as error:
         raise MediaUnknown("it is not a plain file, so it can be no recording") from error
+    with opened as file:
+        yield file
 
 
-def _identified(path: Path) -> tuple[Container, Library]:
+def _identified(source: Source) -> tuple[Container, Library]:
     """What kind of file it is and which library is to decode it. Raises MediaUnknown when none here can."""
     has_extra = find_spec("av") is not None
     # Unbuffered: a decoder that takes the descriptor must find it where the file object is.
-    with _file(path) as file:
+    with _file(source) as file:
         container = containers.identify(file.read(containers.HEAD_BYTES))
         kind, library = container.title, container.decoder
         if container is containers.OGG:

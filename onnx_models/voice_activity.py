@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from onnx_models import registry, speech
-from onnx_models.media import ChannelMode, MediaLimits, Recording
+from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
 from onnx_models.session import open_session
 from onnx_models.speech import SpeechDetector
@@ -42,7 +42,7 @@ class VoiceActivity:
 
     def detect(
         self,
-        path: Path | str,
+        source: Source,
         *,
         channel_mode: ChannelMode = "split",
         channels: Sequence[int] | None = None,
@@ -55,7 +55,7 @@ class VoiceActivity:
         Parameters are those of `Extractor.extract`. Raises the MediaError that says why the recording cannot be taken,
         Stopped when `stop` says so.
         """
-        recording = Recording(Path(path), self._limits)
+        recording = Recording(source, self._limits)
         found = []
         for selection in recording.selections(channel_mode, channels):
             passage = Passage(speech.RATE, range_from or 0.0, range_to)

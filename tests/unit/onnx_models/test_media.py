@@ -312,3 +312,17 @@ def test_what_is_no_plain_file(tmp_path: Path, make: Callable[[Path], None]) -> 
     for read in (probe, sha256):
         with pytest.raises(MediaUnknown, match="not a plain file"):
             read(tmp_path / "thing.wav")
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in SHIPPED])
+def test_an_open_file_is_a_recording(recordings: Path, name: str) -> None:
+    """A recording handed over as an open file is read from its start in every pass, and stays open."""
+    content = (recordings / name).read_bytes()
+    with os.fdopen(os.memfd_create("recording"), "r+b", buffering=0) as file:
+        file.write(content)
+        recording = Recording(file, MediaLimits())
+        for _ in range(2):
+            found = np.concatenate(list(recording.samples((0,), RATE)))
+            np.testing.assert_array_equal(found, decoded(recordings / name))
+        assert sha256(file) == sha256(recordings / name)
+        assert not file.closed
