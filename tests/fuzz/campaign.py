@@ -1,6 +1,7 @@
 """Sending many files at a time, each until its task has ended, and judging what came of it."""
 
 import asyncio
+import io
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -80,7 +81,7 @@ async def _send_all(
 async def _end(session: aiohttp.ClientSession, made: Made) -> str:
     """How the file ended: refused, done or rejected. Raises _Wrong for anything else."""
     form = aiohttp.FormData()
-    form.add_field("file", made.content, filename="recording")
+    form.add_field("file", io.BytesIO(made.content), filename="recording")
     async with session.post(EXTRACTION, data=form) as answer:
         if answer.status in _REFUSED:
             return "refused"

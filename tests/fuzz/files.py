@@ -1,7 +1,7 @@
 """Which file is sent under which number."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.fuzz import damage, structure
 from tests.fuzz.impostors import IMPOSTORS
@@ -16,7 +16,7 @@ class Made:
 
     number: int
     recipe: str
-    content: bytes
+    content: bytes = field(repr=False)
 
 
 def make(seed: int, number: int) -> Made:
