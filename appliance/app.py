@@ -22,8 +22,7 @@ from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.connection import shown
 from tasks.endings import Endings
-from tasks.files import LocalFileStore
-from tasks.store import TaskStore
+from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +31,13 @@ SHUTDOWN_SECONDS = 2.0
 
 
 def create_app(settings: Settings) -> web.Application:
-    """The application. Raises ConfigurationError for a Redis address that cannot be used."""
+    """The application. Raises ConfigurationError for a Redis address or a key ring that cannot be used."""
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'serve' needs one")
     app = web.Application(middlewares=[journal, refuse, doors(settings)], client_max_size=0)
     app[SETTINGS] = settings
-    app[STORE] = TaskStore.open(settings.redis_url.get_secret_value())
-    app[FILES] = LocalFileStore(settings.store)
+    stores = Stores(settings.redis_url.get_secret_value(), settings.store, settings.ring())
+    app[STORE], app[FILES] = stores.tasks(), stores.files()
     app[INTAKE] = Intake(settings, app[STORE], app[FILES])
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import pydantic
@@ -66,6 +65,11 @@ class Arrival:
         self._limit = limit
         self._share = share
 
+    @property
+    def sha256(self) -> bytes:
+        """Of its file, as far as it has come."""
+        return self._upload.sha256
+
     async def write(self, chunk: bytes) -> None:
         """More of its file. Raises TooLarge or StorageFull."""
         size = self._upload.size + len(chunk)
@@ -114,7 +118,7 @@ class Intake:
                     arrival = Arrival(task_id, upload, limit, share)
                     arrival.rate = rate
                     yield arrival
-                url, place = await self._check(task_id, technology.document, arrival)
+                url, place = await self._check(technology.document, arrival)
                 record = TaskRecord(
                     task_id=task_id,
                     technology=technology.name,
@@ -128,6 +132,7 @@ class Intake:
                     if url is None
                     else Callback(url, (), f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
                     idempotency=idempotency,
+                    owner=caller.scope,
                 )
                 arrival.task_id = await self._submitted(record, place)
                 if arrival.task_id != task_id:
@@ -175,7 +180,7 @@ class Intake:
             (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
 
-    async def _check(self, task_id: str, document: type[Document] | None, arrival: Arrival) -> tuple[str | None, str]:
+    async def _check(self, document: type[Document] | None, arrival: Arrival) -> tuple[str | None, str]:
         """Checks the document, if there is one. Returns the callback address, and where it was given."""
         parameters = arrival.parameters
         if document is None:
@@ -183,8 +188,12 @@ class Intake:
         # What a document says may depend on the parameters, and on the models that are served.
         context = {"parameters": parameters, "models": self._settings.served_models}
         async with self._checking:
-            checked = await asyncio.to_thread(_validate, self._files.input(task_id), document, context)
+            checked = await asyncio.to_thread(self._validate, arrival, document, context)
         return (checked.callback_url, "body") if parameters.callback_url is None else (parameters.callback_url, "query")
+
+    def _validate(self, arrival: Arrival, document: type[Document], context: dict[str, Any]) -> Document:
+        with self._files.open_input(arrival.task_id, arrival.sha256) as opened:
+            return _validate(opened.read(), document, context)
 
     async def _submitted(self, record: TaskRecord, place: str) -> str:
         """The id of the task that stands for `record`, whose callback was given at `place`."""
@@ -236,8 +245,7 @@ def _digest(caller: Caller) -> bytes:
     return hashlib.blake2b(caller.scope + b"\0" + caller.idempotency_key.encode(), digest_size=16).digest()
 
 
-def _validate(path: Path, document: type[Document], context: dict[str, Any]) -> Document:
-    text = path.read_bytes()
+def _validate(text: bytes, document: type[Document], context: dict[str, Any]) -> Document:
     # What comes before every value but the first; in Base64 there is none of them.
     if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
         raise ValidationError(

@@ -16,6 +16,7 @@ from appliance.webhooks.signing import signing_key
 from schemas import plain_file
 from schemas.errors import ConfigurationError
 from schemas.faults import Place, faults
+from schemas.keyring import KeyRing
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 
 PREFIX = "VOICEPRINT_"
@@ -105,6 +106,13 @@ class Settings(pydantic.BaseModel):
         None, description="PEM file with the certificate, and those that lead to its root, for TLS on the gRPC port"
     )
     grpc_tls_key: Folder | None = Field(None, description="PEM file with the private key of that certificate")
+    http_tls_certificate: Folder | None = Field(
+        None, description="PEM file with the certificate, and those that lead to its root, for TLS on the HTTP port"
+    )
+    http_tls_key: Folder | None = Field(None, description="PEM file with the private key of that certificate")
+    tls_client_authorities: Folder | None = Field(
+        None, description="PEM file with the authorities of which every client on a TLS port must show a certificate"
+    )
     public_url: Annotated[str, AfterValidator(_without_slash)] | None = Field(
         None, description="address under which clients reach the appliance, for `Location` behind a proxy"
     )
@@ -117,6 +125,25 @@ class Settings(pydantic.BaseModel):
         "characters",
     )
     allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
+    api_keys_file: Folder | None = Field(
+        None,
+        description="file with the API keys, of which it holds only hashes; `<data_dir>/api-keys.json` when not set",
+    )
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_without_slash)], ...], BeforeValidator(_words)] = (
+        Field((), description="origins of other web pages that may call the REST interface, as `https://desk.example`")
+    )
+    key_ring: Folder | None = Field(
+        None,
+        description="file with the appliance's own secrets, made by `voiceprint keyring create`: voiceprints and task "
+        "records are signed, the store is encrypted and the audit log kept; none of it without",
+    )
+    unsigned_voiceprints: Literal["refuse", "accept"] = Field(
+        "refuse", description="with a key ring, what is done with voiceprints that are not signed: refuse or accept"
+    )
+    encrypt_store: bool = Field(True, description="with a key ring, encrypt uploads and results in the store folder")
+    audit_log: Folder | None = Field(
+        None, description="with a key ring, the audit log; `<data_dir>/audit.log` when not set"
+    )
     rate_limit: int | None = Field(
         None,
         ge=1,
@@ -200,9 +227,17 @@ class Settings(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="after")
     def _certificate_and_key(self) -> Self:
-        if (self.grpc_tls_certificate is None) != (self.grpc_tls_key is None):
-            raise ValueError(f"{PREFIX}GRPC_TLS_CERTIFICATE and {PREFIX}GRPC_TLS_KEY go together")
+        for face, certificate, key in (
+            ("GRPC", self.grpc_tls_certificate, self.grpc_tls_key),
+            ("HTTP", self.http_tls_certificate, self.http_tls_key),
+        ):
+            if (certificate is None) != (key is None):
+                raise ValueError(f"{PREFIX}{face}_TLS_CERTIFICATE and {PREFIX}{face}_TLS_KEY go together")
         return self
+
+    def ring(self) -> KeyRing | None:
+        """The key ring as it is now, None without. Raises ConfigurationError when it cannot be used."""
+        return None if self.key_ring is None else KeyRing.read(self.key_ring)
 
     @property
     def loopback(self) -> bool:

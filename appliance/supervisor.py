@@ -18,8 +18,8 @@ from appliance.redis_server import RedisServer
 from appliance.settings import Settings, child_environment
 from appliance.telling import Telling
 from schemas.errors import ConfigurationError, Refusal
-from tasks.files import LocalFileStore
-from tasks.store import TaskStore, new_worker_name
+from tasks.store import new_worker_name
+from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Supervisor:
         when the appliance cannot start.
         """
         signals = _received()
-        files = LocalFileStore(self._settings.store)
-        async with TaskStore.open(self._redis_url, ended=files.erase_input) as self._store:
+        stores = Stores(self._redis_url, self._settings.store, self._settings.ring())
+        async with stores.tasks(ended=stores.files().erase_input) as self._store:
             living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
             asked = first.result() if first.done() else SIGINT

@@ -28,19 +28,21 @@ class Attempts:
     def run(self, record: TaskRecord, stop: Callable[[], bool]) -> TaskRecord:
         """The record as the task ends, its result written. Not for event loops.
 
-        Raises Stopped when `stop` says that the attempt is to be given up, and whatever nobody foresaw.
+        Raises Stopped when `stop` says that the attempt is to be given up, InputGone or InputDamaged for its upload,
+        and whatever nobody foresaw.
         """
         try:
-            work = Work(
-                parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
-                input=self.files.input(record.task_id),
-                input_sha256=record.input_sha256,
-                created_ms=record.created_ms,
-                models=self.models,
-                stop=stop,
-                quality=self.quality,
-            )
-            result = jobs()[record.technology](work)
+            with self.files.open_input(record.task_id, record.input_sha256) as opened:
+                work = Work(
+                    parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
+                    input=opened,
+                    input_sha256=record.input_sha256,
+                    created_ms=record.created_ms,
+                    models=self.models,
+                    stop=stop,
+                    quality=self.quality,
+                )
+                result = jobs()[record.technology](work)
             return record.done(*self.files.write_result(record.task_id, record.attempt, result))
         except TaskRefusal as refusal:
             return self._refused(record, refusal)

@@ -14,18 +14,28 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
+from schemas import plain_file
 from schemas.errors import ApplianceError, StorageFull
 
 # A file without a task is left alone for this long: its task may be about to be submitted.
 _ORPHAN_SECONDS = 60.0
 # Nobody writes for so long without a byte.
 _SILENT_SECONDS = 3600.0
+
+
+class InputGone(ApplianceError):
+    """The upload is no longer there: it was erased, or lost with its disk."""
+
+
+class InputDamaged(ApplianceError):
+    """The upload is not what was stored."""
 
 
 class ResultGone(ApplianceError):
@@ -60,8 +70,10 @@ class FileStore(Protocol):
     def upload(self, task_id: str) -> AbstractAsyncContextManager[Upload]:
         """Durable when the context ends without an exception, gone otherwise. Raises StorageFull."""
 
-    def input(self, task_id: str) -> Path:
-        """The upload as a file on this machine."""
+    def open_input(self, task_id: str, sha256: bytes) -> FileIO:
+        """The upload, unbuffered, at its beginning, with a descriptor that others may read it by.
+
+        Raises InputGone, and InputDamaged when its SHA-256 is not `sha256`."""
 
     def erase_input(self, task_id: str) -> None: ...
 
@@ -106,7 +118,19 @@ class LocalFileStore:
             partial.unlink(missing_ok=True)
 
     def input(self, task_id: str) -> Path:
+        """Where the upload lies."""
         return self._inputs / task_id
+
+    def open_input(self, task_id: str, sha256: bytes) -> FileIO:
+        try:
+            file = plain_file.opened(self.input(task_id))
+        except FileNotFoundError as error:
+            raise InputGone("the upload is no longer there") from error
+        if hashlib.file_digest(file, "sha256").digest() != sha256:
+            file.close()
+            raise InputDamaged("the stored upload was damaged")
+        file.seek(0)
+        return file
 
     def erase_input(self, task_id: str) -> None:
         self.input(task_id).unlink(missing_ok=True)

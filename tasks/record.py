@@ -1,20 +1,34 @@
 """The task record: the one truth about a task, as bytes that prove themselves.
 
-Redis holds these bytes as they are. A change is a compare-and-set of the whole record, so whoever has read an older one
-cannot overwrite a newer one; that fences off a worker that was given up for dead.
+    offset  bytes  field
+    0       4      id of the key that the check is made with, little-endian; 0 without a key ring
+    4       32     check over the key id and the payload: HMAC-SHA256 under that key, or BLAKE2b of 32 bytes without
+    36      n      payload, a msgpack map of the fields; one that is not known here is ignored, one that is not there
+                   has its default, so that a record outlives an upgrade and the way back
+
+Redis holds these bytes as they are, and checks nothing: whoever reads a record does. A change is a compare-and-set of
+the whole record, so whoever has read an older one cannot overwrite a newer one; that fences off a worker that was given
+up for dead.
 """
 
 import hashlib
+import hmac
+import struct
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
+from functools import cache
 from typing import Any, Self
 
 import msgpack
 
 from schemas.errors import ApplianceError, Refusal
+from schemas.keyring import Keys
 from schemas.task import TaskState, TaskView
 
-_CHECK_BYTES = 16
+_KEY_ID = struct.Struct("<I")
+_CHECK_BYTES = 32
+_FINGERPRINT_BYTES = 16
+_HEADER_BYTES = _KEY_ID.size + _CHECK_BYTES
 # Larger errors (one line for each of 50,000 voiceprints) become the task's result file.
 _INLINE_ERROR_BYTES = 4096
 
@@ -44,7 +58,8 @@ class TaskRecord:
 
     `attempt` counts claims, `crashes` those that ended with their worker's death. `result_bytes` and `result_sha256`
     describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body. `idempotency` is
-    the digest of the caller's Idempotency-Key, empty without one.
+    the digest of the caller's Idempotency-Key, empty without one. `owner` is the id of the API key that made the task,
+    empty where none was needed.
     """
 
     task_id: str
@@ -62,28 +77,36 @@ class TaskRecord:
     error: dict[str, Any] | None = None
     callback: Callback | None = None
     idempotency: bytes = b""
+    owner: bytes = b""
 
     @property
     def fingerprint(self) -> bytes:
         """What was asked for, whoever asked and whenever: two requests of one fingerprint are the same request."""
         url = self.callback.url if self.callback else None
         asked = [self.technology, sorted(self.parameters.items()), self.input_sha256, url]
-        return _check(bytes(msgpack.packb(asked)))
+        return _digest(bytes(msgpack.packb(asked)), _FINGERPRINT_BYTES)
 
-    def pack(self) -> bytes:
+    def pack(self, keys: Keys | None = None) -> bytes:
+        """The same record under the same current key is always the same bytes."""
+        header = _KEY_ID.pack(keys.current if keys else 0)
         payload = bytes(msgpack.packb(asdict(self) | {"state": self.state.value}))
-        return _check(payload) + payload
+        return header + _check(header + payload, keys, keys.current if keys else 0) + payload
 
     @classmethod
-    def unpack(cls, data: bytes) -> Self:
-        """Raises RecordDamaged when the check does not match."""
-        payload = data[_CHECK_BYTES:]
-        if _check(payload) != data[:_CHECK_BYTES]:
+    def unpack(cls, data: bytes, keys: Keys | None = None) -> Self:
+        """Raises RecordDamaged when the check does not match, or was not made with one of `keys` when these are given.
+
+        A record that was made before there was a key ring is among those: whoever can write to Redis could make one.
+        """
+        header, check, payload = data[: _KEY_ID.size], data[_KEY_ID.size : _HEADER_BYTES], data[_HEADER_BYTES:]
+        key_id = _KEY_ID.unpack(header)[0] if len(header) == _KEY_ID.size else 0
+        known = keys is None or key_id in keys.by_id
+        if not known or not hmac.compare_digest(_check(header + payload, keys, key_id), check):
             raise RecordDamaged("the task record was damaged in the store")
-        fields = msgpack.unpackb(payload)
-        if callback := fields.get("callback"):
-            fields["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
-        return cls(**fields | {"state": TaskState(fields["state"])})
+        found = {name: value for name, value in msgpack.unpackb(payload).items() if name in _names()}
+        if callback := found.get("callback"):
+            found["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
+        return cls(**found | {"state": TaskState(found["state"])})
 
     def claimed(self, worker: str) -> Self:
         return replace(self, state=TaskState.RUNNING, attempt=self.attempt + 1, worker=worker)
@@ -113,5 +136,14 @@ def fits_inline(refusal: Refusal) -> bool:
     return len(msgpack.packb(refusal.body())) <= _INLINE_ERROR_BYTES
 
 
-def _check(payload: bytes) -> bytes:
-    return hashlib.blake2b(payload, digest_size=_CHECK_BYTES).digest()
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(one.name for one in fields(TaskRecord))
+
+
+def _check(content: bytes, keys: Keys | None, key_id: int) -> bytes:
+    return _digest(content, _CHECK_BYTES) if keys is None else keys.mac(content, key_id)
+
+
+def _digest(content: bytes, size: int) -> bytes:
+    return hashlib.blake2b(content, digest_size=size).digest()

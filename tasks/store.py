@@ -15,6 +15,7 @@ from redis.commands.core import AsyncScript
 
 from schemas import json
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
+from schemas.keyring import Keys
 from schemas.task import TaskState
 from tasks.connection import connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
@@ -66,19 +67,21 @@ class TaskStore:
     """Every method may be repeated; raises Overloaded while Redis cannot be reached.
 
     `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased.
+    Records are authenticated with `keys`.
     """
 
-    def __init__(self, redis: Redis, ended: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, redis: Redis, ended: Callable[[str], None] = lambda _: None, keys: Keys | None = None) -> None:
         self.redis = redis
         self._ended = ended
+        self._keys = keys
         folder = Path(__file__).parent
         self._scripts: dict[str, AsyncScript] = {
             path.stem: redis.register_script(path.read_text()) for path in folder.glob("*.lua")
         }
 
     @classmethod
-    def open(cls, url: str, ended: Callable[[str], None] = lambda _: None) -> Self:
-        return cls(connect(url), ended)
+    def open(cls, url: str, ended: Callable[[str], None] = lambda _: None, keys: Keys | None = None) -> Self:
+        return cls(connect(url), ended, keys)
 
     async def __aenter__(self) -> Self:
         return self
@@ -106,7 +109,7 @@ class TaskStore:
             "submit",
             [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys],
             [
-                record.pack(),
+                record.pack(self._keys),
                 record.task_id,
                 max_open,
                 max_input_bytes,
@@ -133,7 +136,7 @@ class TaskStore:
         """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
         async with redis_errors():
             data: bytes | None = await self.redis.get(record_key(task_id))
-        return None if data is None else TaskRecord.unpack(data)
+        return None if data is None else self._unpack(task_id, data)
 
     async def claim(self, record: TaskRecord, worker: str) -> TaskRecord | None:
         """The record as running under `worker`, or None when another was first."""
@@ -142,13 +145,13 @@ class TaskStore:
         taken = await self._run(
             "claim",
             [record_key(record.task_id), RUNNING, QUEUE, queued.job_key, queued.in_progress_key, queued.retry_key],
-            [record.pack(), claimed.pack(), record.task_id, worker],
+            [record.pack(self._keys), claimed.pack(self._keys), record.task_id, worker],
         )
         return claimed if taken else None
 
     async def finish(self, record: TaskRecord, ended: TaskRecord, *, retention: float) -> bool:
         """Replaces `record` by `ended`, for `retention` seconds. False when the task is no longer this attempt's."""
-        return await self._finish(record.pack(), ended, retention)
+        return await self._finish(record.pack(self._keys), ended, retention)
 
     async def requeue(self, record: TaskRecord, *, crashed: bool = False) -> bool:
         """Back to the task's place in the queue. False when the record has changed meanwhile."""
@@ -158,7 +161,7 @@ class TaskStore:
         changed = await self._run(
             "requeue",
             [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
-            [record.pack(), released.pack(), record.task_id, queued.job],
+            [record.pack(self._keys), released.pack(self._keys), record.task_id, queued.job],
         )
         return bool(changed)
 
@@ -168,7 +171,7 @@ class TaskStore:
         changed = await self._run(
             "erase",
             end_keys(record),
-            [record.pack(), record.task_id, record.input_bytes, ENDED],
+            [record.pack(self._keys), record.task_id, record.input_bytes, ENDED],
         )
         if changed:
             self._ended(record.task_id)
@@ -214,7 +217,7 @@ class TaskStore:
 
     async def _recover(self, task_id: str, worker: str, *, retention: float) -> None:
         try:
-            record = await self.fetch(task_id) or TaskRecord.unpack(b"")
+            record = await self.fetch(task_id) or self._unpack(task_id, b"")
         except RecordDamaged as error:
             await self.fail_damaged(task_id, error, retention=retention)
             return
@@ -246,7 +249,7 @@ class TaskStore:
             end_keys(ended),
             [
                 old,
-                ended.pack(),
+                ended.pack(self._keys),
                 ended.task_id,
                 ended.input_bytes,
                 int(retention * 1000),
@@ -276,11 +279,11 @@ class TaskStore:
         async with redis_errors():
             task_ids = await self.redis.zrange(OPEN, 0, -1)
             for first in range(0, len(task_ids), _RECORDS_AT_ONCE):
-                keys = [record_key(task_id.decode()) for task_id in task_ids[first : first + _RECORDS_AT_ONCE]]
-                for data in await self.redis.mget(keys):
+                some = [task_id.decode() for task_id in task_ids[first : first + _RECORDS_AT_ONCE]]
+                for task_id, data in zip(some, await self.redis.mget(map(record_key, some)), strict=True):
                     with suppress(RecordDamaged):
                         if data is not None:
-                            yield TaskRecord.unpack(data)
+                            yield self._unpack(task_id, data)
 
     async def still_open(self, task_ids: Sequence[str]) -> set[str]:
         """Those of `task_ids` that have not ended."""
@@ -289,6 +292,12 @@ class TaskStore:
         async with redis_errors():
             places = await self.redis.zmscore(OPEN, list(task_ids))
         return {task_id for task_id, place in zip(task_ids, places, strict=True) if place is not None}
+
+    def _unpack(self, task_id: str, data: bytes) -> TaskRecord:
+        record = TaskRecord.unpack(data, self._keys)
+        if record.task_id != task_id:
+            raise RecordDamaged("the task record in the store is that of another task")
+        return record
 
     async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
         async with redis_errors():

@@ -39,7 +39,7 @@ def given(work: Work, kind: str) -> list[tuple[Voiceprint, float | None]]:
     Raises TaskValidationError that names every one that cannot be read or has no head, and Stopped.
     """
     faults: list[Detail] = []
-    texts = json.decode(work.input.read_bytes())["voiceprints"]
+    texts = json.decode(work.input.read())["voiceprints"]
     found = voiceprints.read(texts, "voiceprints", faults, work.stop)
     answers: dict[int, float | None] = {}
     for space in sorted({one.space for one in found.values()}):

@@ -26,15 +26,17 @@ from onnx_models.passage import Stopped
 from onnx_models.served import Served
 from schemas import json
 from schemas.errors import Overloaded, StorageFull, TaskInternalError
+from schemas.keyring import KeyRing
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.task import TaskState
 from tasks.attempt import Attempts
 from tasks.connection import PASSING, shown
 from tasks.dispatch import QUEUE, WAKE
-from tasks.files import FileStore, LocalFileStore
+from tasks.files import InputDamaged, InputGone
 from tasks.jobs import jobs
 from tasks.record import RecordDamaged, TaskRecord
-from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, Capabilities, TaskStore
+from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, Capabilities
+from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class WorkerConfig:
     retention: float
     drain_timeout: float
     quality: Thresholds = DEFAULT_THRESHOLDS
+    ring: KeyRing | None = None
 
 
 def run(config: WorkerConfig) -> None:
@@ -92,8 +95,9 @@ class _Worker:
         self._config = config
         self._models = models
         self._capabilities = Capabilities(config.models, models.heads())
-        self._files: FileStore = LocalFileStore(config.store_dir)
-        self._store = TaskStore.open(config.redis_url, ended=self._files.erase_input)
+        stores = Stores(config.redis_url, config.store_dir, config.ring)
+        self._files = stores.files()
+        self._store = stores.tasks(ended=self._files.erase_input)
         self._attempts = Attempts(models, self._files, config.quality)
         self._give_back = threading.Event()
         # What drops those under way, when their tasks are erased and no longer need an end.
@@ -217,10 +221,11 @@ class _Worker:
         owned = True
         with suppress(Overloaded):
             owned = await self._store.owned(claimed.task_id, self._config.name)
+        foreseen = isinstance(fault, InputGone | InputDamaged)
         if owned:
-            log.error("task %s failed", claimed.task_id, exc_info=fault)
-        refusal = TaskInternalError("the task failed unexpectedly; it may succeed when repeated")
-        return claimed.refused(TaskState.FAILED, refusal.body())
+            log.error("task %s failed: %s", claimed.task_id, fault, exc_info=None if foreseen else fault)
+        words = f"{fault}: send it again" if foreseen else "the task failed unexpectedly; it may succeed when repeated"
+        return claimed.refused(TaskState.FAILED, TaskInternalError(words).body())
 
 
 class _Queue(Worker):

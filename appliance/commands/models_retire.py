@@ -98,14 +98,14 @@ def _task_lines(name: str, settings: Settings) -> list[str]:
     import asyncio  # noqa: PLC0415
 
     try:
-        waiting = asyncio.run(_waiting(name, settings.redis_url.get_secret_value()))
+        waiting = asyncio.run(_waiting(name, settings, settings.redis_url.get_secret_value()))
     except ApplianceError as error:
         return [f"whether tasks wait for it is not known: {error.message}"]
     return [f"{waiting} tasks wait or run and ask for it; they will be rejected"] if waiting else []
 
 
-async def _waiting(name: str, url: str) -> int:
-    from tasks.store import TaskStore  # noqa: PLC0415
+async def _waiting(name: str, settings: Settings, url: str) -> int:
+    from tasks.stores import Stores  # noqa: PLC0415
 
-    async with TaskStore.open(url) as store:
+    async with Stores(url, settings.store, settings.ring()).tasks() as store:
         return sum([record.parameters.get("model") == name async for record in store.open_records()])

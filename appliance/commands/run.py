@@ -162,6 +162,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         retention=settings.retention,
         drain_timeout=settings.drain_timeout,
         quality=settings.quality,
+        ring=settings.ring(),
     )
 
 

@@ -21,8 +21,7 @@ from appliance.intake import Intake
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 from tasks.endings import Endings
-from tasks.files import LocalFileStore
-from tasks.store import TaskStore
+from tasks.stores import Stores
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
 # may hold a message of that length, so it bounds the memory of the process.
@@ -131,7 +130,7 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     used."""
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'grpc' needs one")
-    async with TaskStore.open(settings.redis_url.get_secret_value()) as store:
-        files = LocalFileStore(settings.store)
-        async with Endings(store) as endings:
-            yield Calls(settings, store, files, Intake(settings, store, files), endings)
+    stores = Stores(settings.redis_url.get_secret_value(), settings.store, settings.ring())
+    files = stores.files()
+    async with stores.tasks() as store, Endings(store) as endings:
+        yield Calls(settings, store, files, Intake(settings, store, files), endings)

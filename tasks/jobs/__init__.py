@@ -9,7 +9,7 @@ import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
+from io import FileIO
 from typing import cast
 
 from onnx_models.served import Served
@@ -24,13 +24,13 @@ Job = Callable[["Work"], bytes]
 class Work:
     """One attempt at one task.
 
-    `input` is the uploaded file and `input_sha256` its hash, `created_ms` when it was submitted. `models` are those
-    that the worker has open. `stop` answers True once the attempt should be given up; long jobs ask it between blocks.
-    `quality` says what a good recording is.
+    `input` is the uploaded file, open at its beginning, and `input_sha256` its hash, `created_ms` when it was
+    submitted. `models` are those that the worker has open. `stop` answers True once the attempt should be given up;
+    long jobs ask it between blocks. `quality` says what a good recording is.
     """
 
     parameters: Parameters
-    input: Path
+    input: FileIO
     input_sha256: bytes
     created_ms: int
     models: Served

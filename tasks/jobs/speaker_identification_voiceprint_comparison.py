@@ -23,7 +23,7 @@ def run(work: Work) -> bytes:
     """Raises TaskValidationError that names everything bad by list and index, VoiceprintSpaceMismatch for voiceprints
     of different embedding spaces; ModelNotServed, ModelUncalibrated or ProfileUnknown."""
     parameters = cast("technology.ComparisonParameters", work.parameters)
-    document = json.decode(work.input.read_bytes())
+    document = json.decode(work.input.read())
     faults: list[Detail] = []
     found = {
         name: voiceprints.read(document[name], name, faults, work.stop)

@@ -11,7 +11,7 @@ def run(work: Work) -> bytes:
     """Raises TaskValidationError that names every bad voiceprint by its index, VoiceprintSpaceMismatch for vectors that
     could not be told apart once they are bare numbers."""
     faults: list[Detail] = []
-    texts = json.decode(work.input.read_bytes())["voiceprints"]
+    texts = json.decode(work.input.read())["voiceprints"]
     found = voiceprints.read(texts, "voiceprints", faults, work.stop)
     if found:
         voiceprints.require_space(found, "voiceprints", next(iter(found.values())).space, faults)

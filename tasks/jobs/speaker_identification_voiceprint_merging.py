@@ -18,7 +18,7 @@ _MOST_MERGED = (1 << 32) - 1
 def run(work: Work) -> bytes:
     """The merged container. Raises TaskValidationError that names every bad voiceprint by its index."""
     faults: list[Detail] = []
-    texts = json.decode(work.input.read_bytes())["voiceprints"]
+    texts = json.decode(work.input.read())["voiceprints"]
     found = voiceprints.read(texts, "voiceprints", faults, work.stop)
     if found:
         space = next(iter(found.values())).space

@@ -1,10 +1,13 @@
 """The task record: bytes that prove themselves."""
 
+import hashlib
+
 import msgpack
 import pytest
 from hypothesis import given, strategies
 
 from schemas.errors import ChannelMissing, Detail, TaskValidationError
+from schemas.keyring import KeyRing
 from schemas.task import TaskState
 from tasks.dispatch import entry
 from tasks.record import RecordDamaged, TaskRecord, fits_inline
@@ -54,6 +57,33 @@ def test_every_prefix_is_damage() -> None:
     for length in range(len(data)):
         with pytest.raises(RecordDamaged):
             TaskRecord.unpack(data[:length])
+
+
+def test_a_record_is_authentic_under_its_key_alone() -> None:
+    """With a key ring every flipped bit is damage, and so is what another ring, or none, has made."""
+    old, new = KeyRing({1: bytes(32)}), KeyRing({1: bytes(32), 2: b"2" * 32})
+    data = PENDING.pack(old.derive("record"))
+    assert TaskRecord.unpack(data, new.derive("record")) == PENDING
+    for forged in (
+        PENDING.pack(),
+        PENDING.pack(KeyRing({1: b"1" * 32}).derive("record")),
+        PENDING.pack(old.derive("audit")),
+    ):
+        with pytest.raises(RecordDamaged):
+            TaskRecord.unpack(forged, new.derive("record"))
+    for bit in range(8 * len(data)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        with pytest.raises(RecordDamaged):
+            TaskRecord.unpack(bytes(flipped), new.derive("record"))
+
+
+def test_a_record_outlives_an_upgrade_and_the_way_back() -> None:
+    """What a later version adds to a record is ignored, and what an earlier one did not know has its default."""
+    fields = {"task_id": "id", "technology": "a-technology", "created_ms": 1, "state": "pending", "of_later": [1]}
+    payload = bytes(msgpack.packb(fields))
+    data = bytes(4) + hashlib.blake2b(bytes(4) + payload, digest_size=32).digest() + payload
+    assert TaskRecord.unpack(data) == TaskRecord("id", "a-technology", 1)
 
 
 def test_equal_records_are_equal_bytes() -> None:

@@ -588,3 +588,11 @@ async def test_another_size_in_the_end_record_is_not_possible(store: TaskStore) 
     assert running == replace(running, input_bytes=70)
     await finished(store, running)
     assert (await store.depth()).input_bytes == 500
+
+
+async def test_an_id_is_never_answered_with_another_record(store: TaskStore) -> None:
+    """A sound record that stands under the id of another task is damage."""
+    one, other = new(), new()
+    await store.redis.set(f"voiceprint:task:{one.task_id}", other.pack())
+    with pytest.raises(RecordDamaged, match="that of another task"):
+        await store.fetch(one.task_id)

@@ -113,15 +113,32 @@ async def test_text_as_audio_rejects_the_task(store: TaskStore, working: Working
     assert done.state is TaskState.DONE
 
 
-@pytest.mark.parametrize("fault", ["no input", "unknown parameters", "not a document"])
+@pytest.mark.parametrize("damage", ["gone", "damaged"])
+async def test_an_upload_that_is_not_what_was_stored_fails_the_task(
+    store: TaskStore, working: Working, damage: str
+) -> None:
+    """The client is told that its upload is no longer there or was damaged, and never gets an answer to other bytes."""
+    record = TaskRecord(str(uuid.uuid4()), CONVERSION, 1)
+    if damage == "damaged":
+        async with working.files.upload(record.task_id) as upload:
+            await upload.write(document(encode(voiceprint())))
+    await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
+    failed = await ended(store, record)
+    assert failed.state is TaskState.FAILED
+    assert failed.error is not None
+    words = {"gone": "the upload is no longer there", "damaged": "the stored upload was damaged"}
+    assert failed.error["message"] == f"{words[damage]}: send it again"
+
+
+@pytest.mark.parametrize("fault", ["unknown parameters", "not a document"])
 async def test_a_fault_of_ours_fails_the_task(store: TaskStore, working: Working, fault: str) -> None:
     """What should never happen ends the task as failed, without telling how it looks inside, and the worker lives."""
     record = TaskRecord(str(uuid.uuid4()), EXTRACTION if fault == "unknown parameters" else CONVERSION, 1)
     if fault == "unknown parameters":
         record = replace(record, parameters={"channel_mode": "no such mode"})
-    if fault == "not a document":
-        async with working.files.upload(record.task_id) as upload:
-            await upload.write(b"{}")
+    async with working.files.upload(record.task_id) as upload:
+        await upload.write(b"{}")
+    record = replace(record, input_sha256=upload.sha256)
     await store.submit(record, max_open=1000, max_input_bytes=1 << 30)
     failed = await ended(store, record)
     assert failed.state is TaskState.FAILED

@@ -1,8 +1,6 @@
 """What a real worker does with a task that is erased: it lets go of it, leaves nothing and takes the next one."""
 
-import asyncio
 import io
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,24 +63,6 @@ async def test_a_worker_lets_go_and_takes_the_next(store: TaskStore, working: Wo
     assert after.state is TaskState.DONE
     assert await traces(store, long.task_id) == []
     assert files_of(working, long) == []
-
-
-async def test_a_fault_of_a_task_that_is_gone_is_none(store: TaskStore, working: Working) -> None:
-    """A job that fails because its media went with its task leaves no result, and no stack trace in the log."""
-    record = TaskRecord("a-task-of-a-pipe", "speaker-identification-voiceprint-conversion", 1)
-    path = working.files.input(record.task_id)
-    os.mkfifo(path)
-    await store.submit(record, max_open=10, max_input_bytes=1000)
-    await running(store, record)
-    # From here on the job reads from the pipe, and waits for what comes.
-    pipe = await asyncio.to_thread(path.open, "wb")
-    assert await erase(store, working.files, record.task_id)
-    pipe.write(b"{}")
-    pipe.close()
-    after = await ended(store, await submit(store, working.files, GOOD))
-    assert after.state is TaskState.DONE
-    assert await traces(store, record.task_id) == []
-    assert files_of(working, record) == []
 
 
 async def test_a_task_that_is_gone_as_it_is_taken(store: TaskStore, working: Working) -> None:

@@ -46,15 +46,16 @@ def run(served: Served, tmp_path: Path) -> Run:
         declared = technologies()[name]
         path = tmp_path / "input"
         path.write_bytes(given.read_bytes() if isinstance(given, Path) else json.dumps(given).encode())
-        work = Work(
-            parameters=declared.parameters.model_validate(parameters),
-            input=path,
-            input_sha256=bytes(32),
-            created_ms=1_750_000_000_000,
-            models=served,
-            stop=lambda: False,
-        )
-        (tmp_path / "result").write_bytes(jobs()[name](work))
+        with path.open("rb", buffering=0) as opened:
+            work = Work(
+                parameters=declared.parameters.model_validate(parameters),
+                input=opened,
+                input_sha256=bytes(32),
+                created_ms=1_750_000_000_000,
+                models=served,
+                stop=lambda: False,
+            )
+            (tmp_path / "result").write_bytes(jobs()[name](work))
         with (tmp_path / "result").open("rb") as stored:
             return json.loads(b"".join(declared.render(stored)))
 
