@@ -59,7 +59,8 @@ class TaskRecord:
     `attempt` counts claims, `crashes` those that ended with their worker's death. `result_bytes` and `result_sha256`
     describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body. `idempotency` is
     the digest of the caller's Idempotency-Key, empty without one. `owner` is the id of the API key that made the task,
-    empty where none was needed.
+    empty where none was needed. `stored` is what it was read from: a change must name the very bytes that it replaces,
+    and those of another version, or of an older key, are not those that `pack` would make.
     """
 
     task_id: str
@@ -78,6 +79,7 @@ class TaskRecord:
     callback: Callback | None = None
     idempotency: bytes = b""
     owner: bytes = b""
+    stored: bytes = field(default=b"", compare=False, repr=False)
 
     @property
     def fingerprint(self) -> bytes:
@@ -88,9 +90,13 @@ class TaskRecord:
 
     def pack(self, keys: Keys | None = None) -> bytes:
         """The same record under the same current key is always the same bytes."""
-        header = _KEY_ID.pack(keys.current if keys else 0)
-        payload = bytes(msgpack.packb(asdict(self) | {"state": self.state.value}))
-        return header + _check(header + payload, keys, keys.current if keys else 0) + payload
+        payload = asdict(self) | {"state": self.state.value}
+        del payload["stored"]
+        return content(bytes(msgpack.packb(payload)), keys)
+
+    def as_stored(self, keys: Keys | None = None) -> bytes:
+        """The bytes that Redis holds, of a record that was read or has just been written."""
+        return self.stored or self.pack(keys)
 
     @classmethod
     def unpack(cls, data: bytes, keys: Keys | None = None) -> Self:
@@ -106,17 +112,18 @@ class TaskRecord:
         found = {name: value for name, value in msgpack.unpackb(payload).items() if name in _names()}
         if callback := found.get("callback"):
             found["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
-        return cls(**found | {"state": TaskState(found["state"])})
+        return cls(**found | {"state": TaskState(found["state"]), "stored": data})
 
     def claimed(self, worker: str) -> Self:
-        return replace(self, state=TaskState.RUNNING, attempt=self.attempt + 1, worker=worker)
+        return replace(self, state=TaskState.RUNNING, attempt=self.attempt + 1, worker=worker, stored=b"")
 
     def released(self, *, crashed: bool) -> Self:
-        return replace(self, state=TaskState.PENDING, worker="", crashes=self.crashes + crashed)
+        return replace(self, state=TaskState.PENDING, worker="", crashes=self.crashes + crashed, stored=b"")
 
     def done(self, result_bytes: int, result_sha256: bytes) -> Self:
         return replace(
             self,
+            stored=b"",
             state=TaskState.DONE,
             result_bytes=result_bytes,
             result_sha256=result_sha256,
@@ -125,7 +132,7 @@ class TaskRecord:
     def refused(self, state: TaskState, body: dict[str, Any] | None, result: tuple[int, bytes] = (0, b"")) -> Self:
         """Ended as failed or rejected; `body` is None when it is in the result file that `result` describes."""
         size, sha256 = result
-        return replace(self, state=state, error=body, result_bytes=size, result_sha256=sha256)
+        return replace(self, state=state, error=body, result_bytes=size, result_sha256=sha256, stored=b"")
 
     def view(self) -> TaskView:
         return TaskView(self.task_id, self.state, self.error)
@@ -138,7 +145,14 @@ def fits_inline(refusal: Refusal) -> bool:
 
 @cache
 def _names() -> frozenset[str]:
-    return frozenset(one.name for one in fields(TaskRecord))
+    return frozenset(one.name for one in fields(TaskRecord)) - {"stored"}
+
+
+def content(payload: bytes, keys: Keys | None) -> bytes:
+    """A record's bytes: `payload` after the id of the key and the check that is made with it."""
+    key_id = keys.current if keys else 0
+    header = _KEY_ID.pack(key_id)
+    return header + _check(header + payload, keys, key_id) + payload
 
 
 def _check(content: bytes, keys: Keys | None, key_id: int) -> bytes:

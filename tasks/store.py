@@ -145,13 +145,13 @@ class TaskStore:
         taken = await self._run(
             "claim",
             [record_key(record.task_id), RUNNING, QUEUE, queued.job_key, queued.in_progress_key, queued.retry_key],
-            [record.pack(self._keys), claimed.pack(self._keys), record.task_id, worker],
+            [record.as_stored(self._keys), claimed.pack(self._keys), record.task_id, worker],
         )
         return claimed if taken else None
 
     async def finish(self, record: TaskRecord, ended: TaskRecord, *, retention: float) -> bool:
         """Replaces `record` by `ended`, for `retention` seconds. False when the task is no longer this attempt's."""
-        return await self._finish(record.pack(self._keys), ended, retention)
+        return await self._finish(record.as_stored(self._keys), ended, retention)
 
     async def requeue(self, record: TaskRecord, *, crashed: bool = False) -> bool:
         """Back to the task's place in the queue. False when the record has changed meanwhile."""
@@ -161,7 +161,7 @@ class TaskStore:
         changed = await self._run(
             "requeue",
             [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
-            [record.pack(self._keys), released.pack(self._keys), record.task_id, queued.job],
+            [record.as_stored(self._keys), released.pack(self._keys), record.task_id, queued.job],
         )
         return bool(changed)
 
@@ -171,7 +171,7 @@ class TaskStore:
         changed = await self._run(
             "erase",
             end_keys(record),
-            [record.pack(self._keys), record.task_id, record.input_bytes, ENDED],
+            [record.as_stored(self._keys), record.task_id, record.input_bytes, ENDED],
         )
         if changed:
             self._ended(record.task_id)
