@@ -15,9 +15,10 @@ import hashlib
 import hmac
 import struct
 import time
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from typing import Any, Self
+from types import UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -109,10 +110,24 @@ class TaskRecord:
         known = keys is None or key_id in keys.by_id
         if not known or not hmac.compare_digest(_check(header + payload, keys, key_id), check):
             raise RecordDamaged("the task record was damaged in the store")
-        found = {name: value for name, value in msgpack.unpackb(payload).items() if name in _names()}
-        if callback := found.get("callback"):
-            found["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
-        return cls(**found | {"state": TaskState(found["state"]), "stored": data})
+        try:
+            found = {name: value for name, value in msgpack.unpackb(payload).items() if name in _kinds()}
+            if (callback := found.get("callback")) is not None:
+                found["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
+            record = cls(**found | {"state": TaskState(found["state"]), "stored": data})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordDamaged("the task record in the store is none") from error
+        # Without a key ring, whoever can write to Redis can make a check that matches.
+        if not record._plausible():
+            raise RecordDamaged("the task record in the store is none")
+        return record
+
+    def _plausible(self) -> bool:
+        """Whether every field is of its type, and no count below zero."""
+        texts = () if self.callback is None else (self.callback.url, self.callback.location, *self.callback.addresses)
+        return all(_is(getattr(self, name), kinds) for name, kinds in _kinds().items()) and all(
+            isinstance(text, str) for text in texts
+        )
 
     def claimed(self, worker: str) -> Self:
         return replace(self, state=TaskState.RUNNING, attempt=self.attempt + 1, worker=worker, stored=b"")
@@ -144,8 +159,17 @@ def fits_inline(refusal: Refusal) -> bool:
 
 
 @cache
-def _names() -> frozenset[str]:
-    return frozenset(one.name for one in fields(TaskRecord)) - {"stored"}
+def _kinds() -> dict[str, tuple[type, ...]]:
+    """The fields that are stored, and the types that each may have."""
+    hints = {name: hint for name, hint in get_type_hints(TaskRecord).items() if name != "stored"}
+    alternatives = ((name, get_args(hint) if isinstance(hint, UnionType) else (hint,)) for name, hint in hints.items())
+    return {name: tuple(get_origin(one) or one for one in found) for name, found in alternatives}
+
+
+def _is(value: Any, kinds: tuple[type, ...]) -> bool:
+    if int in kinds:
+        return type(value) is int and 0 <= value < 1 << 63
+    return isinstance(value, kinds)
 
 
 def content(payload: bytes, keys: Keys | None) -> bytes:

@@ -10,7 +10,7 @@ from schemas.errors import ChannelMissing, Detail, TaskValidationError
 from schemas.keyring import KeyRing
 from schemas.task import TaskState
 from tasks.dispatch import entry
-from tasks.record import RecordDamaged, TaskRecord, fits_inline
+from tasks.record import RecordDamaged, TaskRecord, content, fits_inline
 from tests.unit.schemas.sample_voiceprints import PROPERTY, plain_values
 
 PENDING = TaskRecord("id", "a-technology", 1_750_000_000_123, {"channels": [0, 1]}, 1000, bytes(32))
@@ -132,3 +132,42 @@ def test_arq_is_told_the_technology_and_nothing_else() -> None:
     """The job in arq's queue is msgpack, and holds neither arguments nor parameters."""
     job = msgpack.unpackb(entry(PENDING).job)
     assert job == {"t": None, "f": "a-technology", "a": [], "k": {}, "et": PENDING.created_ms}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xc1",
+        b"\x91" * 100_000 + b"\xc0",
+        msgpack.packb([1]),
+        msgpack.packb({}),
+        msgpack.packb({"task_id": "id"}),
+        *(
+            msgpack.packb(msgpack.unpackb(PENDING.pack()[36:]) | changed)
+            for changed in (
+                {"state": "odd"},
+                {"state": None},
+                {"technology": ["a"]},
+                {"attempt": "x"},
+                {"attempt": -1},
+                {"attempt": True},
+                {"input_bytes": -(1 << 62)},
+                {"parameters": [1]},
+                {"parameters": None},
+                {"error": "x"},
+                {"worker": b"x"},
+                {"owner": "x"},
+                {"callback": 1},
+                {"callback": {}},
+                {"callback": {"url": 1, "addresses": [], "location": ""}},
+                {"callback": {"url": "", "addresses": [1], "location": ""}},
+            )
+        ),
+    ],
+    ids=lambda payload: repr(payload[:40]) + str(len(payload)),
+)
+def test_a_check_alone_makes_no_record(payload: bytes) -> None:
+    """Without a key ring anybody can make one that matches: what it stands before must still be a record."""
+    with pytest.raises(RecordDamaged):
+        TaskRecord.unpack(content(payload, None))
