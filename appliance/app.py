@@ -36,7 +36,9 @@ def create_app(settings: Settings) -> web.Application:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'serve' needs one")
     app = web.Application(middlewares=[journal, refuse, doors(settings)], client_max_size=0)
     app[SETTINGS] = settings
-    stores = Stores(settings.redis_url.get_secret_value(), settings.store, settings.ring())
+    stores = Stores(
+        settings.redis_url.get_secret_value(), settings.store, settings.ring(), encrypt=settings.encrypt_store
+    )
     app[STORE], app[FILES] = stores.tasks(), stores.files()
     app[INTAKE] = Intake(settings, app[STORE], app[FILES])
     app[ENDINGS] = Endings(app[STORE])

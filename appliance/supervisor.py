@@ -72,7 +72,8 @@ class Supervisor:
         when the appliance cannot start.
         """
         signals = _received()
-        stores = Stores(self._redis_url, self._settings.store, self._settings.ring())
+        settings = self._settings
+        stores = Stores(self._redis_url, settings.store, settings.ring(), encrypt=settings.encrypt_store)
         async with stores.tasks(ended=stores.files().erase_input) as self._store:
             living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)

@@ -1,18 +1,21 @@
 """The file store: uploads until their task ends, results until they expire or are erased.
 
 `FileStore` is the seam for an object store; `LocalFileStore` is a folder, which several machines may share when it is a
-mounted volume. Files are named by task id alone; what a client calls its file is never used.
+mounted volume. Files are named by task id alone; what a client calls its file is never used. With keys they are sealed
+as `tasks/sealing.py` says, from their first byte on. What was stored before there were keys is still read: whose
+SHA-256 is that of the authenticated record can be nothing else.
 """
 
 import asyncio
 import errno
 import fcntl
 import hashlib
+import io
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -23,6 +26,9 @@ from aiofiles.threadpool.binary import AsyncBufferedIOBase
 
 from schemas import plain_file
 from schemas.errors import ApplianceError, StorageFull
+from schemas.keyring import Keys
+from tasks import sealing
+from tasks.sealing import SealedFile, Sealer, Unsealable
 
 # A file without a task is left alone for this long: its task may be about to be submitted.
 _ORPHAN_SECONDS = 60.0
@@ -49,8 +55,9 @@ class ResultDamaged(ApplianceError):
 class Upload:
     """An upload on its way in: counts and hashes what is written. Nobody else sees it before its context ends."""
 
-    def __init__(self, file: AsyncBufferedIOBase) -> None:
+    def __init__(self, file: AsyncBufferedIOBase, sealer: Sealer | None) -> None:
         self._file = file
+        self._sealer = sealer
         self._sha256 = hashlib.sha256()
         self.size = 0
 
@@ -61,7 +68,13 @@ class Upload:
     async def write(self, chunk: bytes) -> None:
         self._sha256.update(chunk)
         self.size += len(chunk)
-        await self._file.write(chunk)
+        await self._file.write(self._sealer.add(chunk) if self._sealer else chunk)
+
+    async def end(self) -> None:
+        """Once all of it has come."""
+        if self._sealer:
+            await self._file.write(self._sealer.end())
+        await self._file.flush()
 
 
 class FileStore(Protocol):
@@ -71,7 +84,8 @@ class FileStore(Protocol):
         """Durable when the context ends without an exception, gone otherwise. Raises StorageFull."""
 
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
-        """The upload, unbuffered, at its beginning, with a descriptor that others may read it by.
+        """The upload, unbuffered, at its beginning, with a descriptor that others may read it by; what was encrypted is
+        in memory.
 
         Raises InputGone, and InputDamaged when its SHA-256 is not `sha256`."""
 
@@ -81,7 +95,9 @@ class FileStore(Protocol):
         """Size and SHA-256 of the stored result, which is durable on return. Raises StorageFull."""
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
-        """Raises ResultGone or ResultDamaged."""
+        """All of it was found to be what was stored; what was encrypted is decrypted as it is read.
+
+        Raises ResultGone or ResultDamaged."""
 
     def erase_result(self, task_id: str, attempt: int) -> None: ...
 
@@ -96,9 +112,12 @@ class FileStore(Protocol):
 
 
 class LocalFileStore:
-    """A folder with three others in it; see `FileStore`."""
+    """A folder with three others in it; see `FileStore`. What was sealed is read with `keys`, and what is written is
+    sealed under the current one of them unless `encrypt` is off."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, keys: Keys | None = None, *, encrypt: bool = True) -> None:
+        self._keys = keys
+        self._encrypt = encrypt
         self._partial, self._inputs, self._results = (root / name for name in ("partial", "inputs", "results"))
         for folder in (self._partial, self._inputs, self._results):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -110,8 +129,10 @@ class LocalFileStore:
             with storage_errors():
                 async with aiofiles.open(partial, "wb") as file:
                     _hold(file.fileno())
-                    yield Upload(file)
-                    await file.flush()
+                    sealing_keys = self._keys if self._encrypt else None
+                    upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None)
+                    yield upload
+                    await upload.end()
                     await asyncio.to_thread(os.fsync, file.fileno())
             await asyncio.to_thread(_publish, partial, self._inputs / task_id)
         finally:
@@ -123,14 +144,15 @@ class LocalFileStore:
 
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
         try:
-            file = plain_file.opened(self.input(task_id))
+            content = self._proved(self.input(task_id), _input(task_id), sha256)
+            if isinstance(content, FileIO):
+                return content
+            with content:
+                return sealing.in_memory(content, "upload")
         except FileNotFoundError as error:
             raise InputGone("the upload is no longer there") from error
-        if hashlib.file_digest(file, "sha256").digest() != sha256:
-            file.close()
-            raise InputDamaged("the stored upload was damaged")
-        file.seek(0)
-        return file
+        except Unsealable as error:
+            raise InputDamaged(f"the stored upload {error.message}") from error
 
     def erase_input(self, task_id: str) -> None:
         self.input(task_id).unlink(missing_ok=True)
@@ -140,7 +162,7 @@ class LocalFileStore:
         try:
             with storage_errors(), partial.open("wb") as file:
                 _hold(file.fileno())
-                file.write(data)
+                file.writelines(self._sealed(data, _result(task_id, attempt)))
                 file.flush()
                 os.fsync(file.fileno())
             _publish(partial, self._results / partial.name)
@@ -150,17 +172,51 @@ class LocalFileStore:
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         try:
-            file = (self._results / _attempt(task_id, attempt)).open("rb")
+            content = self._proved(self._results / _attempt(task_id, attempt), _result(task_id, attempt), sha256)
         except FileNotFoundError as error:
             raise ResultGone("the result has expired or was erased") from error
-        if os.fstat(file.fileno()).st_size != size or hashlib.file_digest(file, "sha256").digest() != sha256:
-            file.close()
+        except Unsealable as error:
+            raise ResultDamaged(f"the stored result {error.message}") from error
+        if content.seek(0, os.SEEK_END) != size:
+            content.close()
             raise ResultDamaged("the stored result was damaged")
-        file.seek(0)
-        return file
+        content.seek(0)
+        return io.BufferedReader(content, sealing.CHUNK_BYTES)
 
     def erase_result(self, task_id: str, attempt: int) -> None:
         (self._results / _attempt(task_id, attempt)).unlink(missing_ok=True)
+
+    def _sealed(self, data: bytes, name: str) -> Iterable[bytes]:
+        return sealing.seal(data, self._keys, name) if self._keys and self._encrypt else (data,)
+
+    def _proved(self, path: Path, name: str, sha256: bytes) -> FileIO | SealedFile:
+        """The content of the file, at its beginning, once its SHA-256 was found to be `sha256`.
+
+        Raises FileNotFoundError, and Unsealable whose message says what the file is instead.
+        """
+        stored = plain_file.opened(path)
+        refused = Unsealable("was damaged")
+        if sealing.is_sealed(stored):
+            try:
+                content = self._unsealed(stored, name)
+                if _is_of(content, sha256):
+                    return content
+            except Unsealable as error:
+                refused = error
+            # An upload may begin like a sealed file and have been stored as it was.
+            stored = plain_file.opened(path)
+        if _is_of(stored, sha256):
+            return stored
+        raise refused
+
+    def _unsealed(self, stored: FileIO, name: str) -> SealedFile:
+        try:
+            if self._keys is None:
+                raise Unsealable("is encrypted, and there is no key ring")
+            return SealedFile(stored, self._keys, name)
+        except BaseException:
+            stored.close()
+            raise
 
     def free_space(self) -> int:
         return shutil.disk_usage(self._inputs).free
@@ -207,6 +263,28 @@ def _is_held(path: Path) -> bool:
 
 def _attempt(task_id: str, attempt: int) -> str:
     return f"{task_id}.{attempt}"
+
+
+def _input(task_id: str) -> str:
+    """What an upload is called where it is sealed."""
+    return f"upload {task_id}"
+
+
+def _result(task_id: str, attempt: int) -> str:
+    return f"result {_attempt(task_id, attempt)}"
+
+
+def _is_of(content: FileIO | SealedFile, sha256: bytes) -> bool:
+    """Whether that is the hash of all of it; if so it is at its beginning, and closed otherwise."""
+    matches = False
+    try:
+        matches = hashlib.file_digest(content, "sha256").digest() == sha256
+    finally:
+        if not matches:
+            content.close()
+    if matches:
+        content.seek(0)
+    return matches
 
 
 def _publish(partial: Path, final: Path) -> None:

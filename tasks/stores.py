@@ -11,15 +11,19 @@ from tasks.store import TaskStore
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where both are: Redis at `redis_url` and the folder `store_dir`. With a `ring` records are authenticated."""
+    """Where both are: Redis at `redis_url` and the folder `store_dir`.
+
+    With a `ring` records are authenticated, and files encrypted unless `encrypt` is off.
+    """
 
     redis_url: str
     store_dir: Path
     ring: KeyRing | None = None
+    encrypt: bool = True
 
     def files(self) -> FileStore:
         """Makes the folder where there is none."""
-        return LocalFileStore(self.store_dir)
+        return LocalFileStore(self.store_dir, self.ring.derive("store") if self.ring else None, encrypt=self.encrypt)
 
     def tasks(self, ended: Callable[[str], None] = lambda _: None) -> TaskStore:
         """Connects when it is first used. Raises ConfigurationError for an address that cannot be used."""

@@ -130,7 +130,9 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     used."""
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'grpc' needs one")
-    stores = Stores(settings.redis_url.get_secret_value(), settings.store, settings.ring())
+    stores = Stores(
+        settings.redis_url.get_secret_value(), settings.store, settings.ring(), encrypt=settings.encrypt_store
+    )
     files = stores.files()
     async with stores.tasks() as store, Endings(store) as endings:
         yield Calls(settings, store, files, Intake(settings, store, files), endings)
