@@ -70,6 +70,7 @@ class WorkerConfig:
     drain_timeout: float
     quality: Thresholds = DEFAULT_THRESHOLDS
     ring: KeyRing | None = None
+    encrypt_store: bool = True
 
 
 def run(config: WorkerConfig) -> None:
@@ -95,7 +96,7 @@ class _Worker:
         self._config = config
         self._models = models
         self._capabilities = Capabilities(config.models, models.heads())
-        stores = Stores(config.redis_url, config.store_dir, config.ring)
+        stores = Stores(config.redis_url, config.store_dir, config.ring, encrypt=config.encrypt_store)
         self._files = stores.files()
         self._store = stores.tasks(ended=self._files.erase_input)
         self._attempts = Attempts(models, self._files, config.quality)
