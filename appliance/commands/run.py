@@ -163,6 +163,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         drain_timeout=settings.drain_timeout,
         quality=settings.quality,
         ring=settings.ring(),
+        encrypt_store=settings.encrypt_store,
     )
 
 
