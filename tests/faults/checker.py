@@ -1,0 +1,185 @@
+"""Reads a history and says whether the promise was kept: what was lost, duplicated, wrong, or failed, and by what name.
+
+    python -m tests.faults.checker HISTORY
+
+It knows nothing but the events: it can judge a history that was written long ago, or made up to try it.
+"""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.faults.history import Event, read
+from tests.faults.recovery import Recovery, recoveries
+
+_CRASH_BUDGET = 2
+# No task is made, and the client is told so: full or away.
+_REFUSALS = {429, 503, 507}
+_GRPC_REFUSALS = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "CANCELLED"}
+
+
+@dataclass
+class Seen:
+    """All that clients were told of one task in one scope."""
+
+    request: str
+    ends: list[Event] = field(default_factory=list)
+    denials: list[Event] = field(default_factory=list)
+    # Workers that died or froze while they had it.
+    crashes: int = 0
+    # Seen at the end of the round, when everything was whole again.
+    settled: bool = False
+
+
+@dataclass
+class Scope:
+    """One state of one appliance. `damaged` says that a bit was flipped in it, `final` that its tasks should all have
+    ended."""
+
+    tasks: dict[str, Seen] = field(default_factory=dict)
+    made_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    damaged: bool = False
+    final: bool = False
+
+    def copied(self) -> "Scope":
+        copy = Scope(damaged=self.damaged)
+        for task_id, seen in self.tasks.items():
+            copy.tasks[task_id] = Seen(seen.request, list(seen.ends), list(seen.denials), seen.crashes)
+        for key, made in self.made_by.items():
+            copy.made_by[key] = set(made)
+        return copy
+
+
+@dataclass
+class Verdict:
+    """What the history says. Lists name each case; `failed` counts the ends that had to be feared, by their reason."""
+
+    acknowledged: int = 0
+    answered: int = 0
+    judged: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    lost: list[str] = field(default_factory=list)
+    duplicated: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    failed: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    recovery: list[Recovery] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the promise was kept, and there was something to keep."""
+        return self.judged > 0 and not (self.lost or self.duplicated or self.wrong)
+
+
+def judge(events: Sequence[Event]) -> Verdict:
+    """What `events` say of the promise."""
+    verdict, scopes = Verdict(), _scopes(events)
+    undisturbed = {event["request"]: event for event in events if event["what"] == "undisturbed"}
+    disturbed = [event for event in events if event["scope"] != "quiet"]
+    verdict.acknowledged = sum(event["what"] == "acknowledged" and not event["again"] for event in disturbed)
+    verdict.faults = Counter(event["kind"] for event in events if event["what"] == "fault")
+    verdict.recovery = recoveries(events)
+    for name, scope in scopes.items():
+        verdict.duplicated += [
+            f"{name}: key {key} made {', '.join(sorted(made))}" for key, made in scope.made_by.items() if len(made) > 1
+        ]
+        for task_id, seen in scope.tasks.items() if scope.final else ():
+            _judge_task(
+                verdict, f"{name} {seen.request} {task_id}", task_id, seen, undisturbed.get(seen.request), scope
+            )
+    for event in disturbed:
+        _judge_call(verdict, event, undisturbed)
+    return verdict
+
+
+def _scopes(events: Iterable[Event]) -> dict[str, Scope]:
+    scopes: dict[str, Scope] = defaultdict(Scope)
+    for event in events:
+        scope = scopes[event["scope"]]
+        seen = scope.tasks.get(event.get("task", ""))
+        match event["what"]:
+            case "acknowledged":
+                scope.tasks.setdefault(event["task"], Seen(event["request"]))
+                if event["key"]:
+                    scope.made_by[event["key"]].add(event["task"])
+            case "ended" if seen:
+                seen.ends.append(event)
+                seen.settled = scope.final
+            case "denied" if seen:
+                seen.denials.append(event)
+            case "fault":
+                for task_id in event.get("under_way", ()):
+                    if task_id in scope.tasks:
+                        scope.tasks[task_id].crashes += 1
+            case "damaged":
+                scope.damaged = True
+            case "settling":
+                scope.final = True
+            case "copied":
+                scopes[event["to"]] = scope.copied()
+    return scopes
+
+
+def _judge_task(
+    verdict: Verdict, place: str, task_id: str, seen: Seen, undisturbed: Mapping[str, Event], *, damaged: bool
+) -> None:
+    title, wanted = f"{place} {task_id}", undisturbed.get(seen.request)
+    verdict.judged += 1
+    unknown = [denial for denial in seen.denials if denial["status"] == 404]
+    if not seen.settled or unknown:
+        told = f", was answered with {seen.denials[-1]['status']} {seen.denials[-1]['why']}" if seen.denials else ""
+        verdict.lost.append(f"{title}: {'unknown' if unknown else 'never ended'}{told}")
+        return
+    # A damaged record is told with a 500 until a worker has found it.
+    if seen.denials and not damaged:
+        verdict.wrong.append(f"{title}: a poll was answered with {seen.denials[0]['status']} {seen.denials[0]['why']}")
+        return
+    if any(end["told"] != task_id for end in seen.ends):
+        verdict.wrong.append(f"{title}: answered with another task's id")
+        return
+    last = seen.ends[-1]
+    verdict.states[last["state"]] += 1
+    found = damaged and last["state"] == "failed" and "damaged" in last["why"]
+    if not found and len({(end["state"], end["digest"]) for end in seen.ends}) > 1:
+        verdict.wrong.append(f"{title}: its end changed: {[(end['state'], end['why']) for end in seen.ends]}")
+    elif wanted is None:
+        verdict.wrong.append(f"{title}: nobody knows what its undisturbed result is")
+    elif found or (last["state"] == "failed" and (seen.crashes >= _CRASH_BUDGET or wanted["state"] == "failed")):
+        verdict.failed[last["why"]] += 1
+    elif (last["state"], last["digest"]) != (wanted["state"], wanted["digest"]):
+        verdict.wrong.append(
+            f"{title}: {last['state']} {last['why'] or last['digest']}, undisturbed it is "
+            f"{wanted['state']} {wanted['digest']}; workers died under it {seen.crashes} times"
+        )
+
+
+def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event]) -> None:
+    match event["what"]:
+        case "answered":
+            verdict.answered += 1
+            if event["digest"] != undisturbed[event["request"]]["digest"]:
+                verdict.wrong.append(f"{event['scope']} {event['request']}: another answer than undisturbed")
+        case "uncalled":
+            verdict.refused[event["status"]] += 1
+            # What two workers died of is told, and nobody knows over gRPC which task that was.
+            if event["status"] not in _GRPC_REFUSALS and "workers died" not in event["why"]:
+                verdict.wrong.append(f"{event['scope']} {event['request']}: {event['why']}")
+        case "refused":
+            verdict.refused[str(event["status"])] += 1
+            if event["status"] not in _REFUSALS:
+                verdict.wrong.append(f"{event['scope']} {event['request']}: {event['status']} {event['why']}")
+        case "unanswered":
+            verdict.refused["no answer"] += 1
+        case "left":
+            verdict.wrong.append(f"{event['scope']}: left behind: {event['kind']} {event['names']}")
+
+
+if __name__ == "__main__":
+    from tests.faults.report import told
+
+    found = judge(read(Path(sys.argv[1])))
+    print("\n".join(told(found)))
+    sys.exit(not found.kept)

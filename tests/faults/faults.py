@@ -1,0 +1,132 @@
+"""Processes are killed and frozen, in an order that a seed decides."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from itertools import count
+from random import Random
+from signal import SIGCONT, SIGKILL, SIGSTOP
+from typing import cast
+
+import redis
+
+from tasks.keys import OPEN, RUNNING
+from tests.faults.appliance import Appliance
+from tests.faults.clients import Clients
+from tests.faults.history import History
+from tests.faults.processes import Process
+
+KINDS = tuple(f"{deed} {role}" for role in ("worker", "serve", "grpc", "redis") for deed in ("kill", "stop"))
+# A worker counts as dead after 2 s: some are frozen for less, some for more. A call to Redis gives up after 5 s.
+_FROZEN_SECONDS = (0.3, 4.0)
+_AGAIN_SECONDS = 30.0
+_numbers = count(1)
+
+
+class Watch:
+    """What workers work on, by Redis; `url` is where it is, without the proxies of the suite."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = redis.Redis.from_url(url, socket_timeout=2)
+
+    def of(self, worker: str) -> list[str]:
+        """The tasks that a worker has; none when Redis is not there."""
+        return [task for task, owner in self.owners().items() if owner == worker]
+
+    def owners(self) -> dict[str, str]:
+        try:
+            found = cast("dict[bytes, bytes]", self._redis.hgetall(RUNNING))
+        except redis.RedisError:
+            return {}
+        return {task.decode(): owner.decode() for task, owner in found.items()}
+
+    def is_open(self, task_id: str) -> bool:
+        """Also while Redis is not there."""
+        try:
+            return bool(self._redis.zscore(OPEN, task_id) is not None)
+        except redis.RedisError:
+            return True
+
+
+async def signals(
+    appliance: Appliance, history: History, random: Random, *, deals: int, enough: Callable[[], bool]
+) -> None:
+    """Every kind of fault, in `deals` shuffles or until it is enough, one after the other with pauses between."""
+    deck: list[str] = []
+    while not enough() and (deck or deals):
+        if not deck:
+            deck, deals = random.sample(KINDS, len(KINDS)), deals - 1
+        await asyncio.sleep(random.uniform(0.2, 1.2))
+        await inject(appliance, history, random, deck.pop())
+
+
+async def inject(appliance: Appliance, history: History, random: Random, kind: str) -> None:
+    """One fault, over when this returns; what it caused may not be. Nothing, when there is no such process just now."""
+    deed, role = kind.split()
+    if not (there := appliance.children(role)):
+        return
+    target = random.choice(there)
+    if role == "worker":
+        await _worker(appliance, history, target, kind, random.uniform(*_FROZEN_SECONDS))
+        return
+    number = next(_numbers)
+    history.note("fault", kind=kind, number=number, pid=target.pid)
+    if deed == "kill":
+        target.send(SIGKILL)
+    else:
+        target.send(SIGSTOP)
+        await asyncio.sleep(random.uniform(*_FROZEN_SECONDS))
+        target.send(SIGCONT)
+    history.note("relieved", kind=kind, number=number)
+
+
+async def _worker(appliance: Appliance, history: History, target: Process, kind: str, seconds: float) -> None:
+    try:
+        watch = Watch(f"unix://{appliance.redis_socket()}")
+    except (IndexError, OSError):
+        return
+    if kind.startswith("kill"):
+        await kill_worker(watch, history, target, kind)
+        return
+    target.send(SIGSTOP)
+    number, under_way = next(_numbers), watch.of(target.name)
+    history.note("fault", kind=kind, number=number, pid=target.pid, under_way=under_way)
+    await asyncio.sleep(seconds)
+    target.send(SIGCONT)
+
+
+async def kill_worker(watch: Watch, history: History, target: Process, kind: str) -> list[str]:
+    """Freezes a worker, looks what it has, kills it, and watches until another has that. Returns what that was."""
+    target.send(SIGSTOP)
+    number, under_way = next(_numbers), watch.of(target.name)
+    history.note("fault", kind=kind, number=number, pid=target.pid, under_way=under_way)
+    killed = time.monotonic()
+    target.send(SIGKILL)
+    if under_way:
+        seconds = await asyncio.to_thread(_until_again, watch, target.name, under_way, killed)
+        if seconds is not None:
+            history.note("again", kind=f"{kind}, its task runs", number=number, seconds=round(seconds, 4))
+    return under_way
+
+
+async def kill_busy_worker(appliance: Appliance, watch: Watch, clients: Clients, kind: str = "kill worker") -> None:
+    """Gives the appliance a long recording and kills whoever takes it; nothing, when it is away just now."""
+    for task in await clients.submit_all([clients.random.choice(clients.requests.of_kind("long-extraction"))]):
+        end = time.monotonic() + _AGAIN_SECONDS
+        while watch.is_open(task.task_id) and time.monotonic() < end:
+            owner = watch.owners().get(task.task_id, "")
+            for worker in appliance.children("worker"):
+                if worker.name == owner:
+                    await kill_worker(watch, clients.history, worker, kind)
+                    return
+            await asyncio.sleep(0.002)
+
+
+def _until_again(watch: Watch, worker: str, tasks: list[str], killed: float) -> float | None:
+    """Seconds from `killed` until another worker has the tasks or has finished them, None when that takes very long."""
+    while time.monotonic() < killed + _AGAIN_SECONDS:
+        owners = watch.owners()
+        if all(owners.get(task, worker) != worker or not watch.is_open(task) for task in tasks):
+            return time.monotonic() - killed
+        time.sleep(0.001)
+    return None

@@ -1,0 +1,42 @@
+"""Connections to Redis break at every point of every call that changes a task."""
+
+import asyncio
+from itertools import product
+
+from tests.faults import faults
+from tests.faults.appliance import Appliance, free_port
+from tests.faults.clients import Clients
+from tests.faults.faults import Watch
+from tests.faults.proxy import POINTS, Proxy
+from tests.faults.redis import redis_on
+from tests.faults.run import Run
+
+# The life of a task. A task is only given back when its worker has died, so there have to be such.
+_CALLS = ("submit", "claim", "finish", "requeue")
+_OFTEN = 6
+
+
+async def run(run: Run) -> None:
+    port = free_port()
+    proxy = Proxy(port, run.history)
+    appliance = Appliance(run.folder, {"redis_url": f"redis://127.0.0.1:{proxy.port}"})
+    async with redis_on(port, run.folder), proxy.serving(), appliance.running():
+        points = list(product(_CALLS, POINTS)) * (_OFTEN if run.thorough else 1)
+        run.random.shuffle(points)
+        proxy.arm(points)
+
+        async def broken(clients: Clients) -> None:
+            watch = Watch(f"redis://127.0.0.1:{port}")
+            while proxy.left() and not run.late:
+                await asyncio.sleep(run.random.uniform(0.2, 0.8))
+                if proxy.left("requeue"):
+                    await faults.kill_busy_worker(appliance, watch, clients)
+            for kind, harm in (("proxy away", proxy.away), ("proxy silent", proxy.silent)):
+                run.history.note("fault", kind=kind)
+                await harm(run.random.uniform(1.0, 3.0))
+                run.history.note("relieved", kind=kind)
+                await asyncio.sleep(1)
+
+        await run.settled(appliance, await run.under(appliance, broken))
+    if proxy.left():
+        run.history.note("left", kind="points that were never reached", names=[*_CALLS])
