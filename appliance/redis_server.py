@@ -5,6 +5,7 @@ import hashlib
 import platform
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +29,7 @@ _NAMES = ("redis-server", "valkey-server")
 _BUNDLED = "redis-server-6.2.14"
 # sockaddr_un holds 108 bytes with the closing zero; Redis cuts a longer path short without a word.
 _LONGEST_SOCKET_PATH = 100
+_SOCKET = "redis.sock"
 _POLL_SECONDS = 0.01
 
 
@@ -133,7 +135,7 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"unix://{quote(str(self.socket))}"
+        return _url(self.socket)
 
     def launch(self) -> Launch:
         settings = {
@@ -202,16 +204,38 @@ def prepared(binary: Binary, data_dir: Path, fsync: str) -> Iterator[RedisServer
             f"install a newer one, {_START_AFRESH.format(folder=folder)}"
         )
     with _socket_folder(folder) as place:
-        yield RedisServer(binary, folder, place / "redis.sock", fsync)
+        yield RedisServer(binary, folder, place / _SOCKET, fsync)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """Where the server that runs on `data_dir` listens, None when none does."""
+    path = (data_dir / "redis" / _SOCKET).resolve()
+    with socket.socket(socket.AF_UNIX) as tried:
+        try:
+            tried.connect(str(path))
+        except OSError:
+            return None
+    return _url(path)
 
 
 @contextmanager
 def _socket_folder(folder: Path) -> Iterator[Path]:
-    if len(bytes(folder / "redis.sock")) <= _LONGEST_SOCKET_PATH:
+    if len(bytes(folder / _SOCKET)) <= _LONGEST_SOCKET_PATH:
         yield folder
     else:
         with tempfile.TemporaryDirectory(prefix="voiceprint-") as short:
-            yield Path(short)
+            # Commands look for it here.
+            link = folder / _SOCKET
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path(short) / _SOCKET)
+            try:
+                yield Path(short)
+            finally:
+                link.unlink(missing_ok=True)
+
+
+def _url(path: Path) -> str:
+    return f"unix://{quote(str(path))}"
 
 
 async def wait_until_ready(url: str, patience: float) -> None:

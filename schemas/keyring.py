@@ -28,7 +28,7 @@ MOST_KEY_ID = (1 << 32) - 1
 _MOST_FILE_BYTES = 1 << 20
 _LABEL = b"voiceprint appliance 1: "
 
-Purpose = Literal["voiceprint", "record", "store", "audit"]
+Purpose = Literal["voiceprint", "record", "store", "audit", "backup"]
 
 
 @dataclass(frozen=True, slots=True)

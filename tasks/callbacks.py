@@ -21,6 +21,10 @@ _FAILURES = "voiceprint:callback-failures:"
 _DROPPED_AT_ONCE = 1000
 
 
+def failures_key(task_id: str) -> str:
+    return _FAILURES + task_id
+
+
 @dataclass(frozen=True, slots=True)
 class DueCallback:
     """A callback that is this sender's until `leased_until_ms`; telling it has failed `failures` times."""
@@ -54,7 +58,7 @@ class CallbackQueue:
         """There is nothing more to tell. It counts even after the lease: a callback that was sent was sent."""
         async with redis_errors(), self._redis.pipeline() as pipe:
             pipe.zrem(CALLBACKS, due.task_id)
-            pipe.delete(_FAILURES + due.task_id)
+            pipe.delete(failures_key(due.task_id))
             await pipe.execute()
 
     async def again(self, due: DueCallback, seconds: float) -> bool:
@@ -66,7 +70,7 @@ class CallbackQueue:
         return await self._later(due, seconds, failed=False)
 
     async def _later(self, due: DueCallback, seconds: float, *, failed: bool) -> bool:
-        keys = [CALLBACKS, _FAILURES + due.task_id, RECORD + due.task_id]
+        keys = [CALLBACKS, failures_key(due.task_id), RECORD + due.task_id]
         async with redis_errors():
             changed = await self._put_off(
                 keys=keys, args=[due.task_id, due.leased_until_ms, int(seconds * 1000), int(failed)]

@@ -142,6 +142,10 @@ class LocalFileStore:
         """Where the upload lies."""
         return self._inputs / task_id
 
+    def result(self, task_id: str, attempt: int) -> Path:
+        """Where the result of that attempt lies."""
+        return self._results / _attempt(task_id, attempt)
+
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
         try:
             content = self._proved(self.input(task_id), _input(task_id), sha256)
@@ -165,14 +169,14 @@ class LocalFileStore:
                 file.writelines(self._sealed(data, _result(task_id, attempt)))
                 file.flush()
                 os.fsync(file.fileno())
-            _publish(partial, self._results / partial.name)
+            _publish(partial, self.result(task_id, attempt))
         finally:
             partial.unlink(missing_ok=True)
         return len(data), hashlib.sha256(data).digest()
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         try:
-            content = self._proved(self._results / _attempt(task_id, attempt), _result(task_id, attempt), sha256)
+            content = self._proved(self.result(task_id, attempt), _result(task_id, attempt), sha256)
         except FileNotFoundError as error:
             raise ResultGone("the result has expired or was erased") from error
         except Unsealable as error:
@@ -184,7 +188,7 @@ class LocalFileStore:
         return io.BufferedReader(content, sealing.CHUNK_BYTES)
 
     def erase_result(self, task_id: str, attempt: int) -> None:
-        (self._results / _attempt(task_id, attempt)).unlink(missing_ok=True)
+        self.result(task_id, attempt).unlink(missing_ok=True)
 
     def _sealed(self, data: bytes, name: str) -> Iterable[bytes]:
         return sealing.seal(data, self._keys, name) if self._keys and self._encrypt else (data,)

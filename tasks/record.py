@@ -179,6 +179,11 @@ def content(payload: bytes, keys: Keys | None) -> bytes:
     return header + _check(header + payload, keys, key_id) + payload
 
 
+def key_id(data: bytes) -> int:
+    """Under which key a record claims to be authenticated, 0 for none."""
+    return int.from_bytes(data[: _KEY_ID.size], "little")
+
+
 def _check(content: bytes, keys: Keys | None, key_id: int) -> bytes:
     return _digest(content, _CHECK_BYTES) if keys is None else keys.mac(content, key_id)
 
