@@ -248,6 +248,11 @@ class Settings(pydantic.BaseModel):
             return self.host == "localhost"
 
     @property
+    def audit(self) -> Path:
+        """Where the audit log is, if one is kept."""
+        return self.audit_log or self.data_dir / "audit.log"
+
+    @property
     def store(self) -> Path:
         return self.store_dir or self.data_dir / "store"
 
