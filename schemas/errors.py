@@ -43,6 +43,7 @@ A *request* refusal answers an HTTP call with its status. A *task* refusal ends 
                     ├── VoiceprintDamaged           its check does not match its content
                     ├── VoiceprintUnknownVersion    made by a newer appliance
                     ├── VoiceprintKeyUnknown        signed with a key that is not here
+                    ├── VoiceprintNotSigned         not signed where only signed ones are taken
                     ├── VoiceprintNotFinite         NaN or infinity among its numbers
                     ├── VoiceprintSpaceMismatch     of another embedding space than what it is to meet
                     └── VoiceprintMalformed         a field is missing or of the wrong type or range
@@ -266,6 +267,10 @@ class VoiceprintUnknownVersion(VoiceprintError):
 
 class VoiceprintKeyUnknown(VoiceprintError):
     kind = "voiceprint.key-unknown"
+
+
+class VoiceprintNotSigned(VoiceprintError):
+    kind = "voiceprint.not-signed"
 
 
 class VoiceprintNotFinite(VoiceprintError):

@@ -52,6 +52,7 @@ from schemas.errors import (
     VoiceprintKeyUnknown,
     VoiceprintMalformed,
     VoiceprintNotFinite,
+    VoiceprintNotSigned,
     VoiceprintTruncated,
     VoiceprintUnknownVersion,
     VoiceprintWrongLength,
@@ -156,11 +157,48 @@ def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
     return framed + _check(framed, signer.key if signer else None)
 
 
-def decode(data: bytes, keys: Mapping[int, bytes] | None = None) -> Voiceprint:
-    """The voiceprint in the container `data`; `keys` are the signing keys by id.
+def decode(data: bytes, keys: Mapping[int, bytes] | None = None, *, unsigned: bool = True) -> Voiceprint:
+    """The voiceprint in the container `data`; `keys` are the signing keys by id, `unsigned` says whether one that is
+    not signed is taken.
 
     The check is made before the map is parsed. Raises the VoiceprintError that names what is wrong.
     """
+    flags, reserved, key_id = _framed(data)
+    key = None
+    if flags & SIGNED:
+        key = (keys or {}).get(key_id)
+        if key is None:
+            raise VoiceprintKeyUnknown(f"the voiceprint is signed with key {key_id}, which is not known here")
+    elif not unsigned:
+        raise VoiceprintNotSigned(
+            "the voiceprint is not signed, and only those are taken here that this appliance has signed: extract it "
+            "from its recording, or have it signed with `voiceprint keyring sign`"
+        )
+    if not hmac.compare_digest(_check(data[:-_CHECK_BYTES], key), data[-_CHECK_BYTES:]):
+        what, made = ("check", "damaged or altered") if key is None else ("signature", "damaged, altered or forged")
+        raise VoiceprintDamaged(f"the voiceprint was {made}: its {what} does not match its content")
+    if flags & ~(SIGNED | NO_SPEECH) or reserved or (key_id and key is None):
+        raise VoiceprintMalformed("the voiceprint's header has bits set that version 1 does not define")
+    return _content(data, flags)
+
+
+def decode_vouched(data: bytes) -> Voiceprint:
+    """The same without its check, signed or not, where another one vouches for every byte of `data`."""
+    flags, _, _ = _framed(data)
+    return _content(data, flags)
+
+
+def sign(data: bytes, signer: Signer) -> bytes:
+    """The container `data`, which `decode` has taken, signed: of the same length, and the same but for flag, key id and
+    check."""
+    _, version, flags, reserved, _, payload_length = _HEADER.unpack_from(data)
+    header = _HEADER.pack(MAGIC, version, flags | SIGNED, reserved, signer.key_id, payload_length)
+    framed = header + data[_HEADER.size : -_CHECK_BYTES]
+    return framed + _check(framed, signer.key)
+
+
+def _framed(data: bytes) -> tuple[int, int, int]:
+    """Flags, reserved bits and key id of the frame, which is whole."""
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise VoiceprintWrongMagic("this is not a voiceprint of this appliance")
     if len(data) < _HEADER.size:
@@ -175,17 +213,12 @@ def decode(data: bytes, keys: Mapping[int, bytes] | None = None) -> Voiceprint:
         raise VoiceprintTruncated(f"the voiceprint has {len(data)} bytes of {expected}")
     if len(data) > expected:
         raise VoiceprintWrongLength(f"the voiceprint has {len(data)} bytes where {expected} belong")
-    key = None
-    if flags & SIGNED:
-        key = (keys or {}).get(key_id)
-        if key is None:
-            raise VoiceprintKeyUnknown(f"the voiceprint is signed with key {key_id}, which is not known here")
-    if not hmac.compare_digest(_check(data[:-_CHECK_BYTES], key), data[-_CHECK_BYTES:]):
-        raise VoiceprintDamaged("the voiceprint was damaged or altered: its check does not match its content")
-    if flags & ~(SIGNED | NO_SPEECH) or reserved or (key_id and key is None):
-        raise VoiceprintMalformed("the voiceprint's header has bits set that version 1 does not define")
-    if expected % 3:
-        raise VoiceprintMalformed(f"the voiceprint has {expected} bytes, which is not a multiple of 3")
+    return flags, reserved, key_id
+
+
+def _content(data: bytes, flags: int) -> Voiceprint:
+    if len(data) % 3:
+        raise VoiceprintMalformed(f"the voiceprint has {len(data)} bytes, which is not a multiple of 3")
     voiceprint = _from_map(_parse(data[_HEADER.size : -_CHECK_BYTES]))
     if voiceprint.has_speech == bool(flags & NO_SPEECH):
         raise VoiceprintMalformed("the voiceprint's no-speech flag contradicts its vector")

@@ -8,6 +8,7 @@ from onnx_models.served import Served
 from schemas import json
 from schemas.errors import Refusal, StorageFull, TaskInternalError, TaskRefusal
 from schemas.quality import Thresholds
+from schemas.signatures import Signatures
 from schemas.task import TaskState
 from schemas.technologies import technologies
 from tasks.files import FileStore
@@ -19,11 +20,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Attempts with the `models` that are open here, on media in `files`; `quality` says what a good recording is."""
+    """Attempts with the `models` that are open here, on media in `files`; `quality` and `signatures` are as in Work."""
 
     models: Served
     files: FileStore
     quality: Thresholds
+    signatures: Signatures
 
     def run(self, record: TaskRecord, stop: Callable[[], bool]) -> TaskRecord:
         """The record as the task ends, its result written. Not for event loops.
@@ -41,6 +43,7 @@ class Attempts:
                     models=self.models,
                     stop=stop,
                     quality=self.quality,
+                    signatures=self.signatures,
                 )
                 result = jobs()[record.technology](work)
             return record.done(*self.files.write_result(record.task_id, record.attempt, result))

@@ -40,7 +40,7 @@ def given(work: Work, kind: str) -> list[tuple[Voiceprint, float | None]]:
     """
     faults: list[Detail] = []
     texts = json.decode(work.input.read())["voiceprints"]
-    found = voiceprints.read(texts, "voiceprints", faults, work.stop)
+    found = voiceprints.read(texts, "voiceprints", faults, work.stop, work.signatures)
     answers: dict[int, float | None] = {}
     for space in sorted({one.space for one in found.values()}):
         these = {index: one for index, one in found.items() if one.space == space}

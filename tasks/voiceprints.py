@@ -16,6 +16,7 @@ from schemas.errors import (
     VoiceprintSpaceMismatch,
     VoiceprintWrongMagic,
 )
+from schemas.signatures import Signatures
 from schemas.voiceprint import Voiceprint
 from tasks import foreign
 
@@ -24,22 +25,24 @@ _BLOCK = 1024
 _NAMED = 10
 
 
-def read(texts: Sequence[str], name: str, faults: list[Detail], stop: Callable[[], bool]) -> dict[int, Voiceprint]:
+def read(
+    texts: Sequence[str], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
+) -> dict[int, Voiceprint]:
     """Those of the body's list `name` that can be read, by index; the others are added to `faults`. Raises Stopped."""
     found = {}
     for index, text in enumerate(texts):
         if index % _BLOCK == 0 and stop():
             raise Stopped("the reading of voiceprints was stopped")
         try:
-            found[index] = _decoded(voiceprint.from_base64(text))
+            found[index] = _decoded(voiceprint.from_base64(text), signatures)
         except VoiceprintError as error:
             faults.append(error.at("body", name, index))
     return found
 
 
-def _decoded(container: bytes) -> Voiceprint:
+def _decoded(container: bytes, signatures: Signatures) -> Voiceprint:
     try:
-        return voiceprint.decode(container)
+        return signatures.decode(container)
     except VoiceprintWrongMagic as error:
         raise foreign.refusal(container) from error
 

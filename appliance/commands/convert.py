@@ -4,12 +4,17 @@ import codecs
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from appliance.commands.inputs import Inputs
+from appliance.settings import load
+
+if TYPE_CHECKING:
+    from schemas.signatures import Signatures
 
 Files = Annotated[
     list[Path],
@@ -37,13 +42,17 @@ class _Entry:
 def convert(files: Files) -> None:
     """Print the vectors in voiceprints, a line of JSON for each.
 
-    They are those in the stored bytes, so they equal the extraction's value for value.
+    They are those in the stored bytes, so they equal the extraction's value for value. With a key ring, voiceprints
+    that are not signed are refused as the service refuses them.
     """
     from schemas import json, plain_file  # noqa: PLC0415
+    from schemas.signatures import Signatures  # noqa: PLC0415
 
+    settings = load()
+    signatures = Signatures.of(settings.ring(), settings.unsigned_voiceprints)
     inputs = Inputs()
     for file, data in inputs.worked(files, lambda file: plain_file.read(file, _MOST_BYTES)):
-        for entry, vector in inputs.worked(_entries(file, data), _vector):
+        for entry, vector in inputs.worked(_entries(file, data), partial(_vector, signatures)):
             shown = {"file": str(file)} | ({"line": entry.line} if entry.line else {}) | vector
             sys.stdout.buffer.write(json.encode(shown) + b"\n")
     raise typer.Exit(inputs.exit_code)
@@ -62,7 +71,7 @@ def _entries(file: Path, data: bytes) -> Iterator[_Entry]:
             yield _Entry(file, number, line.strip())
 
 
-def _vector(entry: _Entry) -> dict[str, Any]:
+def _vector(signatures: "Signatures", entry: _Entry) -> dict[str, Any]:
     """As in the result of an extraction. Raises VoiceprintError."""
     from schemas import voiceprint  # noqa: PLC0415
     from schemas.errors import VoiceprintTruncated, VoiceprintWrongMagic  # noqa: PLC0415
@@ -72,7 +81,7 @@ def _vector(entry: _Entry) -> dict[str, Any]:
     if not entry.content.strip():
         raise VoiceprintTruncated("the file is empty")
     container = voiceprint.from_base64(entry.content.decode("ascii")) if entry.line else entry.content
-    found = voiceprint.decode(container)
+    found = signatures.decode(container)
     return {
         "channel_number": found.channel_number,
         "speech_length": found.speech_length,

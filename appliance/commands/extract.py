@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from onnx_models.extractor import Extractor
+    from schemas.signatures import Signatures
     from schemas.technologies.speaker_identification_voiceprint_extraction import ExtractionParameters
     from schemas.voiceprint import Voiceprint
 
@@ -52,7 +53,10 @@ def extract(
         ),
     ] = None,
 ) -> None:
-    """Extract voiceprints: a line of JSON for each recording, or a .vp file for each of its channels."""
+    """Extract voiceprints: a line of JSON for each recording, or a .vp file for each of its channels.
+
+    With a key ring they are signed.
+    """
     parameters = _parameters(
         channel_mode=channel_mode,
         channels=channels,
@@ -62,7 +66,10 @@ def extract(
     )
     if out:
         _refuse_clashes(files)
+    from schemas.signatures import Signatures  # noqa: PLC0415
+
     settings = load(model=model)
+    signatures = Signatures.of(settings.ring(), settings.unsigned_voiceprints)
     extractor = _open(settings)
 
     from rich.console import Console  # noqa: PLC0415
@@ -90,9 +97,9 @@ def extract(
     with bar:
         for file, voiceprints in inputs.worked(bar.track(files, description="extracting"), work):
             lines = (
-                _write(out, file, voiceprints)
+                _write(out, file, voiceprints, signatures)
                 if out
-                else [_line(file, voiceprints, settings.quality, include_vector=vector)]
+                else [_line(file, voiceprints, signatures, settings.quality, include_vector=vector)]
             )
             with _cleared(bar):
                 sys.stdout.buffer.writelines(lines)
@@ -145,24 +152,30 @@ def _open(settings: Settings) -> "Extractor":
     )
 
 
-def _line(file: Path, voiceprints: "Sequence[Voiceprint]", thresholds: Thresholds, *, include_vector: bool) -> bytes:
+def _line(
+    file: Path,
+    voiceprints: "Sequence[Voiceprint]",
+    signatures: "Signatures",
+    thresholds: Thresholds,
+    *,
+    include_vector: bool,
+) -> bytes:
     """The recording's result as the service shows it, after the name of its file."""
-    from schemas import json, voiceprint  # noqa: PLC0415
+    from schemas import json  # noqa: PLC0415
     from schemas.technologies.speaker_identification_voiceprint_extraction import channel, judged  # noqa: PLC0415
 
     shown = [
-        channel(found, voiceprint.encode(found), include_vector=include_vector, judgement=judged(found, thresholds))
+        channel(found, signatures.encode(found), include_vector=include_vector, judgement=judged(found, thresholds))
         for found in voiceprints
     ]
     return json.encode({"file": str(file), "channels": shown}) + b"\n"
 
 
-def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]") -> list[bytes]:
+def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]", signatures: "Signatures") -> list[bytes]:
     """Writes the containers and returns a line with the path of each. Raises ConfigurationError for a bad folder."""
     from onnx_models.install.writing import write_atomically  # noqa: PLC0415
-    from schemas import voiceprint  # noqa: PLC0415
 
     paths = [folder / f"{file.stem}.{found.channel_number}.vp" for found in voiceprints]
     for path, found in zip(paths, voiceprints, strict=True):
-        write_atomically(path, voiceprint.encode(found))
+        write_atomically(path, signatures.encode(found))
     return [bytes(path) + b"\n" for path in paths]

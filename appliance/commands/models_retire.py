@@ -38,7 +38,7 @@ def retire(
     found = retiring.stranded(card, settings.models)
     if not found.removed:
         raise ConfigurationError(f"{name} is not installed in {settings.models}: there is nothing to remove")
-    for line in (*_lines(found), *_voiceprint_lines(found, voiceprints or []), *_task_lines(name, settings)):
+    for line in (*_lines(found), *_voiceprint_lines(found, voiceprints or [], settings), *_task_lines(name, settings)):
         typer.echo(line, err=True)
     # After the report: what a model's end would strand is asked before it is taken out of service.
     _refuse_served(name, settings)
@@ -75,18 +75,21 @@ def _lines(found: "Stranded") -> list[str]:
     ]
 
 
-def _voiceprint_lines(found: "Stranded", folders: list[Path]) -> list[str]:
+def _voiceprint_lines(found: "Stranded", folders: list[Path], settings: Settings) -> list[str]:
     from onnx_models.install.retire import find_voiceprints  # noqa: PLC0415
 
     if not folders:
         return [] if not found.anything else ["voiceprints are counted in the folders that --voiceprints names"]
-    counted = find_voiceprints(folders)
+    ring = settings.ring()
+    counted = find_voiceprints(folders, ring.derive("voiceprint").by_id if ring else None)
     lines = [
         f"{count} voiceprints of the space {space}" + (": stranded" if found.anything and space == found.space else "")
         for space, count in sorted(counted.by_space.items())
     ]
     if counted.unreadable:
-        lines.append(f"{counted.unreadable} voiceprints that are damaged, or signed, and so could not be counted")
+        lines.append(
+            f"{counted.unreadable} voiceprints that could not be counted: damaged, or signed with an unknown key"
+        )
     return lines or ["no voiceprints were found"]
 
 

@@ -4,7 +4,7 @@ import mmap
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,8 +92,9 @@ class Found:
     unreadable: int
 
 
-def find_voiceprints(folders: Iterable[Path]) -> Found:
-    """Containers, and Base64 of containers in text of any kind, in the files under `folders`.
+def find_voiceprints(folders: Iterable[Path], keys: Mapping[int, bytes] | None = None) -> Found:
+    """Containers, and Base64 of containers in text of any kind, in the files under `folders`; `keys` are the signing
+    keys by id.
 
     Links are not followed. Raises ConfigurationError for a folder or file that cannot be read.
     """
@@ -105,7 +106,7 @@ def find_voiceprints(folders: Iterable[Path]) -> Found:
         for path in _files(folder):
             for container in _containers(path):
                 try:
-                    by_space[voiceprint.decode(container).space] += 1
+                    by_space[voiceprint.decode(container, keys).space] += 1
                 except VoiceprintError:
                     unreadable += 1
     return Found(by_space, unreadable)

@@ -103,6 +103,7 @@ def channel(
 
 
 def render(stored: BinaryIO) -> Iterator[bytes]:
+    """The containers were made here, and the file store vouches for the result."""
     result = msgpack.unpackb(stored.read())
     include_vector = result["include_vector"]
     containers = result["containers"]
@@ -110,7 +111,7 @@ def render(stored: BinaryIO) -> Iterator[bytes]:
     judgements, processed = (result.get(name) or [None] * len(containers) for name in ("judgements", "processed"))
     channels = [
         channel(
-            voiceprint.decode(container),
+            voiceprint.decode_vouched(container),
             container,
             include_vector=include_vector,
             judgement=said and Judgement(*said),

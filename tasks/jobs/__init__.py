@@ -15,6 +15,7 @@ from typing import cast
 from onnx_models.served import Served
 from schemas.errors import ConfigurationError
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
+from schemas.signatures import UNSIGNED, Signatures
 from schemas.technologies import Parameters, technologies
 
 Job = Callable[["Work"], bytes]
@@ -26,7 +27,8 @@ class Work:
 
     `input` is the uploaded file, open at its beginning, and `input_sha256` its hash, `created_ms` when it was
     submitted. `models` are those that the worker has open. `stop` answers True once the attempt should be given up;
-    long jobs ask it between blocks. `quality` says what a good recording is.
+    long jobs ask it between blocks. `quality` says what a good recording is, `signatures` which voiceprints are taken
+    and how those that are made are signed.
     """
 
     parameters: Parameters
@@ -36,6 +38,7 @@ class Work:
     models: Served
     stop: Callable[[], bool]
     quality: Thresholds = DEFAULT_THRESHOLDS
+    signatures: Signatures = UNSIGNED
 
 
 @cache

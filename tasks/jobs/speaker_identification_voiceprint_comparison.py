@@ -26,7 +26,7 @@ def run(work: Work) -> bytes:
     document = json.decode(work.input.read())
     faults: list[Detail] = []
     found = {
-        name: voiceprints.read(document[name], name, faults, work.stop)
+        name: voiceprints.read(document[name], name, faults, work.stop, work.signatures)
         for name in ("voiceprints_a", "voiceprints_b")
         if document.get(name) is not None
     }

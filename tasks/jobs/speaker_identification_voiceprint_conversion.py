@@ -12,7 +12,7 @@ def run(work: Work) -> bytes:
     could not be told apart once they are bare numbers."""
     faults: list[Detail] = []
     texts = json.decode(work.input.read())["voiceprints"]
-    found = voiceprints.read(texts, "voiceprints", faults, work.stop)
+    found = voiceprints.read(texts, "voiceprints", faults, work.stop, work.signatures)
     if found:
         voiceprints.require_space(found, "voiceprints", next(iter(found.values())).space, faults)
     voiceprints.refuse(faults)

@@ -2,7 +2,6 @@
 
 from typing import cast
 
-from schemas import voiceprint
 from schemas.technologies import speaker_identification_voiceprint_extraction as technology
 from tasks.jobs import Work
 from tasks.listening import listen
@@ -13,7 +12,7 @@ def run(work: Work) -> bytes:
     parameters = cast("technology.ExtractionParameters", work.parameters)
     channels = listen(work)
     return technology.pack(
-        [voiceprint.encode(one.voiceprint) for one in channels],
+        [work.signatures.encode(one.voiceprint) for one in channels],
         include_vector=parameters.include_vector_voiceprint,
         judgements=[technology.judged(one.voiceprint, work.quality) for one in channels],
         processed=[one.processed for one in channels],

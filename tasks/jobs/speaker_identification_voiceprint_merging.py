@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from onnx_models.scoring import unit
-from schemas import json, voiceprint
+from schemas import json
 from schemas.errors import Detail, TaskValidationError
 from schemas.voiceprint import Voiceprint
 from tasks import voiceprints
@@ -19,7 +19,7 @@ def run(work: Work) -> bytes:
     """The merged container. Raises TaskValidationError that names every bad voiceprint by its index."""
     faults: list[Detail] = []
     texts = json.decode(work.input.read())["voiceprints"]
-    found = voiceprints.read(texts, "voiceprints", faults, work.stop)
+    found = voiceprints.read(texts, "voiceprints", faults, work.stop, work.signatures)
     if found:
         space = next(iter(found.values())).space
         card = work.models.card(space)
@@ -27,7 +27,7 @@ def run(work: Work) -> bytes:
         same = {index: one for index, one in found.items() if one.space == space}
         voiceprints.require_dimension(same, "voiceprints", card, faults)
     voiceprints.refuse(faults)
-    return voiceprint.encode(merged(list(found.values()), card.unit_length, work.created_ms))
+    return work.signatures.encode(merged(list(found.values()), card.unit_length, work.created_ms))
 
 
 def merged(parts: list[Voiceprint], unit_length: bool, created_ms: int) -> Voiceprint:

@@ -13,6 +13,7 @@ from schemas.errors import (
     VoiceprintKeyUnknown,
     VoiceprintMalformed,
     VoiceprintNotFinite,
+    VoiceprintNotSigned,
     VoiceprintTruncated,
     VoiceprintUnknownVersion,
     VoiceprintWrongLength,
@@ -256,6 +257,24 @@ def test_an_unknown_key_is_named(keys: dict[int, bytes] | None) -> None:
     """A signature that cannot be checked is refused, not ignored."""
     with pytest.raises(VoiceprintKeyUnknown, match=f"key {KEY_ID},"):
         decode(SIGNED, keys)
+
+
+@pytest.mark.parametrize("data", [WHOLE, WHOLE[:-1] + b"x", framed(b"\xc1\xc1\xc1")], ids=["good", "damaged", "no map"])
+def test_what_is_not_signed_is_refused_where_it_must_be(data: bytes) -> None:
+    """Before its check and its map are looked at, and with the cure."""
+    with pytest.raises(VoiceprintNotSigned, match="voiceprint keyring sign"):
+        decode(data, {KEY_ID: KEY}, unsigned=False)
+    assert decode(SIGNED, {KEY_ID: KEY}, unsigned=False).has_speech
+
+
+def test_a_signature_cannot_be_taken_off() -> None:
+    """Without the flag, a signature is no check; a key id without the flag is no container of this version."""
+    for key_id, error in ((KEY_ID, VoiceprintDamaged), (0, VoiceprintDamaged)):
+        stripped = bytearray(SIGNED)
+        stripped[5] &= ~1
+        stripped[8:12] = key_id.to_bytes(4, "little")
+        with pytest.raises(error):
+            decode(bytes(stripped), {KEY_ID: KEY})
 
 
 def test_a_plain_check_does_not_stand_for_a_signature() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from schemas.errors import Detail
+from schemas.signatures import UNSIGNED
 from schemas.voiceprint import to_base64
 from tasks.voiceprints import read
 from tests.conftest import RECORDINGS
@@ -25,7 +26,7 @@ def test_what_is_foreign_is_named(content: bytes, named: str) -> None:
     """By its place and by what it is, and the voiceprints beside it are read."""
     good = text(directions(1, 0)[0])
     faults: list[Detail] = []
-    found = read([good, to_base64(content), good], "voiceprints", faults, lambda: False)
+    found = read([good, to_base64(content), good], "voiceprints", faults, lambda: False, UNSIGNED)
     assert set(found) == {0, 2}
     (fault,) = faults
     assert (fault.location, fault.type) == (("body", "voiceprints", 1), "voiceprint.wrong-magic")

@@ -12,6 +12,7 @@ import pytest
 from onnx_models import profiles, registry
 from onnx_models.calibration import Calibration
 from onnx_models.served import Served
+from schemas.signatures import UNSIGNED, Signatures
 from schemas.technologies import technologies
 from tasks.jobs import Work, jobs
 from tests.unit.onnx_models.heads.made_heads import write_head
@@ -42,7 +43,7 @@ def served(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Served
 def run(served: Served, tmp_path: Path) -> Run:
     """Runs the job of a technology on a document or a recording; gives its result as it is shown."""
 
-    def run(name: str, given: Any, **parameters: Any) -> Any:
+    def run(name: str, given: Any, *, signatures: Signatures = UNSIGNED, **parameters: Any) -> Any:
         declared = technologies()[name]
         path = tmp_path / "input"
         path.write_bytes(given.read_bytes() if isinstance(given, Path) else json.dumps(given).encode())
@@ -54,6 +55,7 @@ def run(served: Served, tmp_path: Path) -> Run:
                 created_ms=1_750_000_000_000,
                 models=served,
                 stop=lambda: False,
+                signatures=signatures,
             )
             (tmp_path / "result").write_bytes(jobs()[name](work))
         with (tmp_path / "result").open("rb") as stored:
