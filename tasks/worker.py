@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgpack
 from arq.connections import ArqRedis
@@ -28,6 +28,7 @@ from schemas import json
 from schemas.errors import Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import KeyRing
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
+from schemas.signatures import Signatures
 from schemas.task import TaskState
 from tasks.attempt import Attempts
 from tasks.connection import PASSING, shown
@@ -71,6 +72,7 @@ class WorkerConfig:
     quality: Thresholds = DEFAULT_THRESHOLDS
     ring: KeyRing | None = None
     encrypt_store: bool = True
+    unsigned_voiceprints: Literal["refuse", "accept"] = "refuse"
 
 
 def run(config: WorkerConfig) -> None:
@@ -99,7 +101,8 @@ class _Worker:
         stores = Stores(config.redis_url, config.store_dir, config.ring, encrypt=config.encrypt_store)
         self._files = stores.files()
         self._store = stores.tasks(ended=self._files.erase_input)
-        self._attempts = Attempts(models, self._files, config.quality)
+        signatures = Signatures.of(config.ring, config.unsigned_voiceprints)
+        self._attempts = Attempts(models, self._files, config.quality, signatures)
         self._give_back = threading.Event()
         # What drops those under way, when their tasks are erased and no longer need an end.
         self._under_way: dict[str, threading.Event] = {}
