@@ -164,6 +164,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         quality=settings.quality,
         ring=settings.ring(),
         encrypt_store=settings.encrypt_store,
+        unsigned_voiceprints=settings.unsigned_voiceprints,
     )
 
 
