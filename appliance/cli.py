@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run, shadow
+from appliance.commands.audit import audit
 from appliance.commands.inputs import complain
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
@@ -37,6 +38,7 @@ app.add_typer(models.models, name="models")
 app.add_typer(heads.heads, name="heads")
 app.add_typer(profiles.profiles, name="profiles")
 app.add_typer(redis.redis, name="redis")
+app.add_typer(audit, name="audit")
 
 
 def _show_version(wanted: bool) -> None:

@@ -55,6 +55,11 @@ class Line:
     content: bytes
     fields: dict[str, Any]
 
+    @property
+    def text(self) -> str:
+        """As it stands in the file, without its line end."""
+        return f"{self.content.decode()}{_BEFORE.decode()}{self.head.mac.hex()}{_AFTER.decode()}"
+
     def proven(self, before: bytes, keys: Keys) -> bool:
         """Whether its MAC is right behind the MAC `before`. Raises KeyError when its key is not among `keys`."""
         return hmac.compare_digest(keys.mac(before + self.content, self.key), self.head.mac)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from schemas import plain_file
 from tasks.audit.chain import MOST_LINE_BYTES, Head, Line, read
-from tasks.audit.segments import earlier, locked, read_head
+from tasks.audit.segments import earlier, last_line, last_of, locked, read_head
 
 
 @dataclass(slots=True)
@@ -88,3 +88,15 @@ def _of(size: int, file: BinaryIO) -> Iterator[bytes]:
     while left and (piece := file.readline(min(MOST_LINE_BYTES, left))):
         left -= len(piece)
         yield piece
+
+
+def ending(path: Path) -> Head:
+    """Where the log at `path` ends, made durable. Raises OSError, FileNotFoundError among them."""
+    with locked(path, shared=True):
+        try:
+            with plain_file.opened(path) as file:
+                os.fsync(file.fileno())
+                line, _ = last_line(file.fileno())
+        except FileNotFoundError:
+            line = None
+        return line.head if line else last_of(path)

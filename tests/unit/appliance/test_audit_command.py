@@ -1,0 +1,151 @@
+"""`voiceprint audit`, run as a person runs it, on logs that are whole and on others."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pybase64 import b64encode
+
+from appliance.exit_codes import ExitCode
+from schemas.keyring import KeyRing
+from tasks.audit.event import Event, Who
+from tasks.audit.log import AuditLog
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+VOICEPRINT = Path(sys.executable).with_name("voiceprint")
+SECRET = bytes(range(32))
+DESK = Who("key", id="0a1b2c3d", name="front desk", address="192.0.2.7")
+EVENTS = [
+    Event("task.submitted", DESK, {"task": "one", "bytes": 5}, "accepted", time_ms=0),
+    Event("task.ended", Who("process", name="worker"), {"task": "one"}, "done", time_ms=86_400_000),
+    Event("request.refused", Who("anonymous", address="192.0.2.8"), {}, "request.unauthorized", 7, 172_800_000),
+]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "data" / "audit.log"
+    lines = AuditLog(path, KeyRing({1: SECRET}).derive("audit"))
+    for event in EVENTS:
+        lines.append([event])
+    lines.sync()
+    lines.close()
+    return path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs `voiceprint audit` with a key ring; `ring=""` is without."""
+    ring = tmp_path / "ring.toml"
+    ring.write_text(f'[[key]]\nid = 1\nsecret = "{b64encode(SECRET).decode()}"\n')
+    ring.chmod(0o600)
+
+    def run(*words: str | Path, ring: str = str(ring)) -> "subprocess.CompletedProcess[str]":
+        settings = {"VOICEPRINT_DATA_DIR": str(tmp_path / "data")} | ({"VOICEPRINT_KEY_RING": ring} if ring else {})
+        return subprocess.run(
+            [VOICEPRINT, "audit", *words],
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    return run
+
+
+def test_a_whole_log(run: Run, log: Path) -> None:
+    """Says so, in words, as JSON and by the exit code; the head that it ends with is that of `head`."""
+    told = run("verify")
+    assert (told.returncode, told.stdout) == (ExitCode.DONE, f"{log}: 3 events, 1 to 3\nthe log is whole\n")
+    found = json.loads(run("verify", "--json").stdout)
+    assert (found["whole"], found["events"], found["faults"]) == (True, 3, [])
+    assert found["head"] == json.loads(run("head").stdout)
+
+
+def test_a_log_that_was_changed(run: Run, log: Path) -> None:
+    """Says which event it is."""
+    log.write_bytes(log.read_bytes().replace(b'"bytes":5', b'"bytes":6'))
+    told = run("verify")
+    assert told.returncode == ExitCode.REFUSED
+    assert "changed: event 1 is not what was written" in told.stdout
+    found = json.loads(run("verify", "--json").stdout)
+    assert not found["whole"]
+    assert [(fault["kind"], fault["n"]) for fault in found["faults"]] == [("changed", 1)]
+
+
+def test_a_log_that_was_cut_off(run: Run, log: Path, tmp_path: Path) -> None:
+    """An exported head finds it, whatever was done to what lies beside the log."""
+    head = tmp_path / "head.json"
+    assert run("head", "--out", head).returncode == 0
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:2]))
+    log.with_name("audit.log.head").unlink()
+    assert run("verify").returncode == ExitCode.DONE
+    told = run("verify", "--head", head)
+    assert told.returncode == ExitCode.REFUSED
+    assert "truncated: the log ends with event 2, and had 3" in told.stdout
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"n":1}', '{"n":"1","mac":""}', '{"n":1,"mac":"00"}'])
+def test_a_head_that_is_none(run: Run, log: Path, tmp_path: Path, content: str) -> None:
+    """Is named, instead of a log that is called whole."""
+    assert log.exists()
+    head = tmp_path / "head.json"
+    head.write_text(content)
+    told = run("verify", "--head", head)
+    assert told.returncode == ExitCode.MISCONFIGURED
+    assert f"{head} is not a head" in told.stderr
+
+
+@pytest.mark.parametrize("command", ["verify", "head", "show"])
+def test_no_log(run: Run, command: str) -> None:
+    """Where there is none, the command says what makes one be kept."""
+    told = run(command)
+    assert told.returncode == ExitCode.MISCONFIGURED
+    assert "VOICEPRINT_KEY_RING" in told.stderr
+
+
+def test_no_key_ring(run: Run, log: Path) -> None:
+    """Without it nothing can be proved, but the log can be read."""
+    assert log.exists()
+    assert run("verify", ring="").returncode == ExitCode.MISCONFIGURED
+    assert len(run("show", ring="").stdout.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [
+        ((), [1, 2, 3]),
+        (("--task", "one"), [1, 2]),
+        (("--who", "front desk"), [1]),
+        (("--who", "0a1b2c3d"), [1]),
+        (("--who", "192.0.2.8"), [3]),
+        (("--since", "1970-01-02"), [2, 3]),
+        (("--since", "1970-01-02T00:00:01"), [3]),
+        (("--what", "task"), [1, 2]),
+        (("--what", "task.ended"), [2]),
+        (("--what", "task.ended", "--who", "front desk"), []),
+    ],
+)
+def test_showing(run: Run, log: Path, words: tuple[str, ...], numbers: list[int]) -> None:
+    """Events by task, by whom, since when and of which kind, as a row each or as the lines of the file."""
+    shown = run("show", *words).stdout.splitlines()
+    assert [int(row.split("\t")[0]) for row in shown] == numbers
+    lines = log.read_text().splitlines()
+    assert run("show", "--json", *words).stdout.splitlines() == [lines[number - 1] for number in numbers]
+
+
+def test_a_row(run: Run, log: Path) -> None:
+    """Has number, time, what, outcome, who, which task, and how often."""
+    assert log.exists()
+    rows = run("show").stdout.splitlines()
+    assert rows[0] == (
+        "1\t1970-01-01T00:00:00.000Z\ttask.submitted\taccepted\tkey 0a1b2c3d front desk 192.0.2.7\ttask=one bytes=5"
+    )
+    assert (
+        rows[2] == "3\t1970-01-03T00:00:00.000Z\trequest.refused\trequest.unauthorized\tanonymous 192.0.2.8\t\t7 times"
+    )
