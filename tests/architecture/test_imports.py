@@ -39,7 +39,7 @@ def test_one_file_reads_the_environment(path: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "seam"),
     [
-        ("arq", {"tasks/dispatch.py", "tasks/worker.py"}),
+        ("arq", {"tasks/dispatch.py", "tasks/queue.py"}),
         # Networks run in the one; the tools that make networks of 8 bits are of the runtime's own package.
         ("onnxruntime", {"onnx_models/session.py", "onnx_models/brought/quantize.py"}),
     ],
