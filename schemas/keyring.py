@@ -7,14 +7,20 @@ A ring is a TOML file that only its owner may read:
     secret = "Zm9y…"                        # 32 random bytes in Base64
     created = 2026-01-01T00:00:00Z
 
+A key that is added becomes the current one of each process when that is started. Processes that were started before
+keep their current key, and find the new one in the file when they meet what it has made: so they can be restarted one
+after the other.
+
 No secret is used as it is: every purpose has keys of its own, derived by HKDF-Expand with SHA-256 (RFC 5869, section
 2.3; the secrets are uniformly random, so that there is nothing to extract).
 """
 
 import hmac
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -45,17 +51,19 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """Secrets of 32 bytes by id, of which there is at least one."""
+    """Secrets of 32 bytes by id, of which there is at least one; `created` says when they were made, where that is
+    known, and `path` where they were read."""
 
     secrets: Mapping[int, bytes] = field(repr=False)
+    created: Mapping[int, datetime] = field(default_factory=dict)
+    path: Path | None = None
 
     @property
     def current(self) -> int:
         return max(self.secrets)
 
     def derive(self, purpose: Purpose) -> Keys:
-        info = _LABEL + purpose.encode() + b"\x01"
-        return Keys(self.current, {number: hmac.digest(key, info, "sha256") for number, key in self.secrets.items()})
+        return Keys(self.current, _Derived(self, _LABEL + purpose.encode() + b"\x01"))
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -71,7 +79,47 @@ class KeyRing:
             raise ConfigurationError(f"the key ring {path} is not TOML: {error}") from error
         if mode & 0o077:
             raise ConfigurationError(f"others may read the key ring {path}: chmod 600 {path}")
-        return cls(_secrets(path, content))
+        secrets = _secrets(path, content)
+        given = ((entry["id"], entry.get("created")) for entry in content["key"])
+        return cls(secrets, {number: made for number, made in given if isinstance(made, datetime)}, path)
+
+
+class _Derived(Mapping[int, bytes]):
+    """The keys of one purpose by id. One that is missing is looked for in the file, which may have come by it since."""
+
+    def __init__(self, ring: KeyRing, info: bytes) -> None:
+        self._info, self._path = info, ring.path
+        self._seen: tuple[int, ...] = ()
+        self._keys: dict[int, bytes] = {}
+        self._add(ring)
+
+    def __getitem__(self, number: int) -> bytes:
+        if number not in self._keys:
+            self._look_again()
+        return self._keys[number]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def _look_again(self) -> None:
+        """Anyone can name a key that is nowhere, so a file that has not changed is not read again."""
+        if self._path is None:
+            return
+        # Whatever is wrong with the file now, the keys that were read stay good.
+        with suppress(OSError, ConfigurationError):
+            found = self._path.stat()
+            seen = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_mode)
+            if seen != self._seen:
+                self._seen = seen
+                self._add(KeyRing.read(self._path))
+
+    def _add(self, ring: KeyRing) -> None:
+        # A process never gives up a key, nor takes another one of the same id.
+        added = {number: hmac.digest(key, self._info, "sha256") for number, key in ring.secrets.items()}
+        self._keys = added | self._keys
 
 
 def _secrets(path: Path, content: Mapping[str, Any]) -> dict[int, bytes]:

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,36 @@ def test_a_ring_that_is_not_there(tmp_path: Path) -> None:
     """The refusal says how to make one."""
     with pytest.raises(ConfigurationError, match="voiceprint keyring create"):
         KeyRing.read(tmp_path / "none")
+
+
+def test_a_new_key_is_found_by_who_has_read_the_ring_before(tmp_path: Path) -> None:
+    """It checks what the new key has made, while it still makes with the key that it was started with."""
+    path = written(tmp_path, entry(1, ONE))
+    keys = KeyRing.read(path).derive("record")
+    assert 2 not in keys.by_id
+    written(tmp_path, entry(1, ONE) + entry(2, TWO))
+    later = KeyRing.read(path).derive("record")
+    assert keys.mac(b"content", 2) == later.mac(b"content")
+    assert keys.mac(b"content") == later.mac(b"content", 1)
+    assert (keys.current, later.current) == (1, 2)
+    assert 3 not in keys.by_id
+
+
+def test_what_was_read_stays_good(tmp_path: Path) -> None:
+    """A ring that is taken away, damaged or made another does not change the keys of who has read it."""
+    path = written(tmp_path, entry(1, ONE))
+    keys = KeyRing.read(path).derive("store")
+    before = keys.by_id[1]
+    for text in ("nonsense", entry(1, TWO) + entry(3, ONE)):
+        written(tmp_path, text)
+        assert 2 not in keys.by_id
+    path.unlink()
+    assert 4 not in keys.by_id
+    assert keys.by_id[1] == before
+    assert sorted(keys.by_id) == [1, 3]
+
+
+def test_when_keys_were_made(tmp_path: Path) -> None:
+    """The dates are read where they are dates, and nothing depends on them."""
+    text = entry(1, ONE) + "created = 2026-01-01T00:00:00Z\n" + entry(2, TWO) + 'created = "yesterday"\n'
+    assert KeyRing.read(written(tmp_path, text)).created == {1: datetime(2026, 1, 1, tzinfo=UTC)}
