@@ -40,6 +40,8 @@ def main(
         raise typer.BadParameter(f"there is no round {', '.join(sorted(unknown))}", param_hint="--only")
     place = folder or Path(tempfile.mkdtemp(prefix=f"voiceprint-faults-{seed}-"))
     place.mkdir(parents=True, exist_ok=True)
+    if any(place.iterdir()):
+        raise typer.BadParameter(f"{place} is not empty", param_hint="--folder")
     again = f"python -m tests.faults --seed {seed} --tasks {tasks} --minutes {minutes:g} --only {only}"
     typer.echo(f"history: {place / 'history.ndjson'}", err=True)
     try:

@@ -87,9 +87,7 @@ def judge(events: Sequence[Event]) -> Verdict:
             f"{name}: key {key} made {', '.join(sorted(made))}" for key, made in scope.made_by.items() if len(made) > 1
         ]
         for task_id, seen in scope.tasks.items() if scope.final else ():
-            _judge_task(
-                verdict, f"{name} {seen.request} {task_id}", task_id, seen, undisturbed.get(seen.request), scope
-            )
+            _judge_task(verdict, f"{name} {seen.request}", task_id, seen, undisturbed, damaged=scope.damaged)
     for event in disturbed:
         _judge_call(verdict, event, undisturbed)
     return verdict

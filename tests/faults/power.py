@@ -7,21 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults import aof
-from tests.faults.appliance import Appliance, NotStarted
+from tests.faults.appliance import Appliance, NotStarted, free_port
 from tests.faults.clients import Clients
+from tests.faults.proxy import Proxy
+from tests.faults.redis import redis_on
 from tests.faults.run import Run
 
 _WORK_SECONDS = (1.0, 2.5)
-# How long the appliance goes on after its clients have heard of anything for the last time.
-_UNHEARD_SECONDS = (0.0, 0.4)
+# How long Redis goes on after anybody has heard of it for the last time.
+_UNHEARD_SECONDS = 0.2
 # A task that is lost is waited for in vain, once for each copy.
 _SETTLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was on the disk when the power went. `floor` is how long the append-only file was when clients heard of
-    anything for the last time, `size` how long it was in the end."""
+    """What was on the disk when the power went.
+
+    `floor` is how long the append-only file was when Redis answered anybody for the last time, `size` how long it was
+    in the end. With `appendfsync always` a power cut may take what is between the two, and nothing else.
+    """
 
     appliance: Appliance
     clients: Clients
@@ -38,32 +43,47 @@ class Saved:
         damage(self.appliance.data)
         try:
             async with self.appliance.running():
-                await run.settled(self.appliance, self.clients, _SETTLE_SECONDS)
+                run.history.note("settling")
+                await self.clients.settle(_SETTLE_SECONDS)
         except NotStarted as error:
             run.history.note("settling")
             run.history.note("down", why=str(error))
         await asyncio.to_thread(shutil.rmtree, self.appliance.data)
 
 
-async def lost(run: Run, name: str, share: int) -> Saved:
-    """An appliance works on until it has acknowledged `share` tasks, its clients leave, and then everything ends."""
+async def lost(run: Run, name: str, share: int, last: str) -> Saved:
+    """An appliance works until it has acknowledged `share` tasks; then `last` is the last script of which a call gets
+    through to Redis, without an answer, along with what was on its way besides; everything ends.
+
+    Redis is not the appliance's own, so that a proxy can stand before it, but its folder is where the appliance's own
+    will look for it.
+    """
     run.history.scope = f"{run.name}-{name}"
-    appliance = Appliance(run.folder / name)
+    port = free_port()
+    proxy = Proxy(port, run.history)
+    appliance = Appliance(run.folder / name, {"redis_url": f"redis://127.0.0.1:{proxy.port}"})
+    folder = appliance.data / "redis"
+    folder.mkdir(parents=True)
     begun, enough = run.history.acknowledged, asyncio.Event()
-    async with appliance.running():
+    async with redis_on(port, folder), proxy.serving(), appliance.running():
         clients = run.clients(appliance, enough.is_set)
         working = asyncio.create_task(clients.run())
         await asyncio.sleep(run.random.uniform(*_WORK_SECONDS))
         while run.history.acknowledged < begun + share and not run.late:
             await asyncio.sleep(run.random.uniform(0.01, 0.05))
-        # Nothing is awaited from here to the cancellation, so nobody hears anything in between.
-        floor = aof.append_only_file(appliance.data).stat().st_size
+        floors: list[int] = []
+        proxy.deafen(last, lambda: floors.append(aof.append_only_file(appliance.data).stat().st_size))
+        while not floors:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(_UNHEARD_SECONDS)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
-        await asyncio.sleep(run.random.uniform(*_UNHEARD_SECONDS))
     size = aof.append_only_file(appliance.data).stat().st_size
-    folder = appliance.data.rename(appliance.folder / "saved")
-    return Saved(appliance, clients, folder, run.history.scope, floor, size)
+    saved = appliance.data.rename(appliance.folder / "saved")
+    # Started again with a Redis of its own.
+    again = Appliance(appliance.folder)
+    clients.url = again.url
+    return Saved(again, clients, saved, run.history.scope, *floors, size)
 
 
 def _sockets(_: str, names: list[str]) -> list[str]:

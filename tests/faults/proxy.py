@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -39,7 +39,9 @@ class Proxy:
         # What is broken is tried again: not every try is broken, or nothing would ever happen.
         self._spared: set[str] = set()
         self._links: set[asyncio.Task[None]] = set()
-        self._closed = self._silent = False
+        self._closed = self._silent = self._deaf = False
+        self._last = ""
+        self._before_last: Callable[[], None] = lambda: None
 
     def arm(self, points: Iterable[tuple[str, str]]) -> None:
         """Each (script, point) is broken once, at one of that script's next calls."""
@@ -71,6 +73,10 @@ class Proxy:
         self._silent = True
         await asyncio.sleep(seconds)
         self._silent = False
+
+    def deafen(self, script: str, before: Callable[[], None]) -> None:
+        """From the next call of `script` on, of which `before` is told, Redis is still heard but no longer answers."""
+        self._last, self._before_last = script, before
 
     async def _drop(self) -> None:
         for link in self._links:
@@ -136,14 +142,18 @@ class Proxy:
                     with suppress(TimeoutError):
                         await asyncio.wait_for(writer.drain(), 1)
                 return
-            writer.write(data)
-            await writer.drain()
+            if not self._deaf:
+                writer.write(data)
+                await writer.drain()
 
     def _point(self, words: list[bytes]) -> str:
         """Where this command's connection is to break, empty for nowhere."""
         if len(words) < 2 or words[0].upper() != b"EVALSHA":
             return ""
         script = self._scripts.get(words[1].decode(), "")
+        if script == self._last and not self._deaf:
+            self._before_last()
+            self._deaf = True
         if not (armed := self._armed.get(script)):
             return ""
         if script in self._spared:

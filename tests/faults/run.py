@@ -77,10 +77,10 @@ class Run:
                 group.create_task(self.grpc_clients(appliance, enough).run())
         return clients
 
-    async def settled(self, appliance: Appliance, clients: Clients, patience: float = _SETTLE_SECONDS) -> None:
+    async def settled(self, appliance: Appliance, clients: Clients) -> None:
         """Every task is asked for once more, then what they left behind is looked for, and the appliance stops."""
         self.history.note("settling")
-        await clients.settle(patience)
+        await clients.settle(_SETTLE_SECONDS)
         await self._media_is_gone(appliance, clients)
         if left := await appliance.stop():
             self.history.note("left", kind="processes", names=left)

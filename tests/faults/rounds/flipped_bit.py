@@ -9,7 +9,7 @@ from tests.faults.run import Run
 async def run(run: Run) -> None:
     often, flips = (2, 12) if run.thorough else (1, 2)
     for number in range(often):
-        saved = await power.lost(run, str(number), run.share // often)
+        saved = await power.lost(run, str(number), run.share // often, "claim")
 
         def damage(data: Path) -> None:
             at, bit = aof.flip(data, run.random)

@@ -5,18 +5,22 @@ from pathlib import Path
 from tests.faults import aof, power
 from tests.faults.run import Run
 
+# What is written last, and heard of by nobody.
+_CALLS = ["submit", "claim", "finish"]
+
 
 async def run(run: Run) -> None:
-    often, cuts = (5, 4) if run.thorough else (1, 2)
-    for number in range(often):
-        if run.late:
+    cuts = 4 if run.thorough else 2
+    calls = _CALLS * 2 if run.thorough else [run.random.choice(_CALLS)]
+    for number, last in enumerate(calls):
+        if run.late and number:
             return
-        saved = await power.lost(run, str(number), run.share // often)
+        saved = await power.lost(run, f"{number}-{last}", run.share // len(calls), last)
         # Both ends, and between them what the seed says.
         places = [saved.floor, *(run.random.randint(saved.floor, saved.size) for _ in range(cuts - 2)), saved.size]
         for place in places:
 
-            def damage(data: Path, place: int = place) -> None:
+            def damage(data: Path, place: int = place, saved: power.Saved = saved) -> None:
                 run.history.note("fault", kind="lost tail", floor=saved.floor, size=saved.size, place=place)
                 aof.cut(data, place)
 
