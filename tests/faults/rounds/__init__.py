@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.faults.rounds import connections, crashes, flipped_bit, lost_tail, signals
+from tests.faults.rounds import clock_steps, connections, crashes, flipped_bit, full_disk, lost_tail, signals
 from tests.faults.run import Run
 
 
@@ -21,4 +21,6 @@ ROUNDS = {
     "crashes": Round(5, crashes.run),
     "lost_tail": Round(12, lost_tail.run),
     "flipped_bit": Round(8, flipped_bit.run),
+    "full_disk": Round(5, full_disk.run),
+    "clock_steps": Round(5, clock_steps.run),
 }
