@@ -70,7 +70,7 @@ async def _all(
     shares = {name: ROUNDS[name].share for name in names}
     with shown(tasks) as progress:
         progress.begins("quiet", history)
-        requests = await undisturbed(place / "quiet", history, seed)
+        requests = await undisturbed(place / "quiet", history, seed, few=not thorough)
         begun = time.monotonic()
         for number, name in enumerate(names):
             # What earlier rounds did not use is there for later ones.

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from appliance.settings import Settings
 from tests.faults import processes
 from tests.faults.processes import Process
 
@@ -98,6 +99,7 @@ class Appliance:
             "workers": 2,
             "minimum_free_space": 1 << 20,
             "log_level": "info",
+            "models_dir": models_dir(),
         }
         named = {
             f"VOICEPRINT_{name.upper()}": str(value) for name, value in (given | dict(self._settings) | more).items()
@@ -141,6 +143,11 @@ class Appliance:
     def stored(self, kind: str) -> set[str]:
         """Names in the store folder: of `inputs` or `results`."""
         return {path.name for path in (self.data / "store" / kind).glob("*")}
+
+
+def models_dir() -> Path:
+    """The installed networks, and the Redis beside them: all that the suite takes from where it runs."""
+    return Path(os.environ.get("VOICEPRINT_MODELS_DIR") or Settings().models)
 
 
 def free_port() -> int:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from appliance import redis_server
-from appliance.settings import Settings
+from tests.faults.appliance import models_dir
 
 
 @asynccontextmanager
@@ -14,7 +14,7 @@ async def redis_on(port: int, folder: Path) -> AsyncIterator[None]:
     """Answers until the context ends. `folder` must be there."""
     words = {"port": str(port), "bind": "127.0.0.1", "dir": str(folder), "appendonly": "yes", "appendfsync": "always"}
     process = await asyncio.create_subprocess_exec(
-        redis_server.find(Settings().models).path,
+        redis_server.find(models_dir()).path,
         *(word for name, value in words.items() for word in (f"--{name}", value)),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,

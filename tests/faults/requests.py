@@ -31,6 +31,7 @@ _KINDS = {
     # Conversions like all others, but for what a round makes of them.
     "killing": (0, 8),
 }
+_FEW = 6
 _VOICEPRINT = re.compile(rb'"voiceprint":"([^"]+)"')
 
 
@@ -54,13 +55,19 @@ class Request:
 
 
 class Requests:
-    """All requests of a run, made from `seed` alone, but for one voiceprint that the appliance extracted itself."""
+    """All requests of a run, made from `seed` alone, but for one voiceprint that the appliance extracted itself.
 
-    def __init__(self, seed: int, extracted: Voiceprint) -> None:
+    With `few`, there are fewer of them.
+    """
+
+    def __init__(self, seed: int, extracted: Voiceprint, *, few: bool = False) -> None:
         self._random = Random(f"requests {seed}")
         self._numbers = np.random.default_rng(seed)
         self._like = extracted
-        self._by_kind = {kind: [self._made(kind, n) for n in range(many)] for kind, (_, many) in _KINDS.items()}
+        self._by_kind = {
+            kind: [self._made(kind, number) for number in range(-(-many // _FEW) if few else many)]
+            for kind, (_, many) in _KINDS.items()
+        }
         self.by_name = {request.name: request for kind in self._by_kind.values() for request in kind}
 
     def draw(self, random: Random) -> Request:

@@ -15,12 +15,12 @@ from tests.faults.requests import RECORDINGS, Requests, recording
 _PATIENCE_SECONDS = 120.0
 
 
-async def undisturbed(folder: Path, history: History, seed: int) -> Requests:
+async def undisturbed(folder: Path, history: History, seed: int, *, few: bool = False) -> Requests:
     """The requests of a run, the end of each noted in `history` as undisturbed."""
     history.scope = "quiet"
     appliance = Appliance(folder)
     async with appliance.running():
-        requests = Requests(seed, await _extracted(appliance.url))
+        requests = Requests(seed, await _extracted(appliance.url), few=few)
         clients = Clients(appliance.url, requests, history, Random(seed), enough=lambda: True)
         await clients.submit_all(requests.by_name.values())
         await clients.settle(_PATIENCE_SECONDS)
