@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 
-.PHONY: demo run test lint conformance fuzz gpu-check clean
+.PHONY: demo run test lint conformance faults fuzz gpu-check clean
 
 $(STAMP): pyproject.toml
 	@echo "Fetching some 350 MB of packages into .venv ..."
@@ -46,6 +46,10 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+faults: install ## break a running appliance in every way one machine can: 10,000 tasks, minutes long; SEED=1
+	@$(BIN)/voiceprint redis install
+	$(BIN)/python -m tests.faults --seed $(or $(SEED),1)
 
 fuzz: install ## 20,000 mutated recordings of every format against a running appliance, minutes long
 	@$(BIN)/voiceprint redis install
