@@ -11,8 +11,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnx_models.registry import DEFAULT_MODEL, default_models_dir
-
 if TYPE_CHECKING:
     from onnx_models.extractor import Extractor
 
@@ -24,15 +22,16 @@ os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
 
 def open_model(
-    name: str = DEFAULT_MODEL, *, models_dir: Path | str | None = None, device: str = "auto", threads: int = 1
+    name: str | None = None, *, models_dir: Path | str | None = None, device: str = "auto", threads: int = 1
 ) -> "Extractor":
-    """The installed speaker model `name`, ready for one extraction at a time.
+    """The installed speaker model `name`, by default the one that needs no choice, ready for one extraction at a time.
 
     `device` is auto, cpu or cuda; `threads` the number of processor threads of the network. Raises ConfigurationError
     when the model is not installed or the device not available.
     """
-    # Importing this package must stay cheap: the runtime is loaded when a model is opened.
+    # Importing this package must stay cheap: decoders need nothing of it, and the runtime is loaded with a model.
+    from onnx_models import registry  # noqa: PLC0415
     from onnx_models.extractor import Extractor  # noqa: PLC0415
 
-    folder = default_models_dir() if models_dir is None else Path(models_dir)
-    return Extractor.open(name, models_dir=folder, device=device, threads=threads)
+    folder = registry.default_models_dir() if models_dir is None else Path(models_dir)
+    return Extractor.open(name or registry.DEFAULT_MODEL, models_dir=folder, device=device, threads=threads)

@@ -105,7 +105,7 @@ class Extractor:
 
         Raises the MediaError that says why a recording cannot be taken, Stopped when `stop` says so.
         """
-        recording = Recording(source, self._limits)
+        recording = Recording(source, self._limits, stop)
         selections = recording.selections(channel_mode, channels)
         digest = media.sha256(source) if media_sha256 is None else media_sha256
         created = time.time_ns() // 1_000_000 if created_ms is None else created_ms

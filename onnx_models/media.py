@@ -1,26 +1,29 @@
 """Recordings: opened by content, decoded in blocks, checked against limits, one channel at a time.
 
 Nothing is allocated from what a header says, and every limit holds for what is decoded, not only for what is promised.
+All that reads a recording does so in a child process that can do nothing else (see `onnx_models/sandbox`); what it says
+is checked here.
 """
 
 import hashlib
+import math
+import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from io import FileIO
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import soxr
 
-from onnx_models import containers
 from onnx_models.blocks import Samples
-from onnx_models.containers import Container, Library
-from onnx_models.decoders import libsndfile, ogg_pages
-from onnx_models.decoders.decoder import Decoder, MediaInfo
+from onnx_models.decoders.confined import ConfinedDecoder
+from onnx_models.decoders.decoder import MediaInfo
+from onnx_models.sandbox.confinement import Limits
 from schemas import plain_file
 from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
@@ -29,6 +32,10 @@ ChannelMode = Literal["split", "mix"]
 Source = Path | str | FileIO
 # Full scale is 1, but some writers store integers of 32 bits as floats. Beyond, squares leave float32.
 _LARGEST_SAMPLE = float(1 << 31)
+# Processor time of a decoder: the slowest is some hundred times as fast as the sound, the busiest machine some five
+# times as slow; and something for whatever is not sound.
+_PROCESSOR_SECONDS, _SLOWEST = 60, 10
+_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +51,27 @@ class MediaLimits:
 class Recording:
     """A recording whose header was found to be within the limits.
 
-    Every pass reads it from its start. Of an open file one pass at a time: they share its position.
+    Every pass reads it from its start, in a confined child process. Of an open file one pass at a time, and nobody else
+    meanwhile: they share its position.
     """
 
-    def __init__(self, source: Source, limits: MediaLimits) -> None:
-        """Raises the MediaError that says why the file cannot be taken."""
+    def __init__(self, source: Source, limits: MediaLimits, stop: Callable[[], bool] | None = None) -> None:
+        """`stop` is asked while a decoder makes us wait.
+
+        Raises the MediaError that says why the file cannot be taken, Stopped when `stop` says so.
+        """
         self._source, self._limits = source, limits
+        self._stop = stop or _never
         self._decoded_frames: int | None = None
-        # Found out once: every channel is decoded in a pass of its own.
-        self._container, self._library = _identified(source)
-        with self._opened() as decoder:
-            self.info = decoder.info
+        # What read the header goes on to be the first pass.
+        self._begun: ConfinedDecoder | None = self._opened()
+        self.info = self._begun.info
+
+    def close(self) -> None:
+        """Ends what was begun and not read, as letting go of the recording does sooner or later."""
+        if self._begun is not None:
+            self._begun.close()
+            self._begun = None
 
     @property
     def length(self) -> float:
@@ -101,23 +118,20 @@ class Recording:
                 decoded(channels)
             yield channels
 
-    @contextmanager
-    def _opened(self) -> Iterator[Decoder]:
-        with _file(self._source) as file:
-            if self._library == "libsndfile":
-                opening = libsndfile.opened(file, self._container)
-            else:
-                # Only here, since the extra may not be installed and is slow to import.
-                from onnx_models.decoders import ffmpeg  # noqa: PLC0415
+    def _opened(self) -> ConfinedDecoder:
+        limits = Limits(_PROCESSOR_SECONDS + math.ceil(self._limits.max_audio_length / _SLOWEST))
+        decoder = ConfinedDecoder(partial(_file, self._source), find_spec("av") is not None, limits, self._stop)
+        try:
+            _check_header(decoder.info, self._limits)
+        except MediaOutOfRange:
+            decoder.close()
+            raise
+        return decoder
 
-                opening = ffmpeg.opened(file, self._container)
-            with opening as decoder:
-                _check_header(decoder.info, self._limits)
-                yield decoder
-
-    def _blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+    def _blocks(self) -> Iterator[Samples]:
         decoded = 0
-        with self._opened() as decoder:
+        begun, self._begun = self._begun, None
+        with closing(begun or self._opened()) as decoder:
             for block in decoder.blocks():
                 decoded += len(block)
                 if decoded > self._limits.max_audio_length * self.info.sample_rate:
@@ -132,23 +146,27 @@ class Recording:
 
 def probe(source: Source, limits: MediaLimits | None = None) -> MediaInfo:
     """What the header of the recording says. Raises the MediaError that says why the file cannot be taken."""
-    return Recording(source, limits or MediaLimits()).info
+    with closing(Recording(source, limits or MediaLimits())) as recording:
+        return recording.info
 
 
 def sha256(source: Source) -> bytes:
-    """SHA-256 of the whole file, read in blocks."""
+    """SHA-256 of the whole file. Leaves the position of an open one where it is."""
+    digest, offset = hashlib.sha256(), 0
     with _file(source) as file:
-        return hashlib.file_digest(file, "sha256").digest()
+        while block := os.pread(file.fileno(), _READ_BYTES, offset):
+            digest.update(block)
+            offset += len(block)
+    return digest.digest()
 
 
 @contextmanager
 def _file(source: Source) -> Iterator[FileIO]:
-    """The file of a recording at its start, unbuffered; one that was handed in open stays open.
+    """The file of a recording; one that was handed in open stays open.
 
     Raises OSError, and MediaUnknown for a pipe or anything else.
     """
     if isinstance(source, FileIO):
-        source.seek(0)
         yield source
         return
     try:
@@ -157,27 +175,6 @@ def _file(source: Source) -> Iterator[FileIO]:
         raise MediaUnknown("it is not a plain file, so it can be no recording") from error
     with opened as file:
         yield file
-
-
-def _identified(source: Source) -> tuple[Container, Library]:
-    """What kind of file it is and which library is to decode it. Raises MediaUnknown when none here can."""
-    has_extra = find_spec("av") is not None
-    # Unbuffered: a decoder that takes the descriptor must find it where the file object is.
-    with _file(source) as file:
-        container = containers.identify(file.read(containers.HEAD_BYTES))
-        kind, library = container.title, container.decoder
-        if container is containers.OGG:
-            if ogg_pages.chained(file):
-                kind, library = "chained Ogg, several recordings in one", "ffmpeg"
-            elif has_extra and not libsndfile.begins(file, container):
-                # It takes valid Opus files that do not start at 0 for damaged.
-                library = "ffmpeg"
-    if library == "ffmpeg" and not has_extra:
-        raise MediaUnknown(
-            f"this is a recording of the kind {kind}, which needs the media extra: "
-            "pip install 'voiceprint-appliance[media]'"
-        )
-    return container, library
 
 
 def _check_header(info: MediaInfo, limits: MediaLimits) -> None:
@@ -194,7 +191,7 @@ def _check_header(info: MediaInfo, limits: MediaLimits) -> None:
         )
 
 
-def _check_shortfall(decoder: Decoder, decoded: int) -> None:
+def _check_shortfall(decoder: ConfinedDecoder, decoded: int) -> None:
     info = decoder.info
     if info.length is None or decoder.allowed_shortfall is None:
         return
@@ -204,3 +201,7 @@ def _check_shortfall(decoder: Decoder, decoded: int) -> None:
             f"the {info.container} recording is truncated: "
             f"its header promises {info.length:.2f} s, {found:.2f} s were found"
         )
+
+
+def _never() -> bool:
+    return False

@@ -55,7 +55,7 @@ class VoiceActivity:
         Parameters are those of `Extractor.extract`. Raises the MediaError that says why the recording cannot be taken,
         Stopped when `stop` says so.
         """
-        recording = Recording(source, self._limits)
+        recording = Recording(source, self._limits, stop)
         found = []
         for selection in recording.selections(channel_mode, channels):
             passage = Passage(speech.RATE, range_from or 0.0, range_to)

@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 # A third of a second to 16 s of sound, 2 MB at 8 channels: calls cost nothing and memory does not count.
 BLOCK_FRAMES = 65_536
+# Codecs come in packets, of which the last may go beyond.
+MOST_BLOCK_FRAMES = 2 * BLOCK_FRAMES
 
 
 @dataclass(frozen=True, slots=True)
