@@ -37,6 +37,7 @@ Other keys are kept and ignored; they are written between `quality` and `pad`.
 import hashlib
 import hmac
 import math
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,9 @@ SIGNED, NO_SPEECH = 1, 2
 MAXIMUM_BYTES = 1 << 20
 NAME_CHARACTERS = 64
 QUALITY_BYTES = 32
+
+# A container in Base64 begins with its magic and version, wherever in a line or a JSON document it stands.
+IN_TEXT = re.compile(rb"Wk9WUA[E-H][A-Za-z0-9+/]{40,}")
 
 _T = TypeVar("_T")
 _HEADER = struct.Struct("<4sBBHII")

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,9 +13,6 @@ from onnx_models.install.partial import leftovers
 from onnx_models.registry import AnyCard, SpeakerCard
 from schemas import voiceprint
 from schemas.errors import ConfigurationError, VoiceprintError
-
-# A container in Base64 begins with its magic and version, wherever in a line or a JSON document it stands.
-_BASE64 = re.compile(rb"Wk9WUA[E-H][A-Za-z0-9+/]{40,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,7 @@ def _containers(path: Path) -> Iterator[bytes]:
             if content[: len(voiceprint.MAGIC)] == voiceprint.MAGIC:
                 yield content[: voiceprint.MAXIMUM_BYTES + 1]
                 return
-            for match in _BASE64.finditer(content):
+            for match in voiceprint.IN_TEXT.finditer(content):
                 text = match[0]
                 yield voiceprint.from_base64(text[: len(text) // 4 * 4].decode())
     except OSError as error:
