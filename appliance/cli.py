@@ -11,6 +11,7 @@ import typer
 from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run, shadow
 from appliance.commands.audit import audit
 from appliance.commands.inputs import complain
+from appliance.commands.keyring import keyring
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
 
@@ -38,6 +39,7 @@ app.add_typer(models.models, name="models")
 app.add_typer(heads.heads, name="heads")
 app.add_typer(profiles.profiles, name="profiles")
 app.add_typer(redis.redis, name="redis")
+app.add_typer(keyring, name="keyring")
 app.add_typer(audit, name="audit")
 
 
