@@ -52,7 +52,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
-    from appliance import grpc_check, model_checks  # noqa: PLC0415
+    from appliance import grpc_check, model_checks, ring_check  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -74,6 +74,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "port": partial(_port, settings),
         "grpc": partial(grpc_check.grpc, settings),
         "doors": partial(_doors, settings),
+        "key ring": partial(ring_check.key_ring, settings),
         "open files": _open_files,
     }
 
