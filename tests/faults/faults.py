@@ -20,6 +20,8 @@ KINDS = tuple(f"{deed} {role}" for role in ("worker", "serve", "grpc", "redis") 
 # A worker counts as dead after 2 s: some are frozen for less, some for more. A call to Redis gives up after 5 s.
 _FROZEN_SECONDS = (0.3, 4.0)
 _AGAIN_SECONDS = 30.0
+# Longer than a queue takes that is there besides.
+_TAKEN_SECONDS = 5.0
 _numbers = count(1)
 
 
@@ -49,7 +51,7 @@ class Watch:
 
 
 async def signals(
-    appliance: Appliance, history: History, random: Random, *, deals: int, enough: Callable[[], bool]
+    appliance: Appliance, clients: Clients, random: Random, *, deals: int, enough: Callable[[], bool]
 ) -> None:
     """Every kind of fault, in `deals` shuffles or until it is enough, one after the other with pauses between."""
     deck: list[str] = []
@@ -57,46 +59,60 @@ async def signals(
         if not deck:
             deck, deals = random.sample(KINDS, len(KINDS)), deals - 1
         await asyncio.sleep(random.uniform(0.2, 1.2))
-        await inject(appliance, history, random, deck.pop())
+        await inject(appliance, clients, random, deck.pop())
 
 
-async def inject(appliance: Appliance, history: History, random: Random, kind: str) -> None:
+async def inject(appliance: Appliance, clients: Clients, random: Random, kind: str) -> None:
     """One fault, over when this returns; what it caused may not be. Nothing, when there is no such process just now."""
     deed, role = kind.split()
+    seconds = random.uniform(*_FROZEN_SECONDS)
+    if role == "worker":
+        try:
+            watch = Watch(f"unix://{appliance.redis_socket()}")
+        except (IndexError, OSError):
+            return
+        if worker := await busy_worker(appliance, watch, clients):
+            await (
+                _freeze_worker(watch, clients.history, worker, seconds)
+                if deed == "stop"
+                else kill_worker(watch, clients.history, worker, kind)
+            )
+        return
     if not (there := appliance.children(role)):
         return
-    target = random.choice(there)
-    if role == "worker":
-        await _worker(appliance, history, target, kind, random.uniform(*_FROZEN_SECONDS))
-        return
-    number = next(_numbers)
-    history.note("fault", kind=kind, number=number, pid=target.pid)
+    (target,), number = there, next(_numbers)
+    clients.history.note("fault", kind=kind, number=number, pid=target.pid)
     if deed == "kill":
         target.send(SIGKILL)
     else:
         target.send(SIGSTOP)
-        await asyncio.sleep(random.uniform(*_FROZEN_SECONDS))
+        await asyncio.sleep(seconds)
         target.send(SIGCONT)
-    history.note("relieved", kind=kind, number=number)
+    clients.history.note("relieved", kind=kind, number=number)
 
 
-async def _worker(appliance: Appliance, history: History, target: Process, kind: str, seconds: float) -> None:
-    try:
-        watch = Watch(f"unix://{appliance.redis_socket()}")
-    except (IndexError, OSError):
-        return
-    if kind.startswith("kill"):
-        await kill_worker(watch, history, target, kind)
-        return
+async def busy_worker(appliance: Appliance, watch: Watch, clients: Clients) -> Process | None:
+    """Gives the appliance a long recording, and tells who takes it; nobody, when it cannot be taken just now."""
+    for task in await clients.submit_all([clients.random.choice(clients.requests.of_kind("long-extraction"))]):
+        end = time.monotonic() + _TAKEN_SECONDS
+        while watch.is_open(task.task_id) and time.monotonic() < end:
+            owner = watch.owners().get(task.task_id, "")
+            for worker in appliance.children("worker"):
+                if worker.name == owner:
+                    return worker
+            await asyncio.sleep(0.002)
+    return None
+
+
+async def _freeze_worker(watch: Watch, history: History, target: Process, seconds: float) -> None:
     target.send(SIGSTOP)
-    number, under_way = next(_numbers), watch.of(target.name)
-    history.note("fault", kind=kind, number=number, pid=target.pid, under_way=under_way)
+    history.note("fault", kind="stop worker", number=next(_numbers), pid=target.pid, under_way=watch.of(target.name))
     await asyncio.sleep(seconds)
     target.send(SIGCONT)
 
 
-async def kill_worker(watch: Watch, history: History, target: Process, kind: str) -> list[str]:
-    """Freezes a worker, looks what it has, kills it, and watches until another has that. Returns what that was."""
+async def kill_worker(watch: Watch, history: History, target: Process, kind: str) -> None:
+    """Freezes a worker, looks what it has, kills it, and watches until another has that."""
     target.send(SIGSTOP)
     number, under_way = next(_numbers), watch.of(target.name)
     history.note("fault", kind=kind, number=number, pid=target.pid, under_way=under_way)
@@ -106,20 +122,6 @@ async def kill_worker(watch: Watch, history: History, target: Process, kind: str
         seconds = await asyncio.to_thread(_until_again, watch, target.name, under_way, killed)
         if seconds is not None:
             history.note("again", kind=f"{kind}, its task runs", number=number, seconds=round(seconds, 4))
-    return under_way
-
-
-async def kill_busy_worker(appliance: Appliance, watch: Watch, clients: Clients, kind: str = "kill worker") -> None:
-    """Gives the appliance a long recording and kills whoever takes it; nothing, when it is away just now."""
-    for task in await clients.submit_all([clients.random.choice(clients.requests.of_kind("long-extraction"))]):
-        end = time.monotonic() + _AGAIN_SECONDS
-        while watch.is_open(task.task_id) and time.monotonic() < end:
-            owner = watch.owners().get(task.task_id, "")
-            for worker in appliance.children("worker"):
-                if worker.name == owner:
-                    await kill_worker(watch, clients.history, worker, kind)
-                    return
-            await asyncio.sleep(0.002)
 
 
 def _until_again(watch: Watch, worker: str, tasks: list[str], killed: float) -> float | None:

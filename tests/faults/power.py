@@ -83,7 +83,7 @@ async def lost(run: Run, name: str, share: int, last: str) -> Saved:
     # Started again with a Redis of its own.
     again = Appliance(appliance.folder)
     clients.url = again.url
-    return Saved(again, clients, saved, run.history.scope, *floors, size)
+    return Saved(again, clients, saved, run.history.scope, floors[0], size)
 
 
 def _sockets(_: str, names: list[str]) -> list[str]:

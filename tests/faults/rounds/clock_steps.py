@@ -33,7 +33,7 @@ async def run(run: Run) -> None:
             set_by_us.step(wanted - set_by_us.seconds)
             run.history.note("relieved", kind="clock step")
             if number % 3 == 2:
-                await faults.inject(appliance, run.history, run.random, "kill worker")
+                await faults.inject(appliance, clients, run.random, "kill worker")
             if run.late:
                 return
 

@@ -29,8 +29,8 @@ async def run(run: Run) -> None:
             watch = Watch(f"redis://127.0.0.1:{port}")
             while proxy.left() and not run.late:
                 await asyncio.sleep(run.random.uniform(0.2, 0.8))
-                if proxy.left("requeue"):
-                    await faults.kill_busy_worker(appliance, watch, clients)
+                if proxy.left("requeue") and (worker := await faults.busy_worker(appliance, watch, clients)):
+                    await faults.kill_worker(watch, run.history, worker, "kill worker")
             for kind, harm in (("proxy away", proxy.away), ("proxy silent", proxy.silent)):
                 run.history.note("fault", kind=kind)
                 await harm(run.random.uniform(1.0, 3.0))

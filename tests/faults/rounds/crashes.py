@@ -29,12 +29,14 @@ async def run(run: Run) -> None:
 
         async def deaths(clients: Clients) -> None:
             nonlocal kills
+            watch = Watch(url)
             for request in killing:
                 run.history.note("fault", kind="job kills its worker", request=request.name)
                 await clients.submit_all([request])
                 await asyncio.sleep(run.random.uniform(0.5, 3))
-                await faults.kill_busy_worker(parts, Watch(url), clients, "kill lone worker")
-                kills += 1
+                if worker := await faults.busy_worker(parts, watch, clients):
+                    await faults.kill_worker(watch, run.history, worker, "kill lone worker")
+                    kills += 1
 
         await run.settled(parts, await run.under(parts, deaths))
     if parts.deaths > _CRASH_BUDGET * len(killing) + kills:

@@ -10,9 +10,9 @@ async def run(run: Run) -> None:
     appliance = Appliance(run.folder)
     async with appliance.running():
 
-        async def signals(_: Clients) -> None:
+        async def signals(clients: Clients) -> None:
             await faults.signals(
-                appliance, run.history, run.random, deals=12 if run.thorough else 1, enough=lambda: run.late
+                appliance, clients, run.random, deals=12 if run.thorough else 1, enough=lambda: run.late
             )
 
         await run.settled(appliance, await run.under(appliance, signals))

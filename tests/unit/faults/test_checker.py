@@ -163,7 +163,7 @@ def test_the_exit_code_tells(tmp_path: Path, *, ends: bool, code: int) -> None:
     events = made_up.ended().events if ends else made_up.events
     path = tmp_path / "history.ndjson"
     path.write_text("".join(json.dumps(event) + "\n" for event in events))
-    command = [sys.executable, "-m", "tests.faults.checker", path]
+    command = [sys.executable, "-m", "tests.faults.checker", str(path)]
     told_by_program = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert told_by_program.returncode == code
     assert told_by_program.stdout.splitlines() == list(told(judge(events)))
