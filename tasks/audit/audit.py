@@ -58,8 +58,8 @@ class Audit:
         self._repeats = Repeats()
 
     @classmethod
-    def open(cls, path: Path, ring: KeyRing | None) -> Self:
-        return cls(AuditLog(path, ring.derive("audit")) if ring else None)
+    def open(cls, path: Path | None, ring: KeyRing | None) -> Self:
+        return cls(AuditLog(path, ring.derive("audit")) if path and ring else None)
 
     @property
     def amiss(self) -> str | None:
@@ -75,9 +75,9 @@ class Audit:
         """Tells what has happened, and does not wait. What may be `repeated` is written once a minute."""
         self._tell(_Told(event, repeated=repeated))
 
-    async def noted(self, event: Event) -> None:
-        """The same, and waits until it is on the disk, or is kept in memory because it cannot be."""
-        await self._taken(_Told(event, durable=True))
+    async def noted(self, event: Event, *, durable: bool = False) -> None:
+        """The same, and waits until it is in the file, `durable` on the disk; or in memory, because it cannot be."""
+        await self._taken(_Told(event, durable=durable))
 
     async def agreed(self, event: Event) -> None:
         """Writes what is about to happen, again and again once a minute. Raises StorageFull when that cannot be: then

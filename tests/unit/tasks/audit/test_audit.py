@@ -73,7 +73,7 @@ async def test_what_was_noted_is_written(told: Audit, path: Path) -> None:
 
 async def test_what_must_be_durable_is_when_it_was_told(told: Audit, path: Path) -> None:
     """The head is kept behind it."""
-    await told.noted(event(1))
+    await told.noted(event(1), durable=True)
     assert json.loads(segments.kept_head(path).read_bytes())["n"] == 1
 
 
