@@ -66,12 +66,21 @@ class Depth:
 class TaskStore:
     """Every method may be repeated; raises Overloaded while Redis cannot be reached.
 
-    `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased.
+    `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased, and
+    `told` the record of each that was not taken back.
     Records are authenticated with `keys`.
     """
 
-    def __init__(self, redis: Redis, ended: Callable[[str], None] = lambda _: None, keys: Keys | None = None) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        ended: Callable[[str], None] = lambda _: None,
+        keys: Keys | None = None,
+        *,
+        told: Callable[[TaskRecord], None] = lambda _: None,
+    ) -> None:
         self.redis = redis
+        self._told = told
         self._ended = ended
         self._keys = keys
         folder = Path(__file__).parent
@@ -80,8 +89,15 @@ class TaskStore:
         }
 
     @classmethod
-    def open(cls, url: str, ended: Callable[[str], None] = lambda _: None, keys: Keys | None = None) -> Self:
-        return cls(connect(url), ended, keys)
+    def open(
+        cls,
+        url: str,
+        ended: Callable[[str], None] = lambda _: None,
+        keys: Keys | None = None,
+        *,
+        told: Callable[[TaskRecord], None] = lambda _: None,
+    ) -> Self:
+        return cls(connect(url), ended, keys, told=told)
 
     async def __aenter__(self) -> Self:
         return self
@@ -259,6 +275,7 @@ class TaskStore:
         )
         if changed:
             self._ended(ended.task_id)
+            self._told(ended)
         return bool(changed)
 
     async def depth(self) -> Depth:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from schemas.keyring import KeyRing
 from tasks.files import FileStore, LocalFileStore
+from tasks.record import TaskRecord
 from tasks.store import TaskStore
 
 
@@ -25,6 +26,8 @@ class Stores:
         """Makes the folder where there is none."""
         return LocalFileStore(self.store_dir, self.ring.derive("store") if self.ring else None, encrypt=self.encrypt)
 
-    def tasks(self, ended: Callable[[str], None] = lambda _: None) -> TaskStore:
+    def tasks(
+        self, ended: Callable[[str], None] = lambda _: None, told: Callable[[TaskRecord], None] = lambda _: None
+    ) -> TaskStore:
         """Connects when it is first used. Raises ConfigurationError for an address that cannot be used."""
-        return TaskStore.open(self.redis_url, ended, self.ring.derive("record") if self.ring else None)
+        return TaskStore.open(self.redis_url, ended, self.ring.derive("record") if self.ring else None, told=told)

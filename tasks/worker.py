@@ -31,6 +31,8 @@ from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.signatures import Signatures
 from schemas.task import TaskState
 from tasks.attempt import Attempts
+from tasks.audit import Audit
+from tasks.audit.ended import ends
 from tasks.connection import PASSING, shown
 from tasks.dispatch import QUEUE, WAKE
 from tasks.files import InputDamaged, InputGone
@@ -73,6 +75,7 @@ class WorkerConfig:
     ring: KeyRing | None = None
     encrypt_store: bool = True
     unsigned_voiceprints: Literal["refuse", "accept"] = "refuse"
+    audit_log: Path | None = None
 
 
 def run(config: WorkerConfig) -> None:
@@ -90,17 +93,19 @@ def run(config: WorkerConfig) -> None:
         limits=MediaLimits(max_audio_length=config.max_audio_length),
         profile=config.profile,
     )
-    asyncio.run(_Worker(config, models).run())
+    audit = Audit.open(config.audit_log, config.ring)
+    with audit.running(f"worker {config.name}"):
+        asyncio.run(_Worker(config, models, audit).run())
 
 
 class _Worker:
-    def __init__(self, config: WorkerConfig, models: Served) -> None:
+    def __init__(self, config: WorkerConfig, models: Served, audit: Audit) -> None:
         self._config = config
         self._models = models
         self._capabilities = Capabilities(config.models, models.heads())
         stores = Stores(config.redis_url, config.store_dir, config.ring, encrypt=config.encrypt_store)
         self._files = stores.files()
-        self._store = stores.tasks(ended=self._files.erase_input)
+        self._store = stores.tasks(ended=self._files.erase_input, told=ends(audit, f"worker {config.name}"))
         signatures = Signatures.of(config.ring, config.unsigned_voiceprints)
         self._attempts = Attempts(models, self._files, config.quality, signatures)
         self._give_back = threading.Event()

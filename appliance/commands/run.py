@@ -165,6 +165,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         ring=settings.ring(),
         encrypt_store=settings.encrypt_store,
         unsigned_voiceprints=settings.unsigned_voiceprints,
+        audit_log=settings.audit,
     )
 
 

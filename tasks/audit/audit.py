@@ -10,12 +10,12 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from schemas.errors import StorageFull
 from schemas.keyring import KeyRing
@@ -83,6 +83,17 @@ class Audit:
         """Writes what is about to happen, again and again once a minute. Raises StorageFull when that cannot be: then
         it must not happen."""
         await self._taken(_Told(event, strict=True, repeated=True))
+
+    @contextmanager
+    def running(self, process: str, of: Literal["process", "appliance"] = "process", **which: str | int) -> Iterator[None]:
+        """Tells when the `process`, or with it the whole appliance, was started and has stopped, and closes."""
+        who = Who("process", name=process)
+        self.note(Event("process.started" if of == "process" else "appliance.started", who, which))
+        try:
+            yield
+        finally:
+            self.note(Event("process.stopped" if of == "process" else "appliance.stopped", who))
+            self.close()
 
     def close(self) -> None:
         """Writes what is left and makes it durable. Not for event loops."""
