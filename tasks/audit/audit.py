@@ -85,7 +85,9 @@ class Audit:
         await self._taken(_Told(event, strict=True, repeated=True))
 
     @contextmanager
-    def running(self, process: str, of: Literal["process", "appliance"] = "process", **which: str | int) -> Iterator[None]:
+    def running(
+        self, process: str, of: Literal["process", "appliance"] = "process", **which: str | int
+    ) -> Iterator[None]:
         """Tells when the `process`, or with it the whole appliance, was started and has stopped, and closes."""
         who = Who("process", name=process)
         self.note(Event("process.started" if of == "process" else "appliance.started", who, which))
