@@ -61,13 +61,33 @@ def _authority(text: str) -> str:
     raise RequestInvalid("the host that the request names is not a host name or address with a port")
 
 
+def network(address: str) -> bytes:
+    """What those without a key are told apart by. In IPv6 one machine has as many addresses as it likes."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address.encode()
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False).network_address
+    return found.packed
+
+
+def peer(address: str, settings: Settings) -> bytes:
+    """As `network`; empty for a configured proxy, which speaks for many."""
+    return b"" if _trusted_proxy(address, settings) else network(address)
+
+
 def _from_trusted_proxy(request: web.Request, settings: Settings) -> bool:
-    if not settings.trusted_proxies or not request.remote:
+    return _trusted_proxy(request.remote or "", settings)
+
+
+def _trusted_proxy(address: str, settings: Settings) -> bool:
+    if not settings.trusted_proxies or not address:
         return False
-    peer = ipaddress.ip_address(request.remote)
+    found = ipaddress.ip_address(address)
     # How an IPv4 proxy looks to a server that listens on all IPv6 addresses.
-    peer = getattr(peer, "ipv4_mapped", None) or peer
-    return any(peer in ipaddress.ip_network(network) for network in settings.trusted_proxies)
+    found = getattr(found, "ipv4_mapped", None) or found
+    return any(found in ipaddress.ip_network(network) for network in settings.trusted_proxies)
 
 
 def _last(request: web.Request, header: str) -> str:

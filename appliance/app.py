@@ -12,8 +12,10 @@ from typing import cast
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 
 from appliance import answers
+from appliance.addresses import peer
 from appliance.connection import Connection
 from appliance.context import ENDINGS, FILES, INTAKE, SETTINGS, STORE
+from appliance.crowd import Crowd, most_connections
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
@@ -85,7 +87,8 @@ async def _serve(app: web.Application, sock: socket.socket) -> None:
     await runner.setup()
     try:
         server = cast("web.Server", runner.server)
-        listening = await loop.create_server(partial(Connection, server), sock=sock, backlog=1024)
+        crowd = Crowd(most_connections(), partial(peer, settings=app[SETTINGS]))
+        listening = await loop.create_server(partial(Connection, server, crowd), sock=sock, backlog=1024)
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
         log.info("listening on port %d", sock.getsockname()[1])

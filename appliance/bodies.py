@@ -132,6 +132,8 @@ def _refuse_transfer_encoding(part: BodyPartReader) -> None:
 def _refuse_encoding(request: web.Request) -> None:
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedMedia("compressed request bodies are not read: send it without Content-Encoding")
+    if request.headers.get(hdrs.TRANSFER_ENCODING, "chunked").strip().lower() != "chunked":
+        raise UnsupportedMedia("of transfer encodings only 'chunked' is known here")
 
 
 @asynccontextmanager
