@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from appliance.commands import calibrate, convert, diagnose, extract, heads, models, profiles, redis, run, shadow
+from appliance.commands import (
+    backup,
+    calibrate,
+    convert,
+    diagnose,
+    extract,
+    heads,
+    models,
+    profiles,
+    redis,
+    run,
+    shadow,
+)
 from appliance.commands.audit import audit
 from appliance.commands.inputs import complain
 from appliance.commands.keyring import keyring
@@ -32,6 +44,9 @@ for command in (
     convert.convert,
     calibrate.calibrate,
     diagnose.doctor,
+    backup.backup,
+    backup.verify_backup,
+    backup.restore,
 ):
     app.command()(command)
 app.command()(shadow.shadow)

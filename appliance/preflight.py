@@ -80,13 +80,24 @@ def worker_count(settings: Settings, devices: list[str]) -> int:
 
 
 def require_store(settings: Settings) -> None:
-    """Raises ConfigurationError when the folder for uploads and results cannot be written to."""
+    """Raises ConfigurationError when the folder for uploads and results cannot be written to, or has only a part of a
+    backup in it."""
+    if restore_mark(settings.data_dir).exists():
+        raise ConfigurationError(
+            f"the restore of a backup into {settings.data_dir} was interrupted: repeat `voiceprint restore` with the "
+            "same backup"
+        )
     try:
         settings.store.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigurationError(f"{settings.store} cannot be made: {error.strerror}") from error
     if not os.access(settings.store, os.W_OK | os.X_OK):
         raise ConfigurationError(f"{settings.store} cannot be written to: make it yours, or set {PREFIX}STORE_DIR")
+
+
+def restore_mark(data_dir: Path) -> Path:
+    """What lies in the data folder from the first step of a restore to its last."""
+    return data_dir / "restoring"
 
 
 @contextmanager
