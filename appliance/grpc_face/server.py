@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc.aio
 from grpc_reflection.v1alpha import reflection
 
+from appliance.crowd import most_connections
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
 from appliance.grpc_face.calls import Calls
@@ -43,7 +44,7 @@ _OPTIONS: list[tuple[str, int]] = [
     ("grpc.compression_enabled_algorithms_bitset", 1),
     # Whoever opens a connection must say what for, and one that carries nothing is let go.
     ("grpc.server_handshake_timeout_ms", 20_000),
-    ("grpc.max_connection_idle_ms", 600_000),
+    ("grpc.max_connection_idle_ms", 60_000),
     # Peers that vanished are noticed, peers that only ping are sent away.
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -72,7 +73,7 @@ class Server:
                 OneMessage(MOST_MESSAGE_BYTES),
                 Around(Crowd(keyed=bool(calls.settings.api_keys)).admitted),
             ],
-            options=_OPTIONS,
+            options=[*_OPTIONS, ("grpc.max_allowed_incoming_connections", most_connections())],
             maximum_concurrent_rpcs=_MOST_CALLS,
         )
         for service in services().values():
