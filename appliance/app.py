@@ -23,7 +23,9 @@ from appliance.settings import Settings
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.connection import shown
+from tasks.duties import kept
 from tasks.endings import Endings
+from tasks.store import HEARTBEAT_SECONDS
 from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,8 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
         except Overloaded as error:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
-        async with app[ENDINGS]:
+        # Who is alive is seen by looking steadily.
+        async with app[ENDINGS], kept(HEARTBEAT_SECONDS, app[STORE].depth):
             yield
 
 

@@ -1,12 +1,15 @@
 -- A task reaches its terminal state, once; its record then stays for the retention time.
 -- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks
 -- ARGV old_record new_record task_id input_bytes retention_ms ended_channel has_callback
--- A record that is gone counts as empty: what is left of the task is cleared away.
-local current = redis.call("GET", KEYS[1]) or ""
+-- A record that is gone counts as empty, as long as something is left of the task: one that was erased stays erased.
+local current = redis.call('GET', KEYS[1]) or ''
 if current == ARGV[2] then
     return 1
 end
 if current ~= ARGV[1] then
+    return 0
+end
+if current == '' and not redis.call('ZSCORE', KEYS[2], ARGV[3]) and redis.call('HEXISTS', KEYS[3], ARGV[3]) == 0 then
     return 0
 end
 -- Removing comes first: a script that has begun with it may write although the memory is full.

@@ -1,8 +1,11 @@
--- A worker says that it is alive, by Redis's clock, and what it serves.
+-- A worker says that it is alive, by one beat more, and what it serves.
 -- KEYS workers capabilities reports
--- ARGV worker lifetime_ms capabilities report
-local time = redis.call('TIME')
-redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
-redis.call('HSET', KEYS[3], ARGV[1], ARGV[4])
+-- ARGV worker capabilities report
+redis.call('ZINCRBY', KEYS[1], 1, ARGV[1])
+for n = 2, 3 do
+    -- What is written goes to the disk: what was told before is not told again.
+    if redis.call('HGET', KEYS[n], ARGV[1]) ~= ARGV[n] then
+        redis.call('HSET', KEYS[n], ARGV[1], ARGV[n])
+    end
+end
 return redis.status_reply('OK')

@@ -1,7 +1,7 @@
 """The names of everything in Redis.
 
 `voiceprint:task:<id>` the record; `voiceprint:open` the tasks that have not ended, by their place in the queue;
-`voiceprint:running` task to worker; `voiceprint:workers` worker to the time until which it counts as alive;
+`voiceprint:running` task to worker; `voiceprint:workers` worker to its beats, by which others see that it lives;
 `voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
 tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
 of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
@@ -16,7 +16,7 @@ OPEN, RUNNING = "voiceprint:open", "voiceprint:running"
 WORKERS, CAPABILITIES, REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
 INPUT_BYTES, SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
 CALLBACKS, ENDED = "voiceprint:callbacks", "voiceprint:ended"
-RECORD = "voiceprint:task:"
+RECORD, IDEMPOTENCY = "voiceprint:task:", "voiceprint:idempotency:"
 
 
 def record_key(task_id: str) -> str:
@@ -25,7 +25,7 @@ def record_key(task_id: str) -> str:
 
 def idempotency_key(digest: bytes) -> str:
     # Without a key, one that nobody can have: scripts need every name.
-    return f"voiceprint:idempotency:{digest.hex() or 'none'}"
+    return f"{IDEMPOTENCY}{digest.hex() or 'none'}"
 
 
 def end_keys(record: TaskRecord) -> list[str]:

@@ -4,14 +4,17 @@ are those of `tasks/keys.py`.
 
 import secrets
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
+from redis.exceptions import ResponseError
 
 from schemas import json
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
@@ -22,6 +25,7 @@ from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.keys import (
     CAPABILITIES,
     ENDED,
+    IDEMPOTENCY,
     INPUT_BYTES,
     OPEN,
     REPORTS,
@@ -32,10 +36,12 @@ from tasks.keys import (
     idempotency_key,
     record_key,
 )
+from tasks.pulses import Pulses
 from tasks.record import RecordDamaged, TaskRecord, now_ms
 
-HEARTBEAT_SECONDS = 0.5
-ALIVE_SECONDS = 2.0
+# A worker that dies is noticed by the next after two heartbeats and `ALIVE_SECONDS`, at most.
+HEARTBEAT_SECONDS = 0.4
+ALIVE_SECONDS = 1.8
 CRASH_BUDGET = 2
 _RECORDS_AT_ONCE = 1000
 
@@ -68,7 +74,7 @@ class TaskStore:
 
     `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased, and
     `told` the record of each that was not taken back.
-    Records are authenticated with `keys`.
+    Records are authenticated with `keys`. `clock` tells seconds and is never put forward or back.
     """
 
     def __init__(
@@ -78,11 +84,13 @@ class TaskStore:
         keys: Keys | None = None,
         *,
         told: Callable[[TaskRecord], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.redis = redis
         self._told = told
         self._ended = ended
         self._keys = keys
+        self._pulses = Pulses(ALIVE_SECONDS, clock)
         folder = Path(__file__).parent
         self._scripts: dict[str, AsyncScript] = {
             path.stem: redis.register_script(path.read_text()) for path in folder.glob("*.lua")
@@ -150,9 +158,16 @@ class TaskStore:
 
     async def fetch(self, task_id: str) -> TaskRecord | None:
         """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
-        async with redis_errors():
-            data: bytes | None = await self.redis.get(record_key(task_id))
-        return None if data is None else self._unpack(task_id, data)
+        data = await self._stored(task_id)
+        return None if data is None else self.unpack(task_id, data)
+
+    async def read(self, task_id: str, *, retention: float) -> TaskRecord | None:
+        """As `fetch`, but a task whose record is found damaged ends as failed."""
+        try:
+            return await self.fetch(task_id)
+        except RecordDamaged as error:
+            await self.fail_damaged(task_id, error, retention=retention)
+            return await self.fetch(task_id)
 
     async def claim(self, record: TaskRecord, worker: str) -> TaskRecord | None:
         """The record as running under `worker`, or None when another was first."""
@@ -193,18 +208,16 @@ class TaskStore:
             self._ended(record.task_id)
         return bool(changed)
 
-    async def owned(self, task_id: str, worker: str) -> bool:
-        """Whether the task is still `worker`'s to finish."""
+    async def owned_by(self, worker: str) -> set[str]:
+        """The tasks that are `worker`'s to finish."""
         async with redis_errors():
-            owner: bytes | None = await self.redis.hget(RUNNING, task_id)  # type: ignore[misc]
-        return owner is not None and owner.decode() == worker
+            running = await self.redis.hgetall(RUNNING)  # type: ignore[misc]
+        return {task_id.decode() for task_id, owner in running.items() if owner == worker.encode()}
 
     async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
-        """Counts `worker` as alive for `ALIVE_SECONDS` more; `report` is the JSON list that describes its models."""
+        """Says that `worker` is alive; `report` is the JSON list that describes its models."""
         await self._run(
-            "heartbeat",
-            [WORKERS, CAPABILITIES, REPORTS],
-            [worker, int(ALIVE_SECONDS * 1000), json.encode(asdict(capabilities)), report],
+            "heartbeat", [WORKERS, CAPABILITIES, REPORTS], [worker, json.encode(asdict(capabilities)), report]
         )
 
     async def reports(self) -> dict[str, list[dict[str, Any]]]:
@@ -212,33 +225,36 @@ class TaskStore:
         alive = (await self.depth()).workers
         async with redis_errors():
             told = await self.redis.hmget(REPORTS, list(alive)) if alive else []  # type: ignore[misc]
-        return {name: json.decode(report) for name, report in zip(alive, told, strict=True) if report}
+        return {name: _report(report) for name, report in zip(alive, told, strict=True) if report}
 
     async def bury(self, worker: str, *, retention: float) -> int:
         """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
-        async with redis_errors():
-            await self.redis.zadd(WORKERS, {worker: 0}, xx=True)
-        return await self.recover(retention=retention, only=worker)
+        return await self._give_back([worker, ""], retention)
 
-    async def recover(self, *, retention: float, only: str = "") -> int:
-        """Gives back the tasks of dead workers (of `only`, when named) and those that arq lost; returns how many.
+    async def recover(self, *, retention: float) -> int:
+        """Gives back the tasks of dead workers and those that arq lost; returns how many.
 
-        A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose record is damaged.
+        Who is dead comes out only when this is called every `HEARTBEAT_SECONDS`. A task that has cost `CRASH_BUDGET`
+        workers their lives ends as failed; so does one whose record is damaged.
         """
-        keys = [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS]
-        found = await self._run("survey", keys, [only])
+        await self.depth()
+        return await self._give_back(list(chain.from_iterable(self._pulses.dead.items())), retention)
+
+    async def _give_back(self, gone: list[str | bytes | float], retention: float) -> int:
+        found = await self._run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)
         for task_id, worker in found:
-            await self._recover(task_id.decode(), worker.decode(), retention=retention)
+            await self._recover(task_id.decode(), worker.decode(errors="replace"), retention=retention)
         return len(found)
 
     async def _recover(self, task_id: str, worker: str, *, retention: float) -> None:
         try:
-            record = await self.fetch(task_id) or self._unpack(task_id, b"")
+            record = await self.fetch(task_id) or self.unpack(task_id, b"")
         except RecordDamaged as error:
             await self.fail_damaged(task_id, error, retention=retention)
             return
         # Since the survey it may have ended after all, or another worker may have recovered it, even have claimed it.
         if record.state.terminal or record.worker != worker:
+            await self.reconcile(record, retention=retention)
             return
         crashed = bool(worker)
         if crashed and record.crashes + 1 >= CRASH_BUDGET:
@@ -247,17 +263,51 @@ class TaskStore:
         else:
             await self.requeue(record, crashed=crashed)
 
+    async def reconcile(self, record: TaskRecord, *, retention: float) -> bool:
+        """Makes all other keys say of the task what its record says; True when one of them did not."""
+        queued = entry(record)
+        keys = [queued.job_key, queued.in_progress_key, queued.retry_key, idempotency_key(record.idempotency)]
+        changed = await self._run(
+            "reconcile",
+            [record_key(record.task_id), OPEN, RUNNING, QUEUE, SEQUENCE, WAKE, *keys],
+            [
+                record.as_stored(self._keys),
+                record.task_id,
+                "ended" if record.state.terminal else record.state.value,
+                record.worker,
+                queued.job,
+                int(retention * 1000),
+                record.fingerprint if record.idempotency else b"",
+            ],
+        )
+        return bool(changed)
+
     async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
         """Ends a task whose record cannot be read."""
+        try:
+            data = await self._stored(task_id) or b""
+        except RecordDamaged:
+            async with redis_errors():
+                await self.redis.delete(record_key(task_id))
+            data = b""
         async with redis_errors():
-            data: bytes | None = await self.redis.get(record_key(task_id))
             # Nobody can tell any more with which idempotency key it was made.
-            async for key in self.redis.scan_iter(match="voiceprint:idempotency:*", count=_RECORDS_AT_ONCE):
+            async for key in self.redis.scan_iter(match=f"{IDEMPOTENCY}*", count=_RECORDS_AT_ONCE):
                 if await self.redis.hget(key, "task") == task_id.encode():  # type: ignore[misc]
                     await self.redis.pexpire(key, int(retention * 1000))
         ended = TaskRecord(task_id, technology="", created_ms=now_ms())
         ended = ended.refused(TaskState.FAILED, TaskInternalError(error.message).body())
-        await self._finish(data or b"", ended, retention)
+        await self._finish(data, ended, retention)
+
+    async def _stored(self, task_id: str) -> bytes | None:
+        async with redis_errors():
+            try:
+                data: bytes | None = await self.redis.get(record_key(task_id))
+            except ResponseError as error:
+                if "WRONGTYPE" in str(error):
+                    raise RecordDamaged("the task record in the store is none") from error
+                raise
+        return data
 
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
         changed = await self._run(
@@ -279,17 +329,19 @@ class TaskStore:
         return bool(changed)
 
     async def depth(self) -> Depth:
+        """How it stands now. Who is alive is told by what has happened between the calls, so somebody calls this every
+        `HEARTBEAT_SECONDS` where that matters."""
         async with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
             pipe.zcard(OPEN)
-            pipe.hlen(RUNNING)
+            pipe.hvals(RUNNING)
             pipe.get(INPUT_BYTES)
-            pipe.time()
             pipe.zrange(WORKERS, 0, -1, withscores=True)
             pipe.hgetall(CAPABILITIES)
-            opened, running, input_bytes, (seconds, microseconds), workers, told = await pipe.execute()
-        now = seconds * 1000 + microseconds // 1000
-        alive = {name.decode(): _capabilities(told.get(name, b"{}")) for name, until in workers if until >= now}
-        return Depth(opened - running, running, int(input_bytes or 0), alive)
+            opened, owners, input_bytes, workers, told = await pipe.execute()
+        # Who has a task and was never heard is watched as well.
+        self._pulses.look(dict.fromkeys(owners, 0.0) | dict(workers))
+        alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
+        return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
 
     async def open_records(self) -> AsyncIterator[TaskRecord]:
         """The records of the tasks that have not ended; one that ends meanwhile, or is damaged, is passed over."""
@@ -300,7 +352,7 @@ class TaskStore:
                 for task_id, data in zip(some, await self.redis.mget(map(record_key, some)), strict=True):
                     with suppress(RecordDamaged):
                         if data is not None:
-                            yield self._unpack(task_id, data)
+                            yield self.unpack(task_id, data)
 
     async def still_open(self, task_ids: Sequence[str]) -> set[str]:
         """Those of `task_ids` that have not ended."""
@@ -310,7 +362,8 @@ class TaskStore:
             places = await self.redis.zmscore(OPEN, list(task_ids))
         return {task_id for task_id, place in zip(task_ids, places, strict=True) if place is not None}
 
-    def _unpack(self, task_id: str, data: bytes) -> TaskRecord:
+    def unpack(self, task_id: str, data: bytes) -> TaskRecord:
+        """The record of the task, as it is stored. Raises RecordDamaged."""
         record = TaskRecord.unpack(data, self._keys)
         if record.task_id != task_id:
             raise RecordDamaged("the task record in the store is that of another task")
@@ -322,5 +375,17 @@ class TaskStore:
 
 
 def _capabilities(told: bytes) -> Capabilities:
-    found = json.decode(told)
-    return Capabilities(tuple(found.get("models", ())), tuple(found.get("heads", ())))
+    try:
+        found = json.decode(told)
+        return Capabilities(tuple(map(str, found.get("models", ()))), tuple(map(str, found.get("heads", ()))))
+    except (ValueError, TypeError, AttributeError):
+        # Whoever wrote that is no worker of ours.
+        return Capabilities(())
+
+
+def _report(told: bytes) -> list[dict[str, Any]]:
+    try:
+        found = json.decode(told)
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

@@ -1,25 +1,36 @@
 -- What needs attention: running tasks whose worker is gone, each with that worker, and open tasks that neither wait nor
 -- run, with no worker.
 -- KEYS workers running open queue capabilities reports
--- ARGV the only worker whose tasks are asked for, or nothing for all that are gone
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now)) do
-    redis.call('ZREM', KEYS[1], worker)
-    redis.call('HDEL', KEYS[5], worker)
-    redis.call('HDEL', KEYS[6], worker)
+-- ARGV for each worker that is gone its name and the beats at which it has stopped; nothing instead, when that is known
+-- A worker that has had one beat more since then is not gone.
+local gone = {}
+for i = 1, #ARGV, 2 do
+    local worker, beats = ARGV[i], tonumber(ARGV[i + 1])
+    if not beats or beats == tonumber(redis.call('ZSCORE', KEYS[1], worker) or 0) then
+        gone[worker] = true
+        redis.call('ZREM', KEYS[1], worker)
+        redis.call('HDEL', KEYS[5], worker)
+        redis.call('HDEL', KEYS[6], worker)
+    end
 end
 local found = {}
+-- What can be no id was never a task.
+local function is_id(id)
+    return string.match(id, '^[%w-]+$') ~= nil
+end
 local running = redis.call('HGETALL', KEYS[2])
 for i = 1, #running, 2 do
-    local worker = running[i + 1]
-    if (ARGV[1] == '' or ARGV[1] == worker) and not redis.call('ZSCORE', KEYS[1], worker) then
-        found[#found + 1] = {running[i], worker}
+    if not is_id(running[i]) then
+        redis.call('HDEL', KEYS[2], running[i])
+    elseif gone[running[i + 1]] then
+        found[#found + 1] = {running[i], running[i + 1]}
     end
 end
 if redis.call('ZCARD', KEYS[3]) > redis.call('ZCARD', KEYS[4]) + #running / 2 then
     for _, id in ipairs(redis.call('ZDIFF', 2, KEYS[3], KEYS[4])) do
-        if redis.call('HEXISTS', KEYS[2], id) == 0 then
+        if not is_id(id) then
+            redis.call('ZREM', KEYS[3], id)
+        elseif redis.call('HEXISTS', KEYS[2], id) == 0 then
             found[#found + 1] = {id, ''}
         end
     end

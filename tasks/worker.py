@@ -1,25 +1,19 @@
-"""A worker process: takes one task after the other from arq's queue. The only file that knows arq's worker side.
+"""A worker process: takes one task after the other from the queue.
 
-arq finds and starts jobs; who owns a task, how often it has been tried and what came of it is decided by the record
-alone. What arq's own machinery would get wrong (see each comment) is replaced here.
+Who owns a task, how often it has been tried and what came of it is decided by its record alone.
 """
 
 import asyncio
+import faulthandler
 import logging
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
-
-import msgpack
-from arq.connections import ArqRedis
-from arq.worker import Retry, Worker, func
-from redis.asyncio import Redis
 
 from onnx_models.media import MediaLimits
 from onnx_models.passage import Stopped
@@ -33,32 +27,27 @@ from schemas.task import TaskState
 from tasks.attempt import Attempts
 from tasks.audit import Audit
 from tasks.audit.ended import ends
-from tasks.connection import PASSING, shown
-from tasks.dispatch import QUEUE, WAKE
+from tasks.connection import shown
+from tasks.duties import every
 from tasks.files import InputDamaged, InputGone
 from tasks.jobs import jobs
+from tasks.queue import Queue, Retry
 from tasks.record import RecordDamaged, TaskRecord
-from tasks.store import ALIVE_SECONDS, HEARTBEAT_SECONDS, Capabilities
+from tasks.store import HEARTBEAT_SECONDS, Capabilities
 from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
 
 _SWEEP_SECONDS = 60.0
 _REPORT_SECONDS = 5.0
-# How long an idle worker sleeps when no token wakes it; bounds the delay after a lost token.
-_IDLE_SECONDS = 1
-# arq's own mark of ownership only bridges the moment between its start of a job and our claim.
-_IN_PROGRESS_SECONDS = 2.0
-# How long a job may take from one look at `stop` to the next.
-_STOP_SECONDS = 2.0
-_UNLIMITED = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
     """What a worker needs to know. Lengths and times in seconds; `name` must be new for every process.
 
-    The first of `models` is the one for requests that name none.
+    The first of `models` is the one for requests that name none. An attempt that takes longer than `longest_attempt`
+    hangs: its worker ends with it.
     """
 
     name: str
@@ -76,6 +65,7 @@ class WorkerConfig:
     encrypt_store: bool = True
     unsigned_voiceprints: Literal["refuse", "accept"] = "refuse"
     audit_log: Path | None = None
+    longest_attempt: float = 4 * 3600.0
 
 
 def run(config: WorkerConfig) -> None:
@@ -111,9 +101,10 @@ class _Worker:
         self._give_back = threading.Event()
         # What drops those under way, when their tasks are erased and no longer need an end.
         self._under_way: dict[str, threading.Event] = {}
+        # Those under way, and those that are about to be.
+        self._wanted: set[str] = set()
         self._reported, self._report_due = b"", 0.0
-        self._heard_since: float | None = None
-        self._silent = False
+        self._heard = self._silent = False
 
     async def run(self) -> None:
         leaving = asyncio.Event()
@@ -125,13 +116,13 @@ class _Worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, leaving.set)
         loop.add_signal_handler(signal.SIGINT, give_back)
-        queue = _Queue(self._store.redis, dict.fromkeys(jobs(), self._attempt))
+        queue = Queue(self._store.redis, dict.fromkeys(jobs(), self._attempt))
         ended = asyncio.Event()
         async with self._store:
             async with asyncio.TaskGroup() as group:
                 consuming = group.create_task(queue.consume())
-                group.create_task(_every(HEARTBEAT_SECONDS, self._heartbeat, ended))
-                group.create_task(_every(_SWEEP_SECONDS, self._sweep, ended))
+                group.create_task(every(HEARTBEAT_SECONDS, self._heartbeat, ended))
+                group.create_task(every(_SWEEP_SECONDS, self._sweep, ended))
                 await leaving.wait()
                 # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
                 queue.allow_pick_jobs = False
@@ -143,32 +134,33 @@ class _Worker:
                 await self._store.bury(self._config.name, retention=self._config.retention)
 
     async def _heartbeat(self) -> None:
-        """Says that this worker lives, and looks after the tasks of those that do not.
-
-        Nobody is declared dead before this worker itself has been heard for as long as a heartbeat lasts: after an
-        outage of Redis every worker looks dead for a moment.
-        """
+        """Says that this worker lives, and looks after the tasks of those that do not."""
         try:
             await self._store.heartbeat(self._config.name, self._capabilities, self._report())
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
-            self._silent, self._heard_since = True, None
+            self._silent, self._heard = True, False
             return
-        await self._drop_erased()
-        now = asyncio.get_running_loop().time()
-        if self._heard_since is None:
+        if not self._heard:
             log.info("worker %s is ready", self._config.name)
-            self._silent, self._heard_since = False, now
-        if now - self._heard_since > ALIVE_SECONDS:
-            recovered = await self._store.recover(retention=self._config.retention)
-            if recovered:
-                log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
+            self._silent, self._heard = False, True
+        await self._compare()
+        recovered = await self._store.recover(retention=self._config.retention)
+        if recovered:
+            log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
 
-    async def _drop_erased(self) -> None:
-        for task_id, dropped in list(self._under_way.items()):
-            if not await self._store.owned(task_id, self._config.name):
-                dropped.set()
+    async def _compare(self) -> None:
+        """Drops what was erased; gives back what this worker has without knowing: its claim was not answered."""
+        under_way = dict(self._under_way)
+        owned = await self._store.owned_by(self._config.name)
+        for task_id in under_way.keys() - owned:
+            under_way[task_id].set()
+        for task_id in owned - self._wanted:
+            with suppress(RecordDamaged):  # which is for those to end who find it
+                record = await self._store.fetch(task_id)
+                if record is not None and record.worker == self._config.name and not record.state.terminal:
+                    await self._store.requeue(record)
 
     def _report(self) -> bytes:
         """Made anew at most every _REPORT_SECONDS: profiles come and go while a worker lives."""
@@ -183,6 +175,13 @@ class _Worker:
     async def _attempt(self, context: dict[str, Any]) -> None:
         """One attempt at one task, called by arq; Retry tells arq to leave the queue entry as it is."""
         task_id = context["job_id"]
+        self._wanted.add(task_id)
+        try:
+            await self._attempt_at(task_id)
+        finally:
+            self._wanted.discard(task_id)
+
+    async def _attempt_at(self, task_id: str) -> None:
         try:
             record = await self._store.fetch(task_id)
             if record is None or record.state is not TaskState.PENDING:
@@ -199,9 +198,10 @@ class _Worker:
             raise Retry
         dropped = self._under_way[task_id] = threading.Event()
         try:
-            ended = await asyncio.to_thread(
-                self._attempts.run, claimed, lambda: self._give_back.is_set() or dropped.is_set()
-            )
+            with _bounded(self._config.longest_attempt):
+                ended = await asyncio.to_thread(
+                    self._attempts.run, claimed, lambda: self._give_back.is_set() or dropped.is_set()
+                )
         except Stopped:
             # Of a task that was erased there is nothing to give back, and this does nothing.
             await self._store.requeue(claimed)
@@ -229,7 +229,7 @@ class _Worker:
         """The client learns that it was our fault, the operator reads why; unless its media went with its task."""
         owned = True
         with suppress(Overloaded):
-            owned = await self._store.owned(claimed.task_id, self._config.name)
+            owned = claimed.task_id in await self._store.owned_by(self._config.name)
         foreseen = isinstance(fault, InputGone | InputDamaged)
         if owned:
             log.error("task %s failed: %s", claimed.task_id, fault, exc_info=None if foreseen else fault)
@@ -237,58 +237,15 @@ class _Worker:
         return claimed.refused(TaskState.FAILED, TaskInternalError(words).body())
 
 
-class _Queue(Worker):
-    """arq's worker, one job at a time, woken by a token instead of a timer."""
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Ends the process when the context takes longer, even one that hangs in native code and lets no other thread run.
 
-    def __init__(self, redis: Redis, attempts: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]]) -> None:
-        super().__init__(
-            [func(attempt, name=name) for name, attempt in attempts.items()],  # type: ignore[arg-type]
-            queue_name=QUEUE,
-            redis_pool=ArqRedis(redis.connection_pool),
-            handle_signals=False,
-            max_jobs=1,
-            queue_read_limit=16,
-            # Time is limited by the job itself, tries by the crashes that the record counts.
-            job_timeout=_UNLIMITED,
-            max_tries=_UNLIMITED,
-            # arq's results would repeat in Redis what is in our files.
-            keep_result=0,
-            log_results=False,
-            # Its own default is pickle: whoever can write to Redis would run code here.
-            # What it says itself of a task that was erased as it was taken, it would fail to write.
-            job_serializer=partial(msgpack.packb, default=repr),
-            job_deserializer=msgpack.unpackb,
-        )
-        # By default as long as the longest job: what a worker held that was killed would wait for that.
-        self.in_progress_timeout_s = _IN_PROGRESS_SECONDS
-
-    async def consume(self) -> None:
-        """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
-        while self.allow_pick_jobs:
-            try:
-                await self._poll_iteration()
-                if self.tasks:
-                    await asyncio.wait(self.tasks.values(), timeout=_IDLE_SECONDS)
-                else:
-                    await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
-            except PASSING as error:
-                # The heartbeat meets the same and tells it once.
-                log.debug("the queue cannot be read: %s", type(error).__name__)
-                await asyncio.sleep(HEARTBEAT_SECONDS)
-
-    async def drain(self, give_back: threading.Event, seconds: float) -> None:
-        """Waits for what runs; after `seconds` or when `give_back` is set, for it to stop between two blocks."""
-        if self.tasks:
-            await asyncio.wait(self.tasks.values(), timeout=seconds)
-            give_back.set()
-            await asyncio.wait(self.tasks.values(), timeout=_STOP_SECONDS)
-
-
-async def _every(seconds: float, duty: Callable[[], Awaitable[None]], ended: asyncio.Event) -> None:
-    while not ended.is_set():
-        try:
-            await duty()
-        except (Overloaded, StorageFull) as error:
-            log.debug("%s", error.message)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), seconds)
+    Standard error then has the place where every thread was. To the task it is the death of its worker, which it
+    survives once.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -14,6 +14,9 @@ from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
 
+# Far more than the longest recording needs on a slow core: an attempt that takes longer hangs.
+_ATTEMPT_SECONDS, _ATTEMPT_SECONDS_PER_SECOND = 600.0, 2.0
+
 if TYPE_CHECKING:
     from tasks.worker import WorkerConfig
 
@@ -166,6 +169,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         encrypt_store=settings.encrypt_store,
         unsigned_voiceprints=settings.unsigned_voiceprints,
         audit_log=settings.audit,
+        longest_attempt=_ATTEMPT_SECONDS + _ATTEMPT_SECONDS_PER_SECOND * settings.max_audio_length,
     )
 
 

@@ -21,7 +21,9 @@ from appliance.grpc_face.services import services
 from appliance.intake import Intake
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
+from tasks.duties import kept
 from tasks.endings import Endings
+from tasks.store import HEARTBEAT_SECONDS
 from tasks.stores import Stores
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
@@ -135,5 +137,6 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
         settings.redis_url.get_secret_value(), settings.store, settings.ring(), encrypt=settings.encrypt_store
     )
     files = stores.files()
-    async with stores.tasks() as store, Endings(store) as endings:
+    # Who is alive is seen by looking steadily.
+    async with stores.tasks() as store, Endings(store) as endings, kept(HEARTBEAT_SECONDS, store.depth):
         yield Calls(settings, store, files, Intake(settings, store, files), endings)

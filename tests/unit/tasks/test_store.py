@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import ConfigurationError, Conflict, Overloaded, StorageFull, TaskInternalError
+from schemas.errors import ConfigurationError, Conflict, Overloaded, StorageFull
 from schemas.task import TaskState
 from tasks.connection import Unreachable
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.record import Callback, RecordDamaged, TaskRecord
-from tasks.store import ALIVE_SECONDS, Capabilities, TaskStore
+from tasks.store import Capabilities, TaskStore
 
 RETENTION = 60.0
 SHA256 = bytes(range(32))
@@ -40,11 +40,6 @@ async def finished(store: TaskStore, running: TaskRecord) -> TaskRecord:
     done = running.done(10, SHA256)
     assert await store.finish(running, done, retention=RETENTION)
     return done
-
-
-async def lapse(store: TaskStore, worker: str) -> None:
-    """Makes the heartbeat of `worker` as old as one that stopped long ago."""
-    await store.redis.zadd("voiceprint:workers", {worker: 1})
 
 
 async def waiting(store: TaskStore) -> list[str]:
@@ -254,9 +249,10 @@ async def test_depth_tells_what_there_is(store: TaskStore) -> None:
     await submitted(store, 5)
     await submitted(store, 7)
     await claimed(store, record=await submitted(store, 11))
+    for worker in ("alive", "still"):
+        await store.heartbeat(worker, SERVED)
+    await store.depth()
     await store.heartbeat("alive", SERVED)
-    await store.heartbeat("dead", SERVED)
-    await lapse(store, "dead")
     depth = await store.depth()
     assert (depth.waiting, depth.running, depth.input_bytes, depth.workers) == (2, 1, 23, {"alive": SERVED})
 
@@ -347,107 +343,6 @@ async def test_a_repeated_requeue_is_one(store: TaskStore) -> None:
     assert (await store.fetch(running.task_id)) == running.released(crashed=True)
 
 
-async def test_the_living_keep_their_tasks(store: TaskStore) -> None:
-    """Nothing is taken from a worker whose heartbeat is fresh."""
-    await store.heartbeat("w", SERVED)
-    running = await claimed(store)
-    assert await store.recover(retention=RETENTION) == 0
-    assert await store.fetch(running.task_id) == running
-
-
-async def test_a_heartbeat_lapses(store: TaskStore) -> None:
-    """A worker counts as alive no longer than it promised, by Redis's clock."""
-    await store.heartbeat("w", SERVED)
-    seconds, microseconds = await store.redis.time()
-    until = await store.redis.zscore("voiceprint:workers", "w")
-    assert 0 < until / 1000 - (seconds + microseconds / 1e6) <= ALIVE_SECONDS
-
-
-@pytest.mark.parametrize("known", [True, False], ids=["lapsed", "never heard"])
-async def test_the_tasks_of_the_dead_are_taken(store: TaskStore, known: bool) -> None:
-    """A worker whose heartbeat has lapsed, or that died before its first, loses its task to the queue."""
-    running = await claimed(store)
-    if known:
-        await store.heartbeat("w", SERVED)
-        await lapse(store, "w")
-    assert await store.recover(retention=RETENTION) == 1
-    assert await store.fetch(running.task_id) == running.released(crashed=True)
-    assert await waiting(store) == [running.task_id]
-    assert (await store.depth()).workers == {}
-
-
-async def test_a_burial_does_not_wait(store: TaskStore) -> None:
-    """A worker that is known to be dead loses its tasks at once, and only that one."""
-    for worker in ("dead", "other"):
-        await store.heartbeat(worker, SERVED)
-    dead, other, unheard = [await claimed(store, worker) for worker in ("dead", "other", "unheard")]
-    assert await store.bury("dead", retention=RETENTION) == 1
-    assert await store.fetch(unheard.task_id) == unheard
-    assert await store.fetch(dead.task_id) == dead.released(crashed=True)
-    assert await store.fetch(other.task_id) == other
-
-
-async def test_a_task_that_kills_its_workers_fails(store: TaskStore) -> None:
-    """After two dead workers a task is not given to a third."""
-    first = await claimed(store, "first")
-    await store.bury("first", retention=RETENTION)
-    second = await claimed(store, "second", first.released(crashed=True))
-    await store.bury("second", retention=RETENTION)
-    ended = await store.fetch(second.task_id)
-    assert ended is not None
-    assert ended.error is not None
-    assert (ended.state, ended.error["type"]) == (TaskState.FAILED, TaskInternalError.type)
-    assert await waiting(store) == []
-    assert (await store.depth()).input_bytes == 0
-
-
-async def test_one_death_counts_once(store: TaskStore, redis_url: str) -> None:
-    """However many notice the death of a worker at the same time, each of its tasks is one crash nearer to its end."""
-    running = [await claimed(store, "dead") for _ in range(30)]
-    others = [TaskStore.open(redis_url) for _ in range(6)]
-    await asyncio.gather(*(other.recover(retention=RETENTION) for other in others))
-    for other in others:
-        await other.close()
-    assert [await store.fetch(one.task_id) for one in running] == [one.released(crashed=True) for one in running]
-    assert len(await waiting(store)) == 30
-
-
-async def test_a_task_that_was_recovered_meanwhile_is_left_alone(store: TaskStore, redis_url: str) -> None:
-    """Who found a task orphaned, and comes to it after another has requeued it and a third has it, does nothing."""
-    running = [await claimed(store, "dead") for _ in range(20)]
-    await store.heartbeat("third", SERVED)
-
-    async def recover_and_claim() -> None:
-        for one in reversed(running):
-            if await other.requeue(one, crashed=True):
-                await other.claim(one.released(crashed=True), "third")
-
-    async with TaskStore.open(redis_url) as other:
-        await asyncio.gather(store.recover(retention=RETENTION), recover_and_claim())
-    for one in running:
-        now = await store.fetch(one.task_id)
-        assert now in (one.released(crashed=True), one.released(crashed=True).claimed("third"))
-
-
-async def test_an_end_during_a_recovery_stays(store: TaskStore, redis_url: str) -> None:
-    """A worker that was given up for dead and finishes before its task is taken has finished it."""
-    running = [await claimed(store, "slow") for _ in range(20)]
-    kept: list[TaskRecord] = []
-
-    async def finish() -> None:
-        for one in reversed(running):
-            done = one.done(10, SHA256)
-            if await other.finish(one, done, retention=RETENTION):
-                kept.append(done)
-
-    async with TaskStore.open(redis_url) as other:
-        await asyncio.gather(store.recover(retention=RETENTION), finish())
-    assert kept
-    for done in kept:
-        assert await store.fetch(done.task_id) == done
-    assert len(await waiting(store)) == len(running) - len(kept)
-
-
 async def test_what_arq_lost_is_rebuilt(store: TaskStore) -> None:
     """When all that arq knows is gone, every waiting task comes back in its order, and counts no crash."""
     records = [await submitted(store) for _ in range(3)]
@@ -488,7 +383,7 @@ async def test_a_task_without_a_good_record_fails(store: TaskStore, damage: str,
         await store.redis.zrem(QUEUE, record.task_id)
     key = f"voiceprint:task:{record.task_id}"
     await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
-    assert await store.recover(retention=RETENTION) == 1
+    assert await store.bury("dead", retention=RETENTION) == 1
     ended = await store.fetch(record.task_id)
     assert ended is not None
     assert (ended.state, ended.worker) == (TaskState.FAILED, "")

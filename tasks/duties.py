@@ -1,0 +1,40 @@
+"""What a process does again and again, beside its work."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+from schemas.errors import Overloaded, StorageFull
+
+log = logging.getLogger(__name__)
+
+# What is under way when it is no longer needed gets so long.
+_STOP_SECONDS = 0.5
+
+
+async def every(seconds: float, duty: Callable[[], Awaitable[object]], ended: asyncio.Event) -> None:
+    """Does `duty` until `ended` is set; whatever goes wrong, it is tried again."""
+    while not ended.is_set():
+        try:
+            await duty()
+        except (Overloaded, StorageFull) as error:
+            log.debug("%s", error.message)
+        except Exception as error:
+            log.error("%s: %s", type(error).__name__, error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), seconds)
+
+
+@asynccontextmanager
+async def kept(seconds: float, duty: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+    """Does `duty` every so many seconds, from the beginning of the context to its end."""
+    ended = asyncio.Event()
+    doing = asyncio.create_task(every(seconds, duty, ended))
+    try:
+        yield
+    finally:
+        # A cancellation alone would not do: redis-py swallows one now and then.
+        ended.set()
+        await asyncio.wait((doing,), timeout=_STOP_SECONDS)
+        doing.cancel()
