@@ -1,5 +1,6 @@
 """The connection to Redis: bounded in time, retried, and an error of ours when it stays away."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
@@ -17,11 +18,26 @@ PASSING = (*_BROKEN, exceptions.TimeoutError)
 _RETRIES = 6
 
 
+# What commands and scripts say to values that are not of the type that they expect.
+_FOREIGN = ("WRONGTYPE", "is not an integer", "is not a valid float", "would overflow", "user_script")
+
+log = logging.getLogger(__name__)
+
+
 class Unreachable(Overloaded):
     """Redis did not answer; whether it did what it was asked to is not known."""
 
     def __init__(self) -> None:
         super().__init__("the task store cannot be reached; try again", headers={"Retry-After": "2"})
+
+
+class Foreign(Overloaded):
+    """Redis holds something else under one of our names."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the task store holds what is not its own, and is mended; try again", headers={"Retry-After": "2"}
+        )
 
 
 def shown(url: str) -> str:
@@ -53,7 +69,8 @@ def connect(url: str) -> Redis:
 
 @asynccontextmanager
 async def redis_errors() -> AsyncIterator[None]:
-    """Redis's errors as refusals: Unreachable while it does not answer, StorageFull when it cannot write."""
+    """Redis's errors as refusals: Unreachable while it does not answer, StorageFull when it cannot write, Foreign when
+    it holds what nobody here has written."""
     try:
         yield
     except PASSING as error:
@@ -65,6 +82,9 @@ async def redis_errors() -> AsyncIterator[None]:
         # redis-py takes the code away from one of them, and older servers wrap both when a script meets them.
         if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in str(error) or "MISCONF" in str(error):
             raise StorageFull("the task store cannot write: its memory or its disk is full") from error
+        if any(words in str(error) for words in _FOREIGN):
+            log.warning("Redis: %s", error)
+            raise Foreign from error
         raise
     except exceptions.RedisError as error:
         raise Unreachable from error

@@ -17,7 +17,7 @@ from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.worker import Retry, Worker, func
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import ResponseError, WatchError
 
 from tasks.connection import PASSING
 from tasks.dispatch import QUEUE, WAKE
@@ -73,7 +73,8 @@ class Queue(Worker):
                     await asyncio.wait(self.tasks.values(), timeout=_IDLE_SECONDS)
                 else:
                     await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
-            except PASSING as error:
+            except (*PASSING, WatchError) as error:
+                # Where arq watches a key, redis-py says WatchError for a connection that breaks.
                 # The heartbeat meets the same and tells it once.
                 log.debug("the queue cannot be read: %s", type(error).__name__)
                 await asyncio.sleep(_BREATH_SECONDS)
