@@ -67,6 +67,8 @@ class Verdict:
     refused: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     recovery: list[Recovery] = field(default_factory=list)
+    # What could not be tried, and why.
+    untried: list[str] = field(default_factory=list)
 
     @property
     def kept(self) -> bool:
@@ -169,6 +171,10 @@ def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event]
             verdict.refused[str(event["status"])] += 1
             if event["status"] not in _REFUSALS:
                 verdict.wrong.append(f"{event['scope']} {event['request']}: {event['status']} {event['why']}")
+        case "unreached":
+            verdict.untried.append(f"{event['scope']}: the time was up before {event['many']} of its faults")
+        case "skipped":
+            verdict.untried.append(f"{event['scope']}: {event['why']}")
         case "unanswered":
             verdict.refused["no answer"] += 1
         case "left":

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -79,6 +79,11 @@ class Clients:
         async with self._session() as session:
             made = [await self._submitted(session, request, "") for request in requests]
         return [task for task in made if task]
+
+    def waiting(self, requests: Collection[Request]) -> list[str]:
+        """The tasks, by their ids, that made one of `requests` and of whose end nobody has heard yet."""
+        tasks = (task for task_id, task in self.tasks.items() if task_id not in self.ended)
+        return [task.task_id for task in tasks if task.request in requests]
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(self.url, timeout=_TIMEOUT, connector=aiohttp.TCPConnector(limit=0))

@@ -92,15 +92,17 @@ async def inject(appliance: Appliance, clients: Clients, random: Random, kind: s
 
 
 async def busy_worker(appliance: Appliance, watch: Watch, clients: Clients) -> Process | None:
-    """Gives the appliance a long recording, and tells who takes it; nobody, when it cannot be taken just now."""
-    for task in await clients.submit_all([clients.random.choice(clients.requests.of_kind("long-extraction"))]):
-        end = time.monotonic() + _TAKEN_SECONDS
-        while watch.is_open(task.task_id) and time.monotonic() < end:
-            owner = watch.owners().get(task.task_id, "")
-            for worker in appliance.children("worker"):
-                if worker.name == owner:
-                    return worker
-            await asyncio.sleep(0.002)
+    """Who works on a long recording, which is given to the appliance when it has none; nobody, when that takes long."""
+    long = clients.requests.of_kind("long-extraction")
+    if not (tasks := {task for task in clients.waiting(long) if watch.is_open(task)}):
+        tasks = {task.task_id for task in await clients.submit_all([clients.random.choice(long)])}
+    end = time.monotonic() + _TAKEN_SECONDS
+    while time.monotonic() < end and any(map(watch.is_open, tasks)):
+        owners = {owner for task, owner in watch.owners().items() if task in tasks}
+        for worker in appliance.children("worker") if owners else ():
+            if worker.name in owners:
+                return worker
+        await asyncio.sleep(0.005)
     return None
 
 

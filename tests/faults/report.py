@@ -19,6 +19,7 @@ def told(verdict: Verdict) -> Iterator[str]:
     yield f"failed        {_counted(verdict.failed) or '0'}"
     yield f"not taken     {_counted(verdict.refused) or '0'}"
     yield f"faults        {sum(verdict.faults.values())}: {_counted(verdict.faults)}"
+    yield from (f"not tried     {case}" for case in verdict.untried)
     yield from _recovery(verdict)
     for title in ("lost", "duplicated", "wrong"):
         cases = getattr(verdict, title)

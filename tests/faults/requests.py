@@ -31,7 +31,7 @@ _KINDS = {
     # Conversions like all others, but for what a round makes of them.
     "killing": (0, 8),
 }
-_FEW = 6
+_FEW = 12
 _VOICEPRINT = re.compile(rb'"voiceprint":"([^"]+)"')
 
 
@@ -86,7 +86,7 @@ class Requests:
                 name,
                 {
                     "extraction": lambda: self._spoken(random.uniform(2.5, 5)),
-                    "long-extraction": lambda: self._spoken(random.uniform(45, 60)),
+                    "long-extraction": lambda: self._spoken(random.uniform(20, 30)),
                     "refused-extraction": lambda: random.randbytes(20_000),
                 }[kind](),
             )

@@ -39,4 +39,4 @@ async def run(run: Run) -> None:
 
         await run.settled(appliance, await run.under(appliance, broken))
     if proxy.left():
-        run.history.note("left", kind="points that were never reached", names=[*_CALLS])
+        run.history.note("unreached", many=proxy.left())
