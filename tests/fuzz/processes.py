@@ -42,12 +42,13 @@ def processes(root: int) -> list[Process]:
         try:
             words = (folder / "cmdline").read_bytes().split(b"\0")
             (line,) = [line for line in (folder / "status").read_text().splitlines() if line.startswith("VmRSS")]
-            children = [int(child) for child in (folder / f"task/{pid}/children").read_text().split()]
+            # Each thread has its own.
+            children = " ".join(path.read_text() for path in folder.glob("task/*/children")).split()
         except (OSError, ValueError):
             continue  # it has ended since
         role = next((word.decode() for word in words if word in _ROLES), "redis" if b"redis" in words[0] else "up")
         found.append(Process(pid, "child" if forked else role, int(line.split()[1]) * 1024))
-        waiting += [(child, forked or role == "worker") for child in children]
+        waiting += [(int(child), forked or role == "worker") for child in children]
     return found
 
 
