@@ -52,7 +52,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
-    from appliance import grpc_check, model_checks, ring_check  # noqa: PLC0415
+    from appliance import grpc_check, model_checks, ring_check, sandbox_check  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -60,6 +60,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "onnxruntime": _runtime,
         "device": partial(_device, settings),
         "media": _media,
+        "sandbox": sandbox_check.sandbox,
         **{
             f"model {name}": partial(model_checks.model, settings, name)
             for name in (*settings.served_models, registry.VOICE_ACTIVITY_MODEL)

@@ -137,7 +137,7 @@ class _Nursery:
                 os.dup2(descriptor, place)
                 os.close(descriptor)
             media, answers = FileIO(_MEDIA, "rb", closefd=False), Answers(_ANSWERS)
-            confine(Limits(**request["limits"]), self._mapped)
+            request["locks"] = confine(Limits(**request["limits"]), self._mapped)
             self._answer(request, media, answers)
         finally:
             os._exit(0)
