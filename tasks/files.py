@@ -19,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeVar
 
 import aiofiles
 from aiofiles.threadpool.binary import AsyncBufferedIOBase
@@ -34,6 +34,9 @@ from tasks.sealing import SealedFile, Sealer, Unsealable
 _ORPHAN_SECONDS = 60.0
 # Nobody writes for so long without a byte.
 _SILENT_SECONDS = 3600.0
+
+
+_Content = TypeVar("_Content", FileIO, SealedFile)
 
 
 class InputGone(ApplianceError):
@@ -148,11 +151,7 @@ class LocalFileStore:
 
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
         try:
-            content = self._proved(self.input(task_id), _input(task_id), sha256)
-            if isinstance(content, FileIO):
-                return content
-            with content:
-                return sealing.in_memory(content, "upload")
+            return self._proved(self.input(task_id), _input(task_id), sha256, sealing.in_memory)
         except FileNotFoundError as error:
             raise InputGone("the upload is no longer there") from error
         except Unsealable as error:
@@ -176,7 +175,7 @@ class LocalFileStore:
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         try:
-            content = self._proved(self.result(task_id, attempt), _result(task_id, attempt), sha256)
+            content = self._proved(self.result(task_id, attempt), _result(task_id, attempt), sha256, _as_it_is)
         except FileNotFoundError as error:
             raise ResultGone("the result has expired or was erased") from error
         except Unsealable as error:
@@ -193,8 +192,11 @@ class LocalFileStore:
     def _sealed(self, data: bytes, name: str) -> Iterable[bytes]:
         return sealing.seal(data, self._keys, name) if self._keys and self._encrypt else (data,)
 
-    def _proved(self, path: Path, name: str, sha256: bytes) -> FileIO | SealedFile:
-        """The content of the file, at its beginning, once its SHA-256 was found to be `sha256`.
+    def _proved(
+        self, path: Path, name: str, sha256: bytes, held: Callable[[SealedFile], _Content]
+    ) -> FileIO | _Content:
+        """The content of the file, at its beginning, once its SHA-256 was found to be `sha256`; if it is sealed, as it
+        is `held`.
 
         Raises FileNotFoundError, and Unsealable whose message says what the file is instead.
         """
@@ -202,7 +204,7 @@ class LocalFileStore:
         refused = Unsealable("was damaged")
         if sealing.is_sealed(stored):
             try:
-                content = self._unsealed(stored, name)
+                content = held(self._unsealed(stored, name))
                 if _is_of(content, sha256):
                     return content
             except Unsealable as error:
@@ -285,6 +287,10 @@ def _input(task_id: str) -> str:
 
 def _result(task_id: str, attempt: int) -> str:
     return f"result {_attempt(task_id, attempt)}"
+
+
+def _as_it_is(sealed: SealedFile) -> SealedFile:
+    return sealed
 
 
 def _is_of(content: FileIO | SealedFile, sha256: bytes) -> bool:

@@ -18,7 +18,6 @@ import fcntl
 import io
 import os
 import secrets
-import shutil
 import struct
 from collections.abc import Iterator
 from io import FileIO
@@ -145,6 +144,10 @@ class SealedFile(io.RawIOBase):
         self._place += len(content)
         return len(content)
 
+    def chunks(self) -> Iterator[bytes]:
+        """All of the content."""
+        return map(self._chunk, range(self._last + 1))
+
     def close(self) -> None:
         self._file.close()
         super().close()
@@ -157,17 +160,19 @@ class SealedFile(io.RawIOBase):
         return self._content
 
 
-def in_memory(content: io.RawIOBase, name: str) -> FileIO:
-    """All of `content` as a file that has a descriptor and no place on any disk, at its beginning. It can only be read,
-    whoever holds the descriptor. `name` is shown in /proc."""
-    file = os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+b", buffering=0)
-    try:
-        shutil.copyfileobj(content, file, CHUNK_BYTES)
-        fcntl.fcntl(file.fileno(), fcntl.F_ADD_SEALS, _FOR_EVER)
-        file.seek(0)
-    except BaseException:
-        file.close()
-        raise
+def in_memory(sealed: SealedFile) -> FileIO:
+    """All of `sealed`, which is closed, as a file that has a descriptor and no place on any disk, at its beginning. It
+    can only be read, whoever holds the descriptor. Raises Unsealable."""
+    with sealed:
+        file = os.fdopen(os.memfd_create("upload", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+b", buffering=0)
+        try:
+            for chunk in sealed.chunks():
+                file.write(chunk)
+            fcntl.fcntl(file.fileno(), fcntl.F_ADD_SEALS, _FOR_EVER)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
     return file
 
 

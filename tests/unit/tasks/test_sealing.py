@@ -179,10 +179,7 @@ def test_its_key_can_be_told_without_keys(tmp_path: Path) -> None:
 
 def test_content_in_memory_can_only_be_read(tmp_path: Path) -> None:
     """It has a descriptor and no name on a disk, and nobody can write to it, whoever is handed the descriptor."""
-    with (
-        opened(tmp_path, sealed(content(CHUNK_BYTES + 5))) as file,
-        sealing.in_memory(file, "upload") as found,
-    ):
+    with sealing.in_memory(opened(tmp_path, sealed(content(CHUNK_BYTES + 5)))) as found:
         assert os.fstat(found.fileno()).st_nlink == 0
         assert os.read(found.fileno(), 1 << 20) == content(CHUNK_BYTES + 5)
         with pytest.raises(PermissionError):
