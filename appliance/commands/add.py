@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.commands.audited import note
 from appliance.settings import load
 from schemas.errors import ConfigurationError
 
@@ -115,6 +116,7 @@ def add(
             "it has no mean and no calibration yet, so its scores mean little: "
             f"`voiceprint calibrate DIR --model {card.name}` makes both of recordings of many speakers"
         )
+    note(settings, "models.added", model=card.name)
     typer.echo(card.path(settings.models))
 
 

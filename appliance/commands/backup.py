@@ -12,6 +12,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from appliance.commands import progress
+from appliance.commands.audited import note
 from appliance.settings import load
 from schemas.errors import ConfigurationError
 
@@ -46,6 +47,7 @@ def backup(
 
     with _written(out) as file:
         manifest = asyncio.run(make(settings, file, ended=with_results, networks=with_networks, told=_Told()))
+    note(settings, "backup.made")
     typer.echo(f"{manifest.counts.told()}{_needed(manifest.key_ids)}", err=True)
 
 
@@ -79,6 +81,7 @@ def restore(archive: In) -> None:
 
     with _read(archive) as file, progress.shown() as told:
         manifest = asyncio.run(put_back(settings, file, told))
+    note(settings, "backup.restored")
     typer.echo(manifest.counts.told(), err=True)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from appliance.commands import table
+from appliance.commands.audited import note
 from appliance.settings import load
 
 heads = typer.Typer(
@@ -49,6 +50,7 @@ def add_head(
     from onnx_models.heads.adding import add  # noqa: PLC0415
 
     head = add(card, settings.models)
+    note(settings, "heads.added", head=head.card.name)
     typer.echo(f"{head.card.name} tells {head.kind} from embeddings of {head.space}. {_RESTART}")
 
 
@@ -60,4 +62,5 @@ def remove_head(name: Annotated[str, typer.Argument(help="A head that was added.
     from onnx_models.heads.adding import remove  # noqa: PLC0415
 
     remove(name, settings.models)
+    note(settings, "heads.removed", head=name)
     typer.echo(f"{name} is removed. {_RESTART}")

@@ -7,6 +7,7 @@ import platformdirs
 import typer
 
 from appliance.commands import table
+from appliance.commands.audited import note
 from appliance.commands.inputs import complain
 from appliance.commands.keyring_sign import sign
 from appliance.commands.questions import confirmed
@@ -35,7 +36,9 @@ def create_ring(
     path = (file or settings.key_ring or platformdirs.user_config_path("voiceprint") / "key-ring.toml").absolute()
     ring_file.create(path)
     typer.echo(path)
-    if settings.key_ring != path:
+    if settings.key_ring == path:
+        note(settings, "keyring.created")
+    else:
         _tell(f"set {PREFIX}KEY_RING={path} for every process of the appliance, and start them again")
     _tell("what is signed or encrypted with it is lost without it: keep a copy, apart from every backup of the data")
     if within := ring_file.holding(settings, path):
@@ -51,8 +54,10 @@ def rotate_ring() -> None:
     """
     from appliance import ring_file  # noqa: PLC0415
 
-    path = _path(load())
+    settings = load()
+    path = _path(settings)
     number = ring_file.rotate(path)
+    note(settings, "keyring.rotated", key=number)
     typer.echo(number)
     _tell(f"key {number} signs and encrypts in every process that is started from now on: restart them when it suits")
     _tell("machines that share a Redis need the same file before any of them is restarted")
@@ -95,6 +100,7 @@ def drop_key(
     if not yes:
         confirmed(f"Drop key {number}?", "--yes")
     ring_file.drop(path, number)
+    note(settings, "keyring.dropped", key=number)
     _tell(f"key {number} is gone; processes that run know it until they are restarted")
 
 

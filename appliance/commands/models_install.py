@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import progress
+from appliance.commands.audited import note
 from appliance.commands.questions import confirmed
 from appliance.settings import Settings, load
 from schemas.errors import ConfigurationError
@@ -60,6 +61,8 @@ def install(
         with progress.shown() as told:
             path = install_model(card, settings.models, source, told)
         typer.echo(path or f"{card.name} has no network: nothing is to be installed")
+        if path is not None:
+            note(settings, "models.installed", model=card.name)
 
 
 def bundle(
@@ -96,6 +99,9 @@ def _install_bundle(path: Path, names: list[str], settings: Settings, accept_lic
         _accept_licences([card for card in found.cards if card.name in names or not names], settings, accept_licence)
         for installed in found.install(names):
             typer.echo(installed)
+        for card in found.cards:
+            if card.name in names or not names:
+                note(settings, "models.installed", model=card.name)
 
 
 def _accept_licences(cards: Iterable["Card"], settings: Settings, accepted: bool) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.commands.audited import note
 from appliance.commands.questions import confirmed
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ApplianceError, ConfigurationError
@@ -46,6 +47,7 @@ def retire(
         confirmed(f"Remove {name}?", "--yes")
     for path in retiring.retire(card, settings.models):
         typer.echo(path)
+    note(settings, "models.retired", model=name)
 
 
 def _refuse_served(name: str, settings: Settings) -> None:

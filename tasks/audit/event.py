@@ -24,7 +24,7 @@ What = Literal[
     "keys.revoked",
     "keyring.created",
     "keyring.rotated",
-    "keyring.retired",
+    "keyring.dropped",
     "models.installed",
     "models.added",
     "models.retired",

@@ -1,0 +1,37 @@
+"""Commands tell the audit log what they have changed, and who has run them."""
+
+import os
+import pwd
+from typing import TYPE_CHECKING
+
+from appliance.commands.inputs import complain
+from appliance.settings import Settings
+from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from tasks.audit import What
+
+
+def note(settings: Settings, what: "What", **which: str | int) -> None:
+    """Tells what has been done, where a key ring is set; complains when that cannot be written, since it is done."""
+    from tasks.audit import Event, Who  # noqa: PLC0415
+    from tasks.audit.log import AuditLog  # noqa: PLC0415
+
+    try:
+        if (ring := settings.ring()) is None:
+            return
+        log = AuditLog(settings.audit, ring.derive("audit"))
+        log.append([Event(what, Who("command", name=_user()), which)])
+        log.sync()
+        log.close()
+    except (OSError, ConfigurationError) as error:
+        reason = error.message if isinstance(error, ConfigurationError) else error.strerror
+        complain(f"it is done, and the audit log {settings.audit} does not tell it: {reason}")
+
+
+def _user() -> str:
+    number = os.getuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return str(number)
