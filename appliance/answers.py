@@ -8,6 +8,24 @@ from aiohttp.web_exceptions import HTTPException
 from schemas import json
 from schemas.errors import MethodInvalid, NotFound, Refusal, RequestInvalid
 
+# Beside the ids. No page may show an answer in a frame or as a part of itself, and what an answer holds runs nowhere,
+# uses nothing of the device and is kept by nobody.
+_ALWAYS = {
+    hdrs.SERVER: "voiceprint",
+    "X-Content-Type-Options": "nosniff",
+    hdrs.X_FRAME_OPTIONS: "DENY",
+    hdrs.REFERRER_POLICY: "no-referrer",
+    hdrs.CROSS_ORIGIN_RESOURCE_POLICY: "same-origin",
+    hdrs.CROSS_ORIGIN_OPENER_POLICY: "same-origin",
+    hdrs.PERMISSIONS_POLICY: "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_UNLESS_SET = {
+    hdrs.CACHE_CONTROL: "no-store",
+    hdrs.CONTENT_SECURITY_POLICY: "default-src 'none'; frame-ancestors 'none'",
+}
+# Where TLS is spoken: for a year, browsers come by TLS or not at all.
+_STRICT = {hdrs.STRICT_TRANSPORT_SECURITY: "max-age=31536000"}
+
 CORRELATION_ID, REQUEST_ID = "X-Correlation-Id", "X-Request-Id"
 _KEPT = {header: web.RequestKey(header, str) for header in (CORRELATION_ID, REQUEST_ID)}
 # Callers choose their ids; longer ones would be a place to hide things in logs.
@@ -25,12 +43,14 @@ def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
 
 
 def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """The ids, and nothing about what runs here."""
+    """The ids, what browsers are to do with an answer, and nothing about what runs here."""
     for header in (CORRELATION_ID, REQUEST_ID):
         response.headers[header] = request_id(request, header)
-    response.headers[hdrs.SERVER] = "voiceprint"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers.setdefault(hdrs.CACHE_CONTROL, "no-store")
+    response.headers.update(_ALWAYS)
+    for header, value in _UNLESS_SET.items():
+        response.headers.setdefault(header, value)
+    if request.secure:
+        response.headers.update(_STRICT)
 
 
 def repeated(text: str) -> str:

@@ -5,21 +5,24 @@ import logging
 import signal
 import socket
 import warnings
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import cast
 
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 
-from appliance import answers
+from appliance import answers, cors
+from appliance.access.door import Door
 from appliance.addresses import peer
 from appliance.connection import Connection
-from appliance.context import ENDINGS, FILES, INTAKE, SETTINGS, STORE
+from appliance.context import DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE
 from appliance.crowd import Crowd, most_connections
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
+from appliance.secure_port import SecurePort
 from appliance.settings import Settings
+from appliance.telling import told_once
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.connection import shown
@@ -32,14 +35,17 @@ log = logging.getLogger(__name__)
 
 # Requests under way at a stop get this long; the supervisor counts on it.
 SHUTDOWN_SECONDS = 2.0
+# Until all is well: how often it is looked, and how often it is said what is not.
+_LOOK_SECONDS, _COMPLAINT_SECONDS = 0.05, 5.0
 
 
 def create_app(settings: Settings) -> web.Application:
     """The application. Raises ConfigurationError for a Redis address or a key ring that cannot be used."""
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'serve' needs one")
-    app = web.Application(middlewares=[journal, refuse, doors(settings)], client_max_size=0)
-    app[SETTINGS] = settings
+    door = Door(settings)
+    app = web.Application(middlewares=[journal, refuse, doors(settings, door)], client_max_size=0)
+    app[SETTINGS], app[DOOR] = settings, door
     stores = Stores(
         settings.redis_url.get_secret_value(), settings.store, settings.ring(), encrypt=settings.encrypt_store
     )
@@ -57,6 +63,7 @@ def create_app(settings: Settings) -> web.Application:
 
 async def _put_headers(request: web.Request, response: web.StreamResponse) -> None:
     answers.put_headers(request, response)
+    cors.put_headers(request, response, request.app[SETTINGS].cors_origins)
 
 
 async def _store_connection(app: web.Application) -> AsyncIterator[None]:
@@ -76,12 +83,16 @@ async def _release_who_waits(app: web.Application) -> None:
     app[ENDINGS].close()
 
 
-def serve(settings: Settings, sock: socket.socket) -> None:
-    """Answers on the listening socket until SIGTERM or SIGINT."""
-    asyncio.run(_serve(create_app(settings), sock))
+def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> None:
+    """Answers on the listening socket until SIGTERM or SIGINT.
+
+    `ready` is a pipe that is written to and closed once, when tasks that are submitted would be done. Raises
+    ConfigurationError for a certificate or key that cannot be used.
+    """
+    asyncio.run(_serve(create_app(settings), sock, told_once(ready)))
 
 
-async def _serve(app: web.Application, sock: socket.socket) -> None:
+async def _serve(app: web.Application, sock: socket.socket, ready: Callable[[], None]) -> None:
     # A file name in a part's header that aiohttp finds odd would be logged with the warning.
     warnings.simplefilter("ignore", BadContentDispositionHeader)
     warnings.simplefilter("ignore", BadContentDispositionParam)
@@ -89,13 +100,39 @@ async def _serve(app: web.Application, sock: socket.socket) -> None:
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        server = cast("web.Server", runner.server)
-        crowd = Crowd(most_connections(), partial(peer, settings=app[SETTINGS]))
-        listening = await loop.create_server(partial(Connection, server, crowd), sock=sock, backlog=1024)
+        listening = await _listening(app[SETTINGS], sock, cast("web.Server", runner.server))
         for signum in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(signum, stop.set)
         log.info("listening on port %d", sock.getsockname()[1])
+        announcing = asyncio.create_task(_announce(app, ready))
         await stop.wait()
+        announcing.cancel()
         listening.close()
     finally:
         await runner.cleanup()
+
+
+def _crowd(settings: Settings) -> Crowd:
+    return Crowd(most_connections(), partial(peer, settings=settings))
+
+
+async def _listening(settings: Settings, sock: socket.socket, server: web.Server) -> asyncio.Server | SecurePort:
+    crowd = _crowd(settings)
+    if settings.http_tls_certificate is None:
+        made = partial(Connection, server, crowd)
+        return await asyncio.get_running_loop().create_server(made, sock=sock, backlog=1024)
+    port = SecurePort(settings, sock, server, crowd)
+    port.open()
+    return port
+
+
+async def _announce(app: web.Application, ready: Callable[[], None]) -> None:
+    """Calls `ready` once a task that is submitted would be done; says what is amiss while that takes long."""
+    clock = asyncio.get_running_loop().time
+    complaint = clock() + _COMPLAINT_SECONDS
+    while faults := [fault for fault in (await health.pings(app)).values() if fault is not None]:
+        if clock() > complaint:
+            log.warning("not ready yet: %s", "; ".join(faults))
+            complaint = clock() + _COMPLAINT_SECONDS
+        await asyncio.sleep(_LOOK_SECONDS)
+    ready()

@@ -15,6 +15,7 @@ from appliance.commands import (
     diagnose,
     extract,
     heads,
+    keys,
     models,
     profiles,
     redis,
@@ -55,6 +56,7 @@ app.add_typer(heads.heads, name="heads")
 app.add_typer(profiles.profiles, name="profiles")
 app.add_typer(redis.redis, name="redis")
 app.add_typer(keyring, name="keyring")
+app.add_typer(keys.keys, name="keys")
 app.add_typer(audit, name="audit")
 
 

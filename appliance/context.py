@@ -2,6 +2,8 @@
 
 from aiohttp import web
 
+from appliance.access.door import Door
+from appliance.access.visitor import Visitor
 from appliance.intake import Intake
 from appliance.settings import Settings
 from tasks.endings import Endings
@@ -9,7 +11,10 @@ from tasks.files import FileStore
 from tasks.store import TaskStore
 
 SETTINGS = web.AppKey("settings", Settings)
+DOOR = web.AppKey("door", Door)
 STORE = web.AppKey("store", TaskStore)
 FILES = web.AppKey("files", FileStore)
 INTAKE = web.AppKey("intake", Intake)
 ENDINGS = web.AppKey("endings", Endings)
+# Who asks, known from the door on; what was refused before it, for a host that is none, has nobody.
+VISITOR = web.RequestKey("visitor", Visitor)

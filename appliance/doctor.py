@@ -1,6 +1,5 @@
 """What `voiceprint doctor` looks at. A finding says what is there, and what to do where that is not right."""
 
-import http.client
 import os
 import platform
 import resource
@@ -9,16 +8,17 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import redis
 
-from appliance import listener, redis_server
+from appliance import asking, certificate, listener, redis_server
+from appliance.access import key_file
 from appliance.redis_server import Binary
 from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError
@@ -28,7 +28,6 @@ _PACKAGES = ("aiohttp", "arq", "numpy", "redis", "soundfile", "soxr")
 _NEWEST_TESTED = (3, 13)
 # The usual limit of a login session; every upload and every waiting client takes one.
 _FEW_FILES = 1024
-_SHORT_KEY_CHARACTERS = 16
 _PATIENCE_SECONDS = 3.0
 
 
@@ -72,6 +71,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "data folder": partial(_folder, settings.data_dir, "DATA_DIR"),
         "store folder": partial(_folder, settings.store, "STORE_DIR"),
         "free space": partial(_space, settings),
+        "certificate": partial(_certificate, settings),
         "port": partial(_port, settings),
         "grpc": partial(grpc_check.grpc, settings),
         "doors": partial(_doors, settings),
@@ -220,36 +220,51 @@ def _existing(folder: Path) -> Path:
 
 
 def _port(settings: Settings) -> Finding:
+    secure = settings.http_tls_certificate is not None
     try:
         with listener.listen(settings.host, settings.http_port) as free:
-            return Finding("ok", f"{listener.url(free)} is free")
+            return Finding("ok", f"{listener.url(free, secure=secure)} is free")
     except ConfigurationError:
-        url = listener.address_url(settings.host, settings.http_port)
-        if not _is_ours(url):
+        if not asking.alive(settings):
             raise
+    url = listener.address_url(settings.host, settings.http_port, secure=secure)
     return Finding("ok", f"{url} is served by an appliance that runs already")
 
 
-def _is_ours(url: str) -> bool:
-    parts = urlsplit(url)
-    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_PATIENCE_SECONDS)) as connection:
-        try:
-            connection.request("GET", "/health")
-            return connection.getresponse().getheader("Server") == "voiceprint"
-        except (OSError, http.client.HTTPException):
-            return False
+def _certificate(settings: Settings) -> Finding:
+    try:
+        pair = certificate.load(settings, "HTTP")
+    except ConfigurationError as error:
+        setting = certificate.chain_setting("HTTP")
+        return Finding("fail", error.message, f"correct {setting} and {PREFIX}HTTP_TLS_KEY, or unset both")
+    if pair is None:
+        return Finding("ok", "none: the HTTP port speaks in the clear")
+    if pair.warning:
+        return Finding("warn", f"{settings.http_tls_certificate}: {pair.warning}", "renew it; no restart is needed")
+    shown = "; every client must show one as well" if pair.authorities else ""
+    return Finding("ok", f"{settings.http_tls_certificate} is for {pair.host or 'no name'}{shown}")
 
 
 def _doors(settings: Settings) -> Finding:
-    keys = [key.get_secret_value() for key in settings.api_keys]
-    if any(len(key) < _SHORT_KEY_CHARACTERS for key in keys):
-        return Finding("warn", "a key is short enough to be guessed", "make one with `openssl rand -hex 32`")
+    try:
+        keys = key_file.read(settings.keys_file)
+    except ConfigurationError as error:
+        finding, _, cure = error.message.partition(": ")
+        return Finding("fail", f"nobody is let in: {finding}", cure)
+    made = "`voiceprint keys create NAME`"
     if keys:
-        return Finding("ok", f"callers need one of {len(keys)} keys")
+        valid = [key for key in keys if key.state(datetime.now(UTC)) == "valid"]
+        if not valid:
+            return Finding("warn", f"nobody is let in: of {len(keys)} API keys none is valid any more", made)
+        return Finding("ok", f"callers need one of {len(valid)} API keys")
     if settings.loopback:
         return Finding("ok", f"open to this machine only ({settings.host})")
+    if settings.allow_anonymous:
+        return Finding("warn", f"open to everyone who reaches {settings.host}", f"{made}, unless a proxy asks for keys")
     return Finding(
-        "warn", f"open to everyone who reaches {settings.host}", f"set {PREFIX}API_KEYS, unless a proxy asks"
+        "fail",
+        f"the servers do not start: {settings.host} can be reached from other machines, and there is no API key",
+        f"{made}, or {PREFIX}ALLOW_ANONYMOUS=true",
     )
 
 

@@ -19,7 +19,7 @@ def grpc(settings: Settings) -> Finding:
             f"pip install 'voiceprint-appliance[grpc]', or set {PREFIX}GRPC=off",
         )
     try:
-        pair = certificate.load(settings)
+        pair = certificate.load(settings, "GRPC")
     except ConfigurationError as error:
         return Finding("fail", error.message, f"correct {_CERTIFICATE} and {PREFIX}GRPC_TLS_KEY, or unset both")
     if pair and pair.warning:
@@ -35,6 +35,6 @@ def _port(settings: Settings) -> str:
     except ConfigurationError:
         from appliance.grpc_face import asking  # noqa: PLC0415
 
-        if asking.name(settings) != "voiceprint-appliance":
+        if not asking.ours(settings):
             raise
     return f"{listener.reachable(settings.host, settings.grpc_port)} is served by an appliance that runs already"

@@ -11,11 +11,12 @@ from typing import Any
 
 import pydantic
 
+from appliance.access.visitor import Visitor
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
 from schemas import json
-from schemas.errors import Detail, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
+from schemas.errors import Detail, Forbidden, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
 from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology, refusal
 from tasks.connection import Unreachable
@@ -34,15 +35,14 @@ FRAMING_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who submits a task. `scope` tells callers apart (a digest of the API key, empty without one) and `address`, where
-    it comes from, those that have no key; `idempotency_key` is what this caller calls the request, empty when it calls
-    it nothing; `base_url` is where it finds the appliance.
+    """Who submits a task. The `visitor` owns it, and is told apart by its API key, without one by its address;
+    `idempotency_key` is what this caller calls the request, empty when it calls it nothing; `base_url` is where it
+    finds the appliance.
     """
 
-    scope: bytes = b""
+    visitor: Visitor
     idempotency_key: str = ""
     base_url: str = ""
-    address: str = ""
 
 
 class Arrival:
@@ -87,20 +87,21 @@ class Intake:
         self._store = store
         self._files = files
         self._room = Room()
-        self._rates = None if settings.rate_limit is None else Rates(store.redis, settings.rate_limit)
+        self._rates = Rates(store.redis)
         self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
 
     @asynccontextmanager
     async def arrival(self, technology: Technology, declared: int | None, caller: Caller) -> AsyncIterator[Arrival]:
         """A new task of `technology`, to be filled in the context; when that ends without an exception it is submitted.
 
-        `declared` is the length of the request in bytes, when known. Raises TooLarge, StorageFull, Overloaded or
-        RateLimited before a byte is read when it is clear that the task cannot be taken, Unavailable when the
-        technology or the head that it needs is not there; RequestInvalid or ValidationError for a document that is not
-        what the technology takes or a callback that may not be called, Conflict for an idempotency key that was used
-        for another request. Whatever is raised, nothing stays stored, but for Unreachable: then the task may exist all
-        the same.
+        `declared` is the length of the request in bytes, when known. Raises Forbidden for a technology that is not
+        among those of the caller's key, TooLarge, StorageFull, Overloaded or RateLimited before a byte is read when it
+        is clear that the task cannot be taken, Unavailable when the technology or the head that it needs is not there;
+        RequestInvalid or ValidationError for a document that is not what the technology takes or a callback that may
+        not be called, Conflict for an idempotency key that was used for another request. Whatever is raised, nothing
+        stays stored, but for Unreachable: then the task may exist all the same.
         """
+        _require_allowed(technology, caller.visitor)
         if technology.missing is not None:
             raise Unavailable(technology.missing)
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
@@ -132,7 +133,7 @@ class Intake:
                     if url is None
                     else Callback(url, (), f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
                     idempotency=idempotency,
-                    owner=caller.scope,
+                    owner=caller.visitor.scope,
                 )
                 arrival.task_id = await self._submitted(record, place)
                 if arrival.task_id != task_id:
@@ -147,10 +148,12 @@ class Intake:
                 raise
 
     async def _rate(self, caller: Caller, *, again: bool) -> Rate | None:
-        if self._rates is None:
+        visitor = caller.visitor
+        limit = visitor.rate_limit or self._settings.rate_limit
+        if limit is None:
             return None
-        named = hashlib.blake2b(caller.scope or _network(caller.address), digest_size=16).digest()
-        return await (self._rates.look(named) if again else self._rates.take(named))
+        named = hashlib.blake2b(visitor.scope or _network(visitor.address), digest_size=16).digest()
+        return await (self._rates.look(named, limit) if again else self._rates.take(named, limit))
 
     async def _state(self, task_id: str) -> TaskState:
         try:
@@ -220,6 +223,13 @@ class Intake:
         return replace(callback, addresses=await admitted(callback.url, self._settings.webhook_networks))
 
 
+def _require_allowed(technology: Technology, visitor: Visitor) -> None:
+    if visitor.technologies is not None and technology.name not in visitor.technologies:
+        raise Forbidden(
+            f"this API key may not submit {technology.name}: it is for {', '.join(visitor.technologies) or 'nothing'}"
+        )
+
+
 def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -> None:
     if not any(head in worker.heads for worker in workers):
         raise Unavailable(
@@ -242,7 +252,7 @@ def _network(address: str) -> bytes:
 def _digest(caller: Caller) -> bytes:
     if not caller.idempotency_key:
         return b""
-    return hashlib.blake2b(caller.scope + b"\0" + caller.idempotency_key.encode(), digest_size=16).digest()
+    return hashlib.blake2b(caller.visitor.scope + b"\0" + caller.idempotency_key.encode(), digest_size=16).digest()
 
 
 def _validate(text: bytes, document: type[Document], context: dict[str, Any]) -> Document:

@@ -80,15 +80,16 @@ def address(bound: socket.socket) -> str:
     return join(host, port)
 
 
-def url(listener: socket.socket) -> str:
-    """Where this machine reaches `listener`; a socket on every address is reached on the loopback one."""
+def url(listener: socket.socket, *, secure: bool = False) -> str:
+    """Where this machine reaches `listener`, which speaks TLS where it is `secure`; a socket on every address is
+    reached on the loopback one."""
     host, port = listener.getsockname()[:2]
-    return address_url(host, port)
+    return address_url(host, port, secure=secure)
 
 
-def address_url(host: str, port: int) -> str:
+def address_url(host: str, port: int, *, secure: bool = False) -> str:
     """As `url`, for a configured address."""
-    return f"http://{reachable(host, port)}"
+    return f"{'https' if secure else 'http'}://{reachable(host, port)}"
 
 
 def reachable(host: str, port: int) -> str:

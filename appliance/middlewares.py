@@ -9,12 +9,16 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_exceptions import HTTPException
 from yarl import URL
 
-from appliance import broken_http, keys
-from appliance.addresses import base_url, host_header, is_loopback_name
+from appliance import broken_http, cors
+from appliance.access.door import Door, presented
+from appliance.access.needs import needs
+from appliance.access.visitor import Visitor
+from appliance.addresses import base_url, client_address, host_header, is_loopback_name
 from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
+from appliance.context import VISITOR
 from appliance.description.assets import ASSETS
 from appliance.settings import Settings
-from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid, Unauthorized
+from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +28,7 @@ OPEN_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/docs", *(f"/docs
 # Where a browser lands that was given the appliance's address, or one slash too many; relative, since a proxy may have
 # put it under a path.
 _TO_THE_PAGE = {"/": "docs", "/docs/": "../docs"}
+_NO_KEY_NEEDED = OPEN_PATHS | _TO_THE_PAGE.keys()
 
 
 @web.middleware
@@ -73,28 +78,31 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         return error(Internal(f"something went wrong here; it is logged with request id {request_id(request)}"))
 
 
-def doors(settings: Settings) -> Middleware:
+def doors(settings: Settings, door: Door) -> Middleware:
     """Who may come in. Bound to loopback: only under a loopback name, so that no web page reaches us by a name of its
-    own (DNS rebinding). Never from a page of another origin. With keys set: only with one of them."""
-    known = keys.known(settings)
+    own (DNS rebinding). Never from a page of another origin, unless that is named. And only whom the door lets in."""
     public = URL(settings.public_url) if settings.public_url else None
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host, base = URL(f"http://{host_header(request)}"), base_url(request, settings)
+        host, base = URL(f"{request.scheme}://{host_header(request)}"), base_url(request, settings)
         if settings.loopback and not is_loopback_name(host.host) and not (public and public.host == host.host):
             raise Forbidden(
                 f"this appliance answers on loopback names only, not {repeated(str(host.host))}; "
                 "set VOICEPRINT_PUBLIC_URL when a proxy forwards to it"
             )
         origin = request.headers.get(hdrs.ORIGIN)
-        if origin is not None and origin not in {str(base.origin()), str(host.origin())}:
+        if origin in settings.cors_origins:
+            if cors.asks_first(request):
+                return cors.answer(request)
+        elif origin is not None and origin not in {str(base.origin()), str(host.origin())}:
             raise Forbidden(f"web pages of {repeated(origin)} may not call this appliance")
-        if known and request.path not in OPEN_PATHS | _TO_THE_PAGE.keys() and not known(_presented(request)):
-            raise Unauthorized(
-                "this appliance needs an API key: send 'Authorization: Bearer <key>' or 'X-API-Key: <key>'",
-                headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
-            )
+        address = client_address(request, settings)
+        request[VISITOR] = Visitor(address=address)
+        if request.path not in _NO_KEY_NEEDED:
+            visitor = request[VISITOR] = door.ask(_presented(request), needs(request.method, request.path), address)
+            if visitor.refusal is not None:
+                raise visitor.refusal
         return await handler(request)
 
     return guard
@@ -107,4 +115,4 @@ def _fault(error: HttpProcessingError | ClientPayloadError) -> str:
 
 
 def _presented(request: web.Request) -> str:
-    return keys.presented(request.headers.get(hdrs.AUTHORIZATION, ""), request.headers.get("X-API-Key", ""))
+    return presented(request.headers.get(hdrs.AUTHORIZATION, ""), request.headers.get("X-API-Key", ""))

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from appliance import certificate
+from appliance.access.door import require_keys
 from appliance.settings import PREFIX, Settings, child_environment
 from schemas.errors import ConfigurationError
 
@@ -56,6 +57,17 @@ def grpc_installed() -> bool:
     return all(find_spec(package) for package in _GRPC_PACKAGES)
 
 
+def require_doors(settings: Settings, *, supervised: bool = False) -> None:
+    """Raises ConfigurationError where anyone could come in without a key though nobody said so, for API keys that
+    cannot be read, and for a certificate of the HTTP port that cannot be used.
+
+    A process that is `supervised` was started before: it is the door that is closed while keys cannot be read.
+    """
+    if not supervised:
+        require_keys(settings)
+    certificate.load(settings, "HTTP")
+
+
 def require_grpc(settings: Settings) -> None:
     """Raises ConfigurationError when the gRPC interface cannot be served for want of packages or of a certificate."""
     if not grpc_installed():
@@ -63,7 +75,7 @@ def require_grpc(settings: Settings) -> None:
             "the gRPC interface needs packages that are not installed: pip install 'voiceprint-appliance[grpc]', "
             f"or do without it with {PREFIX}GRPC=off"
         )
-    certificate.load(settings)
+    certificate.load(settings, "GRPC")
 
 
 def serves_grpc(settings: Settings) -> bool:

@@ -7,6 +7,7 @@ import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 import platformdirs
 import pydantic
@@ -23,6 +24,11 @@ PREFIX = "VOICEPRINT_"
 # Read first, because it says where the other source is.
 FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
 _MOST_FILE_BYTES = 1 << 20
+# What was a setting once, and what to do instead.
+_GONE = {
+    "api_keys": "make a key for each caller with `voiceprint keys create NAME`, which prints it and keeps only its "
+    "hash, give it to them in place of the old one, and take this out"
+}
 
 
 def _words(value: Any) -> Any:
@@ -32,13 +38,6 @@ def _words(value: Any) -> Any:
 
 def _network(value: str) -> str:
     ipaddress.ip_network(value)
-    return value
-
-
-def _key(value: SecretStr) -> SecretStr:
-    key = value.get_secret_value()
-    if not (key.isascii() and key.isprintable()) or set(key) & {" ", ","} or not key:
-        raise ValueError("a key must be one word of ASCII characters, without commas")
     return value
 
 
@@ -61,6 +60,17 @@ def _without_slash(url: str) -> str:
     if not url.startswith(("http://", "https://")):
         raise ValueError("must start with http:// or https://")
     return url.rstrip("/")
+
+
+def _origin(text: str) -> str:
+    """As browsers write it: in lower case, without the port that its scheme has anyway."""
+    parts = urlsplit(text.lower())
+    if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc or parts.netloc.endswith(":"):
+        raise ValueError("must be of the form https://desk.example or https://desk.example:8443")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment or "*" in parts.netloc:
+        raise ValueError("an origin is scheme, host and port, without a path and without *")
+    usual = parts.port == {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{parts.netloc.rpartition(':')[0] if usual else parts.netloc}"
 
 
 def _falling(pair: tuple[float, float]) -> tuple[float, float]:
@@ -119,18 +129,16 @@ class Settings(pydantic.BaseModel):
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
         (), description="addresses or networks whose `X-Forwarded-Proto`, `-Host` and `-For` are believed"
     )
-    api_keys: Annotated[tuple[Annotated[SecretStr, AfterValidator(_key)], ...], BeforeValidator(_words)] = Field(
-        (),
-        description="keys of which every call but health and the description must carry one, each a word of ASCII "
-        "characters",
+    allow_anonymous: bool = Field(
+        False, description="serve on an address that is not loopback though there is no API key"
     )
-    allow_anonymous: bool = Field(False, description="serve without keys on an address that is not loopback")
     api_keys_file: Folder | None = Field(
         None,
-        description="file with the API keys, of which it holds only hashes; `<data_dir>/api-keys.json` when not set",
+        description="file of the API keys, made by `voiceprint keys create`, of which it holds only hashes; "
+        "`<data_dir>/api-keys.json` when not set",
     )
-    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_without_slash)], ...], BeforeValidator(_words)] = (
-        Field((), description="origins of other web pages that may call the REST interface, as `https://desk.example`")
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_words)] = Field(
+        (), description="origins of other web pages that may call the REST interface, as `https://desk.example`"
     )
     key_ring: Folder | None = Field(
         None,
@@ -217,15 +225,6 @@ class Settings(pydantic.BaseModel):
     )
 
     @pydantic.model_validator(mode="after")
-    def _doors(self) -> Self:
-        if not self.loopback and not self.api_keys and not self.allow_anonymous:
-            raise ValueError(
-                f"{self.host} can be reached from other machines: set {PREFIX}API_KEYS to the keys that callers must "
-                f"carry, or {PREFIX}ALLOW_ANONYMOUS=true to let everyone in who reaches it"
-            )
-        return self
-
-    @pydantic.model_validator(mode="after")
     def _certificate_and_key(self) -> Self:
         for face, certificate, key in (
             ("GRPC", self.grpc_tls_certificate, self.grpc_tls_key),
@@ -233,6 +232,11 @@ class Settings(pydantic.BaseModel):
         ):
             if (certificate is None) != (key is None):
                 raise ValueError(f"{PREFIX}{face}_TLS_CERTIFICATE and {PREFIX}{face}_TLS_KEY go together")
+        if self.tls_client_authorities and not (self.grpc_tls_certificate or self.http_tls_certificate):
+            raise ValueError(
+                f"{PREFIX}TLS_CLIENT_AUTHORITIES is for a port with TLS: set {PREFIX}HTTP_TLS_CERTIFICATE and _KEY, "
+                f"{PREFIX}GRPC_TLS_CERTIFICATE and _KEY, or both"
+            )
         return self
 
     def ring(self) -> KeyRing | None:
@@ -246,6 +250,10 @@ class Settings(pydantic.BaseModel):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
+
+    @property
+    def keys_file(self) -> Path:
+        return self.api_keys_file or self.data_dir / "api-keys.json"
 
     @property
     def audit(self) -> Path:
@@ -283,8 +291,12 @@ def load(**overrides: Any) -> Settings:
     Raises ConfigurationError that names each setting at fault.
     """
     given = {name: value for name, value in overrides.items() if value is not None}
+    given = _read_file(os.environ.get(FILE_VARIABLE)) | _read_environment() | given
+    for name, cure in _GONE.items():
+        if name in given:
+            raise ConfigurationError(f"{_variable((name,))} is no setting any more: {cure}")
     try:
-        return Settings(**(_read_file(os.environ.get(FILE_VARIABLE)) | _read_environment() | given))
+        return Settings(**given)
     except pydantic.ValidationError as error:
         raise ConfigurationError(f"settings: {faults(error, _variable)}") from error
 
@@ -308,7 +320,7 @@ def _read_environment() -> dict[str, str]:
     """A misspelt variable is an error, not silence."""
     variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != FILE_VARIABLE}
     values = {name.removeprefix(PREFIX).lower(): value for name, value in variables.items()}
-    if unknown := sorted(values.keys() - Settings.model_fields.keys()):
+    if unknown := sorted(values.keys() - Settings.model_fields.keys() - _GONE.keys()):
         names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
         raise ConfigurationError(f"unknown settings in the environment: {names}; see docs/settings.md")
     return values

@@ -9,8 +9,6 @@ from contextlib import suppress
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, Signals, getsignal
 from typing import Any
 
-import aiohttp
-
 from appliance import listener, redis_server
 from appliance.child import Child, Launch
 from appliance.exit_codes import ExitCode
@@ -53,9 +51,9 @@ class Supervisor:
         devices: Sequence[str] = (),
     ) -> None:
         self._settings, self._listening, self._redis_url, self._server = settings, listening, redis_url, server
-        self._url = listener.url(listening)
+        self._url = listener.url(listening, secure=settings.http_tls_certificate is not None)
         self._http = Child("HTTP server", self._launch_http, self._must_be_configured)
-        self._reserved, self._telling = reserved, Telling()
+        self._reserved, self._http_telling, self._grpc_telling = reserved, Telling(), Telling()
         self._grpc = Child("gRPC server", self._launch_grpc(reserved), self._must_be_configured) if reserved else None
         self._workers = [
             Child("worker", self._launch_worker(devices[n % len(devices)] if devices else None), self._worker_died)
@@ -116,21 +114,10 @@ class Supervisor:
         answer.result()
 
     async def _announce(self) -> None:
-        """Prints the ready line once every ping of `/ready` succeeds, over gRPC as well; says what is amiss while that
-        takes long."""
-        clock = asyncio.get_running_loop().time
-        complaint, ready = clock() + _COMPLAINT_SECONDS, False
-        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
-            while not ready:
-                answer = "no answer"
-                with suppress(aiohttp.ClientError, TimeoutError):
-                    async with session.get(f"{self._url}/ready") as response:
-                        ready, answer = response.ok, await response.text()
-                if clock() > complaint:
-                    log.warning("not ready yet: %s", answer)
-                    complaint = clock() + _COMPLAINT_SECONDS
-                await asyncio.sleep(_POLL_SECONDS)
-        while self._reserved and not await self._telling.heard(_COMPLAINT_SECONDS):
+        """Prints the ready line once every process that answers has found that a task submitted now would be done."""
+        while not await self._http_telling.heard(_COMPLAINT_SECONDS):
+            log.warning("not ready yet: the HTTP server does not serve")
+        while self._reserved and not await self._grpc_telling.heard(_COMPLAINT_SECONDS):
             log.warning("not ready yet: the gRPC server does not serve")
         self._ready = True
         both = f": gRPC on {listener.reachable(*self._reserved.getsockname()[:2])}, REST" if self._reserved else ""
@@ -140,12 +127,13 @@ class Supervisor:
 
     def _launch_http(self) -> Launch:
         # The socket stays ours: while the process is replaced, connections wait in it and none is refused.
-        descriptor = self._listening.fileno()
-        return Launch(self._url, *self._command("serve", "--fd", str(descriptor)), pass_fds=(descriptor,))
+        passed = (self._listening.fileno(), self._http_telling.writing)
+        words = ("serve", "--fd", str(passed[0]), "--ready-fd", str(passed[1]))
+        return Launch(self._url, *self._command(*words), pass_fds=passed)
 
     def _launch_grpc(self, reserved: socket.socket) -> Callable[[], Launch]:
         # The port stays ours while the process is replaced; connections cannot wait in it, so clients try again.
-        passed = (reserved.fileno(), self._telling.writing)
+        passed = (reserved.fileno(), self._grpc_telling.writing)
         words = ("grpc", "--fd", str(passed[0]), "--ready-fd", str(passed[1]))
         # Its threads copy large messages: what each of them had would stay with it.
         memory = {"MALLOC_ARENA_MAX": "2"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 
@@ -22,3 +23,15 @@ class Telling:
         finally:
             loop.remove_reader(self._reading)
         return told.is_set()
+
+
+def told_once(pipe: int | None) -> Callable[[], None]:
+    """Tells the supervisor at the other end of `pipe`, if there is one, the first time it is called."""
+    waiting = [] if pipe is None else [pipe]
+
+    def tell() -> None:
+        while waiting:
+            with os.fdopen(waiting.pop(), "wb") as told:
+                told.write(b"\n")
+
+    return tell

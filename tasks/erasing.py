@@ -8,15 +8,23 @@ from tasks.store import TaskStore
 _DAMAGED_SECONDS = 60.0
 
 
-async def erase(store: TaskStore, files: FileStore, task_id: str, technology: str = "") -> bool:
-    """Erases the task, of `technology` when that is given. False when there is none such.
+def belongs(record: TaskRecord, technology: str, owner: bytes) -> bool:
+    """Whether a task is of `technology` and of `owner`. One whose record was found damaged has ended as failed and
+    tells neither any more: whoever knows its id may learn that, and nothing else."""
+    return not record.technology or (record.technology == technology and record.owner == owner)
+
+
+async def erase(
+    store: TaskStore, files: FileStore, task_id: str, technology: str = "", owner: bytes | None = None
+) -> bool:
+    """Erases the task, of `technology` and of `owner` when these are given. False when there is none such.
 
     A worker that has it notices within a heartbeat, stops, and leaves nothing behind. A damaged record, which does not
     tell its technology any more, is erased all the same. Raises Overloaded while Redis cannot be reached: then the task
     may be there still.
     """
     while (record := await _fetched(store, task_id)) is not None:
-        if technology and record.technology not in {technology, ""}:
+        if not belongs(record, technology or record.technology, record.owner if owner is None else owner):
             return False
         if await store.erase(record):
             _erase_files(files, record)

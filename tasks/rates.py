@@ -36,31 +36,31 @@ class Rate:
 
 
 class Rates:
-    """`limit` tasks a minute for every caller, all at once or spread over it."""
+    """So many tasks a minute for every caller, all at once or spread over it."""
 
-    def __init__(self, redis: Redis, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, redis: Redis) -> None:
         self._script = redis.register_script(Path(__file__).with_suffix(".lua").read_text())
 
-    async def take(self, caller: bytes) -> Rate:
-        """Counts one task of `caller`. Raises RateLimited, which says when to come back and counts nothing."""
-        return await self._ask(caller, cost=1)
+    async def take(self, caller: bytes, limit: int) -> Rate:
+        """Counts one task of `caller`, who may submit `limit` in a minute. Raises RateLimited, which says when to come
+        back and counts nothing."""
+        return await self._ask(caller, limit, cost=1)
 
-    async def look(self, caller: bytes) -> Rate:
+    async def look(self, caller: bytes, limit: int) -> Rate:
         """How it stands with `caller`; counts nothing."""
-        return await self._ask(caller, cost=0)
+        return await self._ask(caller, limit, cost=0)
 
-    async def _ask(self, caller: bytes, *, cost: int) -> Rate:
-        arguments = [_MICROSECONDS_PER_MINUTE / self._limit, self._limit, cost]
+    async def _ask(self, caller: bytes, limit: int, *, cost: int) -> Rate:
+        arguments = [_MICROSECONDS_PER_MINUTE / limit, limit, cost]
         async with redis_errors():
             allowed, remaining, wait, reset = await self._script(
                 keys=[f"voiceprint:rate:{caller.hex()}"], args=arguments
             )
-        rate = Rate(self._limit, remaining, _seconds(reset))
+        rate = Rate(limit, remaining, _seconds(reset))
         if not allowed:
             retry = max(1, _seconds(wait))
             raise RateLimited(
-                f"more than {self._limit} tasks in a minute: the next may be submitted in {retry} s",
+                f"more than {limit} tasks in a minute: the next may be submitted in {retry} s",
                 headers={"Retry-After": str(retry), **rate.headers},
             )
         return rate

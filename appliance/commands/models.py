@@ -1,6 +1,7 @@
 """`voiceprint models …`: the networks, shown and verified here; what changes them is in files of its own."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,15 +15,16 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from onnx_models.registry import Card
 
-# An appliance on this machine answers at once.
-_PATIENCE_SECONDS = 1.0
-
 models = typer.Typer(help="The models: show, install, verify, add, quantize, bundle, retire.", no_args_is_help=True)
 
 
 @models.command("list")
 def list_models(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON list, with everything that the cards say.")] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File with an API key of the appliance that runs here.", show_default=False),
+    ] = None,
 ) -> None:
     """Show every known model: whether it is installed and served, how its vectors compare, how its scores are made.
 
@@ -33,7 +35,7 @@ def list_models(
     from onnx_models import registry  # noqa: PLC0415
     from schemas import json  # noqa: PLC0415
 
-    live = _live(settings)
+    live = _live(settings, key_file)
     found = [_described(card, settings, live.get(card.name, {})) for card in registry.cards(settings.models).values()]
     if as_json:
         sys.stdout.buffer.write(json.encode(found) + b"\n")
@@ -88,25 +90,16 @@ def _ratio(model: dict[str, Any]) -> str:
     return f"{model['slope']:.2f} x cosine {'-' if model['offset'] < 0 else '+'} {abs(model['offset']):.2f}"
 
 
-def _live(settings: Settings) -> dict[str, dict[str, Any]]:
+def _live(settings: Settings, key_file: Path | None) -> dict[str, dict[str, Any]]:
     """What an appliance that runs at the settings' address tells of its models, by name; nothing when none does."""
-    import http.client  # noqa: PLC0415
-    from contextlib import closing  # noqa: PLC0415
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
-    from appliance import listener  # noqa: PLC0415
+    from appliance import asking  # noqa: PLC0415
+    from appliance.shadow.doors import read_key  # noqa: PLC0415
     from schemas import json  # noqa: PLC0415
 
-    url = urlsplit(listener.address_url(settings.host, settings.http_port))
-    key = {"X-API-Key": settings.api_keys[0].get_secret_value()} if settings.api_keys else {}
+    told = asking.told(settings, "/api/system/models", read_key(key_file) if key_file else "")
     try:
-        with closing(http.client.HTTPConnection(url.hostname or "", url.port, timeout=_PATIENCE_SECONDS)) as connection:
-            connection.request("GET", "/api/system/models", headers=key)
-            answer = connection.getresponse()
-            if (answer.getheader("Server"), answer.status) != ("voiceprint", 200):
-                return {}
-            return {model["name"]: model for model in json.decode(answer.read())["models"]}
-    except (OSError, http.client.HTTPException, ValueError):
+        return {model["name"]: model for model in json.decode(told or b"{}").get("models", [])}
+    except ValueError:
         return {}
 
 

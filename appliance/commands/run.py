@@ -41,6 +41,7 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
     from appliance import listener, preflight, redis_server  # noqa: PLC0415
     from appliance.supervisor import Supervisor  # noqa: PLC0415
 
+    preflight.require_doors(settings)
     preflight.require_models(settings)
     serves_grpc = preflight.serves_grpc(settings)
     devices = preflight.gpus(settings)
@@ -71,18 +72,27 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
 def serve(
     host: Host = None,
     port: Port = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only ask the one that runs here whether it is alive: exit code 0 if so.")
+    ] = False,
     fd: Annotated[int | None, typer.Option(hidden=True, help="A socket that listens already.")] = None,
+    ready_fd: Annotated[int | None, typer.Option(hidden=True, help="Told once when it serves.")] = None,
 ) -> None:
     """Run the HTTP server alone; it needs a Redis that others share, and the store folder of the workers."""
     _end_quietly_while_starting()
     settings = _settings(host=host, http_port=port)
-    _redis_url(settings)
 
-    from appliance import listener  # noqa: PLC0415
+    from appliance import asking, listener, preflight  # noqa: PLC0415
+
+    if check:
+        raise typer.Exit(ExitCode.DONE if asking.alive(settings) else ExitCode.FAULT)
+    _redis_url(settings)
+    preflight.require_doors(settings, supervised=fd is not None)
+
     from appliance.app import serve as serve_http  # noqa: PLC0415
 
     listening = listener.listen(settings.host, settings.http_port) if fd is None else socket.socket(fileno=fd)
-    serve_http(settings, listening)
+    serve_http(settings, listening, ready_fd)
 
 
 def grpc(
@@ -114,6 +124,7 @@ def grpc(
 
         raise typer.Exit(ExitCode.DONE if asking.serves(settings) else ExitCode.FAULT)
     _redis_url(settings)
+    preflight.require_doors(settings, supervised=fd is not None)
 
     try:
         from appliance.grpc_face.process import serve as serve_grpc  # noqa: PLC0415

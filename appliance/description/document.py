@@ -6,6 +6,7 @@ from typing import Any
 
 import pydantic
 
+from appliance.access.needs import needs
 from appliance.description import headers, parameters, refusals, tasks, technologies, webhook
 from appliance.description.components import Components, Schema
 from appliance.description.routes import ROUTES, Route
@@ -22,26 +23,29 @@ Post a recording or voiceprints to a technology and receive a task; poll it at i
 """
 # What is of no technology.
 _SYSTEM = "system"
+_KEY = "An API key of this appliance, `vp_…`. What an operation names are the scopes that the key must have."
 _KEYS: dict[str, Schema] = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key of this appliance."},
-    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key of this appliance."},
+    "bearer": {"type": "http", "scheme": "bearer", "description": _KEY},
+    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": _KEY},
 }
 
 
-def described(settings: Settings) -> dict[str, Any]:
-    """The description of an appliance with `settings`, but for `servers`, which depends on who asks."""
+def described(settings: Settings, *, keyed: bool = False) -> dict[str, Any]:
+    """The description of an appliance with `settings`, `keyed` where callers need an API key, but for `servers`, which
+    depends on who asks."""
     found = sorted(declared().values(), key=lambda technology: technology.name)
     components = Components(_models(found), settings.served_models)
     for named in (tasks.schemas(), refusals.schemas(), webhook.schemas()):
         for name, schema in named.items():
             components.add(name, schema)
-    keys = bool(settings.api_keys)
-    everywhere: tuple[type[Refusal], ...] = (*refusals.EVERYWHERE, Unauthorized) if keys else refusals.EVERYWHERE
+    everywhere: tuple[type[Refusal], ...] = (*refusals.EVERYWHERE, Unauthorized) if keyed else refusals.EVERYWHERE
     paths: dict[str, Any] = {}
     for technology in found:
         paths |= technologies.paths(technology, components, everywhere, settings.served_models)
     for route in ROUTES:
         paths[route.path] = {"get": _operation(route, components, refusals.EVERYWHERE if route.open else everywhere)}
+    if keyed:
+        _secure(paths)
     return {
         "openapi": OPENAPI,
         "info": {
@@ -51,7 +55,6 @@ def described(settings: Settings) -> dict[str, Any]:
             "description": _DESCRIPTION,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
-        **({"security": [{name: []} for name in _KEYS]} if keys else {}),
         "tags": [{"name": name} for name in (*(technology.name for technology in found), _SYSTEM)],
         "paths": paths,
         "components": {
@@ -60,9 +63,18 @@ def described(settings: Settings) -> dict[str, Any]:
             "parameters": parameters.shared() | headers.requested(),
             "headers": headers.answered(),
             "pathItems": {technologies.CALLBACK: webhook.path_item()},
-            **({"securitySchemes": _KEYS} if keys else {}),
+            **({"securitySchemes": _KEYS} if keyed else {}),
         },
     }
+
+
+def _secure(paths: dict[str, Any]) -> None:
+    """Says of every operation which scopes a key must have, or that it needs none."""
+    opened = {route.path for route in ROUTES if route.open}
+    for path, item in paths.items():
+        for method, operation in item.items():
+            scopes = [str(scope) for scope in needs(method.upper(), path)]
+            operation["security"] = [] if path in opened else [{name: scopes} for name in _KEYS]
 
 
 def _models(found: list[Technology]) -> Iterator[type[pydantic.BaseModel]]:
@@ -95,7 +107,6 @@ def _operation(route: Route, components: Components, everywhere: tuple[type[Refu
         "summary": route.summary,
         "parameters": [*_last_part(route), *headers.request_ids()],
         "responses": dict(sorted(answers.items())),
-        **({"security": []} if route.open else {}),
     }
 
 

@@ -30,9 +30,9 @@ EVERYWHERE = (RequestInvalid, Forbidden, MethodInvalid, Internal)
 
 _WHEN: dict[type[Refusal], str] = {
     RequestInvalid: "The request cannot be parsed.",
-    Unauthorized: "An API key is needed, or the one sent is not known.",
-    Forbidden: "A foreign host name, or a web page of another origin.",
-    NotFound: "No such task: its id is wrong, or it has expired or was erased.",
+    Unauthorized: "An API key is needed, and the one sent is none that is valid.",
+    Forbidden: "A foreign host name, a web page of another origin, or nothing that the API key is for.",
+    NotFound: "No such task: its id is wrong, it has expired or was erased, or it is another caller's.",
     MethodInvalid: "Another method is needed; `Allow` names it.",
     RequestTimeout: "The upload did not arrive in time.",
     Conflict: "The `Idempotency-Key` was used for another request.",

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import ETag, hdrs, web
 
 from appliance.addresses import base_url
-from appliance.context import SETTINGS
+from appliance.context import DOOR, SETTINGS
 from appliance.description.assets import ASSETS, PAGE, POLICY, Asset, digest
 from appliance.description.document import described
 from schemas import json
@@ -24,23 +24,24 @@ def routes() -> list[web.RouteDef]:
 
 
 class _Described:
-    """The description, made when it is first asked for."""
+    """The description with and without API keys, each made when it is first asked for."""
 
     def __init__(self) -> None:
-        self._made: bytes = b""
+        self._made: dict[bool, bytes] = {}
         self._making = asyncio.Lock()
 
     async def answer(self, request: web.Request) -> web.Response:
+        keyed = request.app[DOOR].keyed
         async with self._making:
-            if not self._made:
-                self._made = await asyncio.to_thread(_made, request.app)
+            if keyed not in self._made:
+                self._made[keyed] = await asyncio.to_thread(_made, request.app, keyed)
         servers = json.encode({"servers": [{"url": str(base_url(request, request.app[SETTINGS])).rstrip("/")}]})
-        body = servers[:-1] + b"," + self._made[1:]
+        body = servers[:-1] + b"," + self._made[keyed][1:]
         return _answer(request, body, digest(body), "application/json")
 
 
-def _made(app: web.Application) -> bytes:
-    return json.encode(described(app[SETTINGS]))
+def _made(app: web.Application, keyed: bool) -> bytes:
+    return json.encode(described(app[SETTINGS], keyed=keyed))
 
 
 async def page(request: web.Request) -> web.Response:
@@ -58,8 +59,7 @@ async def asset(request: web.Request) -> web.Response:
 async def _file(request: web.Request, found: Asset) -> web.Response:
     body, named = await asyncio.to_thread(found.read)
     response = _answer(request, body, named, found.content_type)
-    response.headers["Content-Security-Policy"] = POLICY
-    response.headers[hdrs.REFERRER_POLICY] = "no-referrer"
+    response.headers[hdrs.CONTENT_SECURITY_POLICY] = POLICY
     return response
 
 

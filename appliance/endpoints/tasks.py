@@ -8,13 +8,13 @@ from typing import BinaryIO, cast
 from aiohttp import web
 
 from appliance.connection import Connection
-from appliance.context import ENDINGS, FILES, STORE
+from appliance.context import ENDINGS, FILES, STORE, VISITOR
 from schemas import json
 from schemas.errors import Internal, NotFound
 from schemas.task import TaskState
 from schemas.technologies import Technology, technologies
 from schemas.waiting import waiting_seconds
-from tasks.erasing import erase
+from tasks.erasing import belongs, erase
 from tasks.files import ResultDamaged, ResultGone
 from tasks.record import RecordDamaged, TaskRecord
 
@@ -56,8 +56,8 @@ async def poll(request: web.Request) -> web.StreamResponse:
 
 async def take_back(request: web.Request) -> web.Response:
     """Cancels the task and erases its result and media, whatever its state."""
-    app = request.app
-    if not await erase(app[STORE], app[FILES], _task_id(request), request.match_info["technology"]):
+    app, owner = request.app, request[VISITOR].scope
+    if not await erase(app[STORE], app[FILES], _task_id(request), request.match_info["technology"], owner):
         raise _unknown()
     return web.Response(status=204)
 
@@ -71,8 +71,8 @@ def _task_id(request: web.Request) -> str:
 
 
 def _of_path(request: web.Request, record: TaskRecord | None) -> TaskRecord:
-    # A record that was found damaged has ended as failed and does not know its technology any more.
-    if record is None or record.technology not in {request.match_info["technology"], ""}:
+    """The record, where whoever asks owns it: what others own is unknown, and answered like all that is."""
+    if record is None or not belongs(record, request.match_info["technology"], request[VISITOR].scope):
         raise _unknown()
     return record
 

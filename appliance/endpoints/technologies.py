@@ -6,10 +6,9 @@ from urllib.parse import quote
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from appliance import keys
-from appliance.addresses import base_url, client_address
+from appliance.addresses import base_url
 from appliance.bodies import read_document, read_form
-from appliance.context import INTAKE, SETTINGS
+from appliance.context import INTAKE, SETTINGS, VISITOR
 from appliance.intake import Arrival, Caller
 from appliance.webhooks.admission import CALLBACK_URL
 from schemas import json
@@ -65,14 +64,10 @@ def _accepted(arrival: Arrival, location: str, ignored: Iterable[str]) -> web.Re
 
 
 def _caller(request: web.Request) -> Caller:
-    settings, headers = request.app[SETTINGS], request.headers
-    key = keys.presented(headers.get(hdrs.AUTHORIZATION, ""), headers.get("X-API-Key", ""))
     return Caller(
-        # Without keys to check it against, anyone could take a name there.
-        scope=keys.scope(key) if settings.api_keys else b"",
+        request[VISITOR],
         idempotency_key=_idempotency_key(request),
-        base_url=str(base_url(request, settings)).rstrip("/"),
-        address=client_address(request, settings),
+        base_url=str(base_url(request, request.app[SETTINGS])).rstrip("/"),
     )
 
 

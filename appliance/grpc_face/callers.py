@@ -1,17 +1,21 @@
 """Who makes a call, as the use cases know their callers."""
 
-from appliance import keys
+from dataclasses import replace
+
+from appliance.access.visitor import Visitor
 from appliance.grpc_face.around import Context
-from appliance.grpc_face.calls import Calls
-from appliance.grpc_face.doors import presented
+from appliance.grpc_face.doors import CALLING
 from appliance.intake import Caller
 
 
-def caller(calls: Calls, context: Context) -> Caller:
-    """By its API key, or without keys by its address."""
-    # Without keys to check it against, anyone could take a name there.
-    scope = keys.scope(presented(context.invocation_metadata())) if calls.settings.api_keys else b""
-    return Caller(scope=scope, address=address(context.peer()))
+def visitor(context: Context) -> Visitor:
+    """Who makes the call in which this runs, whether it was let in or not."""
+    return replace(CALLING.get(), address=address(context.peer()))
+
+
+def caller(context: Context) -> Caller:
+    """The same as a caller that submits a task."""
+    return Caller(visitor(context))
 
 
 def address(peer: str) -> str:

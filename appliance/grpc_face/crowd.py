@@ -4,10 +4,8 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from appliance import keys
 from appliance.grpc_face.around import Context
-from appliance.grpc_face.callers import address
-from appliance.grpc_face.doors import presented
+from appliance.grpc_face.callers import visitor
 from schemas.errors import Overloaded
 
 # Each may hold the largest message while it waits for its task.
@@ -27,19 +25,18 @@ class Crowd:
     """Calls under way: those that work together, questions about the server by their method. So whoever watches our
     health, for which no key is needed, takes the place of no call that works, and of no probe.
 
-    A caller is who holds an API key, where `keyed` says that those are checked, and else who calls from an address.
+    A caller is who holds an API key, and else who calls from an address.
     """
 
-    def __init__(self, *, keyed: bool) -> None:
-        self._keyed = keyed
+    def __init__(self) -> None:
         self._inside: Counter[str] = Counter()
-        self._of_one: Counter[tuple[str, str | bytes]] = Counter()
+        self._of_one: Counter[tuple[str, tuple[str, str]]] = Counter()
 
     @asynccontextmanager
     async def admitted(self, method: str, context: Context) -> AsyncIterator[None]:
         """Around one call. Raises Overloaded when too many of its kind are under way, or too many of its caller's."""
         kind = "work" if works(method) else method
-        one = kind, self._caller(method, context)
+        one = kind, _caller(method, context)
         if self._inside[kind] >= MOST_CALLS:
             raise Overloaded(f"{MOST_CALLS} calls are under way already", headers={"Retry-After": "1"})
         if self._of_one[one] >= MOST_CALLS_OF_ONE:
@@ -56,8 +53,8 @@ class Crowd:
             if not self._of_one[one]:
                 del self._of_one[one]
 
-    def _caller(self, method: str, context: Context) -> str | bytes:
-        # Of questions no key was checked: anyone could take a name there.
-        if self._keyed and works(method):
-            return keys.scope(presented(context.invocation_metadata()))
-        return address(context.peer())
+
+def _caller(method: str, context: Context) -> tuple[str, str]:
+    who = visitor(context)
+    # Questions are told apart by where they come from: for some of them no key is asked for.
+    return (who.key_id, "") if who.key_id and works(method) else ("", who.address)

@@ -1,42 +1,62 @@
-"""Who may call: with keys set, only who brings one of them; everybody may ask for health."""
+"""Who may call: once there are keys, only who brings one that allows it; everybody may ask for health."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import grpc
 import grpc.aio
 from grpc_health.v1 import health
 
-from appliance import keys
+from appliance.access import door
+from appliance.access.api_key import Scope
+from appliance.access.door import Door
+from appliance.access.visitor import Visitor
 from appliance.grpc_face.around import Context
-from appliance.settings import Settings
-from schemas.errors import Unauthorized
+from schemas.errors import Refusal
 
 Metadata = Iterable[tuple[str, str | bytes]]
 
+# Of the call in whose context it is read, but for its address, which only the call itself knows.
+CALLING: ContextVar[Visitor] = ContextVar("calling")
 
-def presented(metadata: Metadata | None) -> str:
-    """The API key in a call's metadata, empty without one."""
-    given = {name: value for name, value in metadata or () if isinstance(value, str)}
-    return keys.presented(given.get("authorization", ""), given.get("x-api-key", ""))
+# A call submits a task and reads its result; that it is erased then is no wish of the caller's.
+_NEEDS = {
+    "/phonexia.grpc.technologies.": (Scope.SUBMIT, Scope.READ),
+    "/phonexia.grpc.common.": (Scope.SYSTEM,),
+}
 
 
 class Doors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in its stubs only
     """Asks for a key before a message is read."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._known = keys.known(settings)
+    def __init__(self, opened: Door) -> None:
+        self._door = opened
 
     async def intercept_service(
         self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: grpc.HandlerCallDetails
     ) -> Any:
+        visitor, method = Visitor(), handler_call_details.method
         # What a load balancer asks, before anyone could give it a key.
-        health_asked = handler_call_details.method.startswith(f"/{health.SERVICE_NAME}/")
-        if not self._known or health_asked or self._known(presented(handler_call_details.invocation_metadata)):
+        if not method.startswith(f"/{health.SERVICE_NAME}/"):
+            visitor = self._door.ask(_presented(handler_call_details.invocation_metadata), _needs(method), "")
+        CALLING.set(visitor)
+        if visitor.refusal is None:
             return await continuation(handler_call_details)
         # As a stream, of which nothing is read: the messages of a stranger take no room here.
-        return grpc.stream_stream_rpc_method_handler(_closed)
+        return grpc.stream_stream_rpc_method_handler(partial(_closed, visitor.refusal))
 
 
-async def _closed(_: Any, __: Context) -> None:
-    raise Unauthorized("this appliance needs an API key: send metadata 'authorization: Bearer <key>' or 'x-api-key'")
+def _presented(metadata: Metadata | None) -> str:
+    """The API key in a call's metadata, empty without one."""
+    given = {name: value for name, value in metadata or () if isinstance(value, str)}
+    return door.presented(given.get("authorization", ""), given.get("x-api-key", ""))
+
+
+def _needs(method: str) -> tuple[Scope, ...]:
+    return next((needed for beginning, needed in _NEEDS.items() if method.startswith(beginning)), ())
+
+
+async def _closed(refusal: Refusal, _: Any, __: Context) -> None:
+    raise refusal

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from appliance import listener
 from appliance.grpc_face.server import create_server, opened
 from appliance.settings import Settings
+from appliance.telling import told_once
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def serve(settings: Settings, reserved: socket.socket, ready: int | None = None)
     `ready` is a pipe that is written to and closed once, when tasks that are submitted would be done. Raises
     ConfigurationError.
     """
-    asyncio.run(_serve(settings, listener.address(reserved), _once(ready)))
+    asyncio.run(_serve(settings, listener.address(reserved), told_once(ready)))
 
 
 async def _serve(settings: Settings, address: str, ready: Callable[[], None]) -> None:
@@ -40,15 +40,3 @@ async def _serve(settings: Settings, address: str, ready: Callable[[], None]) ->
                 server.hurry()
             more.cancel()
         stopping.result()
-
-
-def _once(pipe: int | None) -> Callable[[], None]:
-    """Tells `pipe` the first time it is called."""
-    waiting = [] if pipe is None else [pipe]
-
-    def tell() -> None:
-        while waiting:
-            with os.fdopen(waiting.pop(), "wb") as told:
-                told.write(b"\n")
-
-    return tell

@@ -46,7 +46,7 @@ class Listening:
 
             await AudioIn(arrival, calls.settings.models, ask).receive(arriving, self.parts)
 
-        result = await performed(calls, technology, caller(calls, context), fill, rendered(technology))
+        result = await performed(calls, technology, caller(context), fill, rendered(technology))
         found: list[dict[str, Any]] = result["channels"]
         if len(found) != 1:
             raise several_channels(len(found))

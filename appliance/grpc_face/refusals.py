@@ -13,6 +13,7 @@ from schemas.errors import Detail, Internal, MethodInvalid, Refusal, TaskInterna
 log = logging.getLogger(__name__)
 
 _DETAILS_TOLD = 3
+_TOLD = ("Retry-After", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
 # It travels as a header, of which clients take 8 KiB together.
 _MESSAGE_CHARACTERS = 1000
 
@@ -36,11 +37,11 @@ async def refuse(method: str, context: Context) -> AsyncIterator[None]:
 
 
 async def abort(context: Context, refusal: Refusal) -> None:
-    """Ends the call with the refusal: its status, its message, and in the metadata behind it its type."""
-    metadata = [("error-type", refusal.type)]
-    if wait := refusal.headers.get("Retry-After"):
-        metadata.append(("retry-after", wait))
-    await context.abort(grpc.StatusCode[refusal.grpc_status], message(refusal), tuple(metadata))
+    """Ends the call with the refusal: its status, its message, and in the metadata behind it its type, when to come
+    back, and how it stands with the caller's rate."""
+    told = [(name.lower(), refusal.headers[name]) for name in _TOLD if name in refusal.headers]
+    metadata = (("error-type", refusal.type), *told)
+    await context.abort(grpc.StatusCode[refusal.grpc_status], message(refusal), metadata)
 
 
 def message(refusal: Refusal) -> str:

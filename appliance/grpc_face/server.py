@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import grpc.aio
 from grpc_reflection.v1alpha import reflection
 
+from appliance.access.door import Door
 from appliance.crowd import most_connections
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
@@ -70,10 +71,10 @@ class Server:
         self._server = grpc.aio.server(
             interceptors=[
                 Around(self._journal.kept, refuse),
-                Doors(calls.settings),
+                Doors(Door(calls.settings)),
                 # A call without its message is not yet one of those under way.
                 OneMessage(MOST_MESSAGE_BYTES),
-                Around(Crowd(keyed=bool(calls.settings.api_keys)).admitted),
+                Around(Crowd().admitted),
             ],
             options=[*_OPTIONS, ("grpc.max_allowed_incoming_connections", most_connections())],
             maximum_concurrent_rpcs=_MOST_CALLS,

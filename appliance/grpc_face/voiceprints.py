@@ -87,7 +87,7 @@ async def of_voiceprints(
             voiceprints.clear()
             await write_document(arrival, (one,))
 
-    return await performed(calls, technologies()[technology], caller(calls, context), fill, read)
+    return await performed(calls, technologies()[technology], caller(context), fill, read)
 
 
 async def write_document(arrival: Arrival, lists: Iterable[VoiceprintList]) -> None:

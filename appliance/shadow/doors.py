@@ -37,7 +37,7 @@ def door(name: str, url: str, key_file: Path | None, headers: Sequence[str]) -> 
         raise ConfigurationError(f"--{name}: scheme, host, port and path of the appliance, and nothing else")
     found = dict(_header(text) for text in headers)
     if key_file:
-        found["Authorization"] = f"Bearer {_key(key_file)}"
+        found["Authorization"] = f"Bearer {read_key(key_file)}"
     # Somebody may have copied the whole address of an endpoint.
     return Door(name, url.partition("/api/")[0].rstrip("/"), found)
 
@@ -54,7 +54,8 @@ def _header(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _key(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """The API key in a file. Raises ConfigurationError for a file that holds none, or more."""
     try:
         key = plain_file.read_text(path, _MOST_KEY_BYTES).strip()
     except (OSError, ValueError) as error:

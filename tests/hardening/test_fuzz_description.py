@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.conftest import Appliance
+from tests.made_keys import made_keys
 
 HERE = Path(__file__).parent
 # Beside some two thousand requests that are made of every bound and every type; many more are for those who have time:
@@ -47,6 +48,7 @@ def test_answers_are_as_described(client: httpx.Client, appliance: Appliance, tm
 @pytest.mark.timeout(300)
 def test_answers_with_keys_are_as_described(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
     """With keys set as well, and nothing is answered without one that is said to need one."""
-    started = start_appliance(api_keys=("a-key",))
-    fuzz(started, tmp_path, "--header", "Authorization: Bearer a-key", "--phases", "examples,coverage")
+    (key,) = made_keys(tmp_path / "data", "fuzzer")
+    started = start_appliance()
+    fuzz(started, tmp_path, "--header", f"Authorization: Bearer {key}", "--phases", "examples,coverage")
     assert "Traceback" not in (started.data_dir / "up.log").read_text()

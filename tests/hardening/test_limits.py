@@ -15,6 +15,7 @@ import requests
 from tests.conftest import CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD, assert_nothing_kept, stored
 from tests.hardening.wire import FORM, assert_refused, connect, part, received, request
+from tests.made_keys import made_keys
 
 Serve = Callable[..., Appliance]
 MEGABYTE = 1_000_000
@@ -89,10 +90,11 @@ def test_curl_learns_that_its_file_is_too_large(serve: Serve, large: Path, heade
     assert not stored(appliance.data_dir)
 
 
-def test_early_refusals_reach_a_client_that_sends_on(serve: Serve, large: Path) -> None:
+def test_early_refusals_reach_a_client_that_sends_on(serve: Serve, large: Path, tmp_path: Path) -> None:
     """A wrong parameter and a missing key are told to a client that sends 60 MB first."""
-    appliance = serve(api_keys="key")
-    for query, key, status in (("", "", 401), ("?channel_mode=x", "key", 422)):
+    (known,) = made_keys(tmp_path, "caller")
+    appliance = serve()
+    for query, key, status in (("", "", 401), ("?channel_mode=x", known, 422)):
         with large.open("rb") as file:
             answer: Any = requests.post(
                 appliance.url + EXTRACTION + query, files={"file": file}, headers={"X-API-Key": key}, timeout=60

@@ -1,6 +1,7 @@
 """A caller that submits more tasks in a minute than it may is told so before anything of its request is read."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 import requests
@@ -10,6 +11,7 @@ from tests.conftest import API, CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD, stored
 from tests.hardening.test_limits import chunk, chunked
 from tests.hardening.wire import assert_refused, connect, received
+from tests.made_keys import made_keys
 
 Serve = Callable[..., Appliance]
 DOCUMENT = {"voiceprints": [GOOD]}
@@ -71,12 +73,17 @@ def test_without_a_limit_nothing_is_told(serve: Serve) -> None:
     assert not [name for answer in answers for name in RATE if name in answer.headers]
 
 
-def test_each_api_key_has_its_own_rate(serve: Serve) -> None:
-    """One caller that has used its room takes none of another's, however it presents its key."""
-    with serve(rate_limit=1, api_keys="first-key,second-key").client() as client:
-        assert send(client, X_API_Key="first-key").status_code == 202
-        assert_limited(send(client, Authorization="Bearer first-key"), 1)
-        assert send(client, X_API_Key="second-key").status_code == 202
+def test_each_api_key_has_its_own_rate(serve: Serve, tmp_path: Path) -> None:
+    """One caller that has used its room takes none of another's, however it presents its key; a key's own limit goes
+    before the one that is set."""
+    first, second = made_keys(tmp_path, "first", "second")
+    (third,) = made_keys(tmp_path, "third", rate_limit=3)
+    with serve(rate_limit=1).client() as client:
+        assert [told(send(client, X_API_Key=third))[:2] for _ in range(3)] == [[3, 2], [3, 1], [3, 0]]
+        assert_limited(send(client, X_API_Key=third), 3)
+        assert send(client, X_API_Key=first).status_code == 202
+        assert_limited(send(client, Authorization=f"Bearer {first}"), 1)
+        assert send(client, X_API_Key=second).status_code == 202
         assert send(client, X_API_Key="wrong").status_code == 401
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from schemas.technologies import technologies
 from tests.conftest import API, CONVERSION, EXTRACTION, Appliance, ended
 from tests.hardening.conftest import GOOD, stored
 from tests.hardening.wire import assert_refused
+from tests.made_keys import made_keys
 from tests.own_redis import OwnRedis
 
 Serve = Callable[..., Appliance]
@@ -112,13 +114,14 @@ def test_a_client_that_got_no_answer_finds_its_task(serve: Serve) -> None:
     assert len(stored(appliance.data_dir)) == 10
 
 
-def test_each_api_key_has_its_own(serve: Serve) -> None:
+def test_each_api_key_has_its_own(serve: Serve, tmp_path: Path) -> None:
     """Two callers may use one key for different things, and neither learns of the other's task."""
-    with serve(api_keys="first-key,second-key").client() as client:
-        first = task(send(client, "k", **{"X-API-Key": "first-key"}), replayed=False)
-        second = task(send(client, "k", {"voiceprints": [GOOD, GOOD]}, **{"X-API-Key": "second-key"}), replayed=False)
+    one, other = made_keys(tmp_path, "one", "other")
+    with serve().client() as client:
+        first = task(send(client, "k", **{"X-API-Key": one}), replayed=False)
+        second = task(send(client, "k", {"voiceprints": [GOOD, GOOD]}, **{"X-API-Key": other}), replayed=False)
         assert first != second
-        assert task(send(client, "k", Authorization="Bearer first-key"), replayed=True) == first
+        assert task(send(client, "k", Authorization=f"Bearer {one}"), replayed=True) == first
 
 
 def test_without_api_keys_there_is_one_caller(serve: Serve) -> None:

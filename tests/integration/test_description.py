@@ -21,6 +21,7 @@ from schemas.technologies import technologies
 from tests.conftest import API, RECORDINGS, Appliance, ended, running
 from tests.integration.models_folder import with_networks_of
 from tests.integration.record_examples import recorded
+from tests.made_keys import made_keys
 from tests.unit.appliance.description.checking import document, fault, schema_of
 from tests.unit.onnx_models.heads.made_heads import constant, write_head
 
@@ -46,10 +47,11 @@ def shown(path: str, method: str = "get", status: int = 200) -> dict[str, Any]:
     return dict(answer["content"]["application/json"]["schema"])
 
 
-def test_served_without_a_key(start_appliance: Callable[..., Appliance]) -> None:
+def test_served_without_a_key(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
     """The description, its page and what that is made of are open as health is, and the description names the keys;
     all else needs one."""
-    with start_appliance(api_keys=("a-key",)).client() as client:
+    (key,) = made_keys(tmp_path / "data", "reader")
+    with start_appliance().client() as client:
         found = client.get("/openapi.json").json()
         assert found["components"]["securitySchemes"].keys() == {"bearer", "key"}
         assert client.get("/", follow_redirects=True).url.path == "/docs"
@@ -60,7 +62,7 @@ def test_served_without_a_key(start_appliance: Callable[..., Appliance]) -> None
         assert refused.status_code == 401
         described = found["components"]["responses"]["Unauthorized"]["content"]["application/json"]["schema"]
         assert fault(refused.json(), described) is None
-        accepted = client.get("/api/system/info", headers={"X-API-Key": "a-key"})
+        accepted = client.get("/api/system/info", headers={"X-API-Key": key})
         assert accepted.status_code == 200
 
 

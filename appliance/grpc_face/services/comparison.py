@@ -44,7 +44,7 @@ class Comparison(pb_grpc.VoiceprintComparisonServicer):
                 await write_document(arrival, (a, b))
 
         async with Incoming(request_iterator, seconds=settings.single_file_upload_timeout) as arriving:
-            by = caller(self._calls, context)
+            by = caller(context)
             for response in await performed(self._calls, technology.TECHNOLOGY, by, fill, _responses):
                 yield response
 

@@ -32,12 +32,12 @@ def write(folder: Path, made: trustme.LeafCert) -> None:
 
 def test_without_files_there_is_none() -> None:
     """Where nothing is configured the port speaks in the clear."""
-    assert certificate.load(Settings()) is None
+    assert certificate.load(Settings(), "GRPC") is None
 
 
 def test_a_good_pair(pair: Path) -> None:
     """Both files as they are, the name that they are for, and nothing to warn of."""
-    loaded = certificate.load(settings(pair))
+    loaded = certificate.load(settings(pair), "GRPC")
     assert loaded is not None
     assert (loaded.host, loaded.warning) == ("voiceprint.example", "")
     assert (loaded.chain, loaded.key) == ((pair / "certificate.pem").read_bytes(), (pair / "key.pem").read_bytes())
@@ -50,7 +50,7 @@ def test_a_wrong_date_is_warned_of(tmp_path: Path, years: tuple[int, int], warni
     """A certificate whose time is over, or has not come, can be used by those who look away."""
     first, last = (datetime(year, 1, 1) for year in years)  # noqa: DTZ001  # trustme wants it so
     write(tmp_path, AUTHORITY.issue_cert("localhost", not_before=first, not_after=last))
-    loaded = certificate.load(settings(tmp_path))
+    loaded = certificate.load(settings(tmp_path), "GRPC")
     assert loaded is not None
     assert loaded.warning == warning
 
@@ -81,7 +81,7 @@ def test_a_wrong_file_is_named(pair: Path, file: str, change: object, named: str
     """A file that is not what it should be is refused with the setting that names it."""
     (pair / file).write_bytes(change((pair / file).read_bytes()))  # type: ignore[operator]
     with pytest.raises(ConfigurationError) as caught:
-        certificate.load(settings(pair))
+        certificate.load(settings(pair), "GRPC")
     assert caught.value.message.startswith(f"{named}: {pair / file} ")
     assert why in caught.value.message
 
@@ -91,7 +91,7 @@ def test_a_missing_file_is_named(pair: Path, file: str, named: str) -> None:
     """A file that is not there, or is a folder, cannot be read."""
     (pair / file).unlink()
     with pytest.raises(ConfigurationError, match=f"{named}: .* cannot be read: No such file"):
-        certificate.load(settings(pair))
+        certificate.load(settings(pair), "GRPC")
     (pair / file).mkdir()
     with pytest.raises(ConfigurationError, match=f"{named}: .* cannot be read: it is not a plain file"):
-        certificate.load(settings(pair))
+        certificate.load(settings(pair), "GRPC")

@@ -22,7 +22,6 @@ import json
 from appliance.settings import load
 settings = load()
 print(json.dumps(settings.model_dump(mode="json") | {
-    "api_keys": [key.get_secret_value() for key in settings.api_keys],
     "redis_url": settings.redis_url and settings.redis_url.get_secret_value(),
 }))
 """
@@ -147,10 +146,11 @@ def test_values_in_a_file(tmp_path: Path, environment: pytest.MonkeyPatch) -> No
     written(
         tmp_path,
         environment,
-        'api_keys = ["one", "two"]\ninput_storage_size = "2GB"\nmax_audio_length = 60\ntrusted_proxies = ["10.0.0.1"]',
+        'cors_origins = ["https://one", "https://two"]\ninput_storage_size = "2GB"\nmax_audio_length = 60\n'
+        'trusted_proxies = ["10.0.0.1"]',
     )
     settings = load()
-    assert [key.get_secret_value() for key in settings.api_keys] == ["one", "two"]
+    assert settings.cors_origins == ("https://one", "https://two")
     assert (settings.input_storage_size, settings.max_audio_length) == (2_000_000_000, 60.0)
     assert settings.trusted_proxies == ("10.0.0.1",)
 
@@ -228,8 +228,14 @@ def test_a_missing_file_is_refused(tmp_path: Path, environment: pytest.MonkeyPat
         ("PUBLIC_URL", ""),
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "10.0.0.1/8"),
-        ("API_KEYS", "two words"),
-        ("API_KEYS", "schlüssel"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "null"),
+        ("CORS_ORIGINS", "desk.example"),
+        ("CORS_ORIGINS", "https://*.desk.example"),
+        ("CORS_ORIGINS", "https://desk.example/page"),
+        ("CORS_ORIGINS", "https://user@desk.example"),
+        ("CORS_ORIGINS", "https://desk.example:port"),
+        ("CORS_ORIGINS", "https://desk.example, file://"),
         ("ALLOW_ANONYMOUS", "perhaps"),
         ("REDIS_FSYNC", "no"),
         ("DEVICE", "tpu"),
@@ -259,11 +265,33 @@ def test_every_bad_value_is_named(environment: pytest.MonkeyPatch) -> None:
         load()
 
 
-@pytest.mark.parametrize("keys", [[""], ["a,b"], [" a"], ["a\n"], ["a", ""]])
-def test_keys_that_could_not_be_sent_are_refused(keys: list[str]) -> None:
-    """An empty key would let everybody in; one with a comma or blank would be another in the next process."""
-    with pytest.raises(ConfigurationError, match="VOICEPRINT_API_KEYS: a key must be one word"):
-        load(api_keys=keys, host="0.0.0.0")  # noqa: S104
+@pytest.mark.parametrize("value", ["one,two", ""])
+def test_keys_are_no_setting_any_more(tmp_path: Path, environment: pytest.MonkeyPatch, value: str) -> None:
+    """Whoever still sets keys learns what to do instead, wherever they stand, and is not repeated."""
+    environment.setenv("VOICEPRINT_API_KEYS", value)
+    told = r"VOICEPRINT_API_KEYS is no setting .* `voiceprint keys create"
+    with pytest.raises(ConfigurationError, match=told) as one:
+        load()
+    environment.delenv("VOICEPRINT_API_KEYS")
+    written(tmp_path, environment, f'api_keys = ["{SECRET}"]')
+    with pytest.raises(ConfigurationError, match=told) as two:
+        load()
+    assert not {"two", SECRET} & {*f"{one.value} {two.value}".split()}
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://Desk.Example/", "https://desk.example"),
+        ("https://desk.example:443", "https://desk.example"),
+        ("http://desk.example:443", "http://desk.example:443"),
+        ("http://[::1]:80", "http://[::1]"),
+        ("http://localhost:5173", "http://localhost:5173"),
+    ],
+)
+def test_origins_are_as_browsers_write_them(given: str, origin: str) -> None:
+    """However they are given, they are what a browser sends."""
+    assert load(cors_origins=given).cors_origins == (origin,)
 
 
 LOOPBACK = ["127.0.0.1", "127.0.0.53", "::1", "localhost"]
@@ -271,36 +299,42 @@ REACHABLE = ["0.0.0.0", "::", "192.0.2.1", "2001:db8::1", "speech.example", "loc
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
-def test_loopback_needs_no_keys(host: str) -> None:
-    """Where only this machine can reach the server, it starts as it is."""
+def test_loopback_is_known(host: str) -> None:
+    """Where only this machine can reach the server."""
     assert load(host=host).loopback
 
 
 @pytest.mark.parametrize("host", REACHABLE)
-def test_open_doors_must_be_meant(host: str) -> None:
-    """Where others can reach the server, it starts with keys or with the switch, and without says both."""
-    with pytest.raises(ConfigurationError, match=r"VOICEPRINT_API_KEYS .* VOICEPRINT_ALLOW_ANONYMOUS=true"):
-        load(host=host)
-    assert not load(host=host, api_keys="key").loopback
-    assert not load(host=host, allow_anonymous=True).loopback
+def test_what_others_can_reach_is_known(host: str) -> None:
+    """Everything else may be reached from elsewhere."""
+    assert not load(host=host).loopback
 
 
-@pytest.mark.parametrize("keys", ["", ",", " , "])
-def test_no_key_is_not_a_key(keys: str) -> None:
-    """A list of nothing does not open the door."""
-    with pytest.raises(ConfigurationError, match="VOICEPRINT_ALLOW_ANONYMOUS"):
-        load(host="0.0.0.0", api_keys=keys)  # noqa: S104
+def test_keys_lie_in_the_data_folder(tmp_path: Path) -> None:
+    """Their file is state, unless it is somewhere else."""
+    assert load(data_dir=tmp_path).keys_file == tmp_path / "api-keys.json"
+    assert load(api_keys_file=tmp_path / "keys").keys_file == tmp_path / "keys"
+
+
+def test_authorities_need_a_port_with_tls(tmp_path: Path) -> None:
+    """Who wants certificates of clients and forgot that of the server would have been left in the clear."""
+    with pytest.raises(ConfigurationError, match="VOICEPRINT_TLS_CLIENT_AUTHORITIES is for a port with TLS"):
+        load(tls_client_authorities=tmp_path)
+    pair = {"http_tls_certificate": tmp_path, "http_tls_key": tmp_path}
+    assert load(tls_client_authorities=tmp_path, **pair).tls_client_authorities == tmp_path
 
 
 def test_secrets_are_not_shown() -> None:
-    """Neither keys nor the password in the Redis address are in what a log would print of the settings."""
-    settings = load(api_keys=SECRET, redis_url=REDIS)
+    """Neither the secret of webhooks nor the password in the Redis address is in what a log would print."""
+    settings = load(webhook_secret=f"{SECRET}-{SECRET}", redis_url=REDIS)
     assert SECRET not in f"{settings} {settings!r} {settings.model_dump()} {settings.model_dump_json()}"
     assert settings.redis_url is not None
     assert settings.redis_url.get_secret_value() == REDIS
 
 
-@pytest.mark.parametrize("wrong", [{"host": "192.0.2.1"}, {"api_keys": [f"{SECRET} {SECRET}"]}, {"unknown": SECRET}])
+@pytest.mark.parametrize(
+    "wrong", [{"workers": SECRET}, {"api_keys": [SECRET]}, {"webhook_secret": f"whsec_{SECRET}"}, {"unknown": SECRET}]
+)
 def test_secrets_are_not_in_errors(wrong: dict[str, Any]) -> None:
     """Nor are they in the error about a setting, its causes included."""
     with pytest.raises(ConfigurationError) as refused:
@@ -323,7 +357,7 @@ def test_settings_do_not_change() -> None:
             "http_port": 0,
             "public_url": "https://speech.example",
             "trusted_proxies": "10.0.0.0/8,192.0.2.1",
-            "api_keys": ["one", "two"],
+            "cors_origins": ["https://one", "https://two"],
             "redis_url": REDIS,
             "data_dir": "/data with blanks",
             "workers": 3,
@@ -331,7 +365,7 @@ def test_settings_do_not_change() -> None:
             "retention": 0.1,
             "device": "cpu",
         },
-        {"allow_anonymous": True, "api_keys": [], "trusted_proxies": []},
+        {"allow_anonymous": True, "cors_origins": [], "trusted_proxies": []},
     ],
     ids=["defaults", "many", "empty lists"],
 )
@@ -346,7 +380,6 @@ def test_a_child_arrives_at_the_same_settings(
         [sys.executable, "-c", DUMP], env=child_environment(settings), capture_output=True, text=True, check=True
     )
     assert json.loads(said.stdout) == settings.model_dump(mode="json") | {
-        "api_keys": [key.get_secret_value() for key in settings.api_keys],
         "redis_url": settings.redis_url and settings.redis_url.get_secret_value(),
     }
     assert (settings.max_queue_length, settings.drain_timeout) == (7, 1.25)

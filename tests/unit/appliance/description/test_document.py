@@ -26,7 +26,6 @@ from tests.unit.appliance.description.checking import document, fault, schema_of
 MADE = [name for name in technologies() if (example := examples.of(name)) is not None and example.result is not None]
 METHODS = {"get", "post", "delete", "put", "patch", "head", "options", "trace"}
 SETTINGS = Settings(redis_url=SecretStr("redis://127.0.0.1:1"))
-WITH_KEYS = SETTINGS.model_copy(update={"api_keys": (SecretStr("one"),)})
 
 
 def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -36,10 +35,10 @@ def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
             yield method, path, item[method]
 
 
-@pytest.mark.parametrize("settings", [SETTINGS, WITH_KEYS], ids=["open", "keys"])
-def test_valid(settings: Settings) -> None:
+@pytest.mark.parametrize("keyed", [False, True], ids=["open", "keys"])
+def test_valid(keyed: bool) -> None:
     """It is OpenAPI 3.1 by the schema of the specification, and every reference in it leads somewhere."""
-    found = described(settings)
+    found = described(SETTINGS, keyed=keyed)
     assert found["openapi"] == "3.1.0"
     OpenAPIV31SpecValidator(found).validate()
     for place in re.findall(r'"\$ref": "([^"]+)"', json.dumps(found)):
@@ -50,7 +49,7 @@ def test_valid(settings: Settings) -> None:
 
 def test_nothing_is_declared_in_vain() -> None:
     """Every component is referred to."""
-    found = described(WITH_KEYS)
+    found = described(SETTINGS, keyed=True)
     text = json.dumps(found)
     for kind in found["components"].keys() - {"securitySchemes"}:
         for name in found["components"][kind]:
@@ -95,15 +94,19 @@ _CHOOSING = {
 
 
 def test_what_needs_a_key() -> None:
-    """With keys set, all but health and the description itself; a key is sent in one of two ways."""
-    found = described(WITH_KEYS)
-    assert found["security"] == [{"bearer": []}, {"key": []}]
-    free = {path for _, path, operation in operations(found) if operation.get("security") == []}
+    """With keys, all but health and the description itself; a key is sent in one of two ways, and must have the scope
+    that is told."""
+    found = described(SETTINGS, keyed=True)
+    free = {path for _, path, operation in operations(found) if operation["security"] == []}
     assert free == {"/health", "/ready", "/openapi.json", "/docs", "/docs/{asset}"}
-    for _, path, operation in operations(found):
+    scopes = {"post": ["submit"], "get": ["read"], "delete": ["erase"]}
+    for method, path, operation in operations(found):
+        if path not in free:
+            needed = ["system"] if path.startswith("/api/system/") else scopes[method]
+            assert operation["security"] == [{"bearer": needed}, {"key": needed}]
         assert ("401" in operation["responses"]) is (path not in free)
     assert all("401" not in operation["responses"] for *_, operation in operations(document()))
-    assert "security" not in document()
+    assert not [path for _, path, operation in operations(document()) if "security" in operation]
 
 
 def descendants(kind: type[Refusal]) -> set[type[Refusal]]:

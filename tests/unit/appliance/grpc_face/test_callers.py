@@ -1,5 +1,7 @@
 """Who makes a call."""
 
+from pathlib import Path
+
 import grpc
 import grpc.aio
 import pytest
@@ -7,6 +9,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
 from appliance.grpc_face.callers import address
+from tests.made_keys import made_keys
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.made import voiceprints
 from tests.unit.appliance.grpc_face.streams import status
@@ -26,18 +29,20 @@ def test_the_address_is_told_without_the_port(peer: str, expected: str) -> None:
     assert address(peer) == expected
 
 
-async def test_rates_are_those_of_callers(serving: Serving) -> None:
-    """Each API key has its own, and who has used it up is told when to come back."""
+async def test_rates_are_those_of_callers(serving: Serving, tmp_path: Path) -> None:
+    """Each API key has its own, and who has used it up is told when to come back and how it stands."""
+    first, second = made_keys(tmp_path, "first", "second")
+    (third,) = made_keys(tmp_path, "third", rate_limit=2)
     async with (
-        serving(rate_limit=1, api_keys="first,second") as server,
+        serving(rate_limit=1) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         stub = pb_grpc.VoiceprintMergingStub(channel)
         given = pb.MergeRequest(voiceprints=voiceprints(2))
         codes = []
-        for key in ("first", "first", "second"):
+        for key in (first, first, second, third, third, third):
             # Without a worker a task that was taken waits until nobody does.
             code, _ = await status(stub.Merge(given, metadata=(("x-api-key", key),), timeout=0.5))
             codes.append(code)
     waited, limited = grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED
-    assert codes == [waited, limited, waited]
+    assert codes == [waited, limited, waited, waited, waited, limited]

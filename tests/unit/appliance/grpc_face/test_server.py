@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 
 import grpc
 import grpc.aio
@@ -17,6 +18,7 @@ from appliance.grpc_face.server import MOST_MESSAGE_BYTES, create_server, opened
 from appliance.grpc_face.services import services
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
+from tests.made_keys import made_keys
 from tests.unit.appliance.grpc_face.conftest import Serving
 
 STATUS = "/phonexia.grpc.common.Status/GetStatus"
@@ -141,22 +143,22 @@ async def test_who_watches_takes_nobody_s_place(serving: Serving) -> None:
             assert (await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest())).name
 
 
-async def test_one_caller_leaves_room_for_others(serving: Serving) -> None:
+async def test_one_caller_leaves_room_for_others(serving: Serving, tmp_path: Path) -> None:
     """Who holds a key can have so many calls open, which is said; the holder of another key works on."""
-    settings = {"api_keys": ["a-key-of-the-first", "a-key-of-the-second"]}
+    keys = made_keys(tmp_path, "first", "second")
 
     async def silent() -> AsyncIterator[bytes]:
         await asyncio.Event().wait()
         yield b""
 
-    async with serving(**settings) as server, AsyncExitStack() as stack:
+    async with serving() as server, AsyncExitStack() as stack:
         channels = [
             await stack.enter_async_context(
                 grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", [("connection", number)])
             )
             for number in range(3)
         ]
-        first, second = ((("x-api-key", key),) for key in settings["api_keys"])
+        first, second = ((("x-api-key", key),) for key in keys)
         # A few more, because a question below may take the place of one.
         held = [
             channels[number % 2].stream_unary(CONVERT)(silent(), metadata=first)
@@ -187,18 +189,20 @@ async def test_an_open_stream_does_not_keep_it_from_ending(serving: Serving) -> 
     assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
-async def test_the_log_has_a_line_for_a_call(serving: Serving, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_has_a_line_for_a_call(
+    serving: Serving, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """Method, status and duration are written down, and nothing of what the caller sent along."""
     caplog.set_level(logging.DEBUG, "appliance")
-    settings = {"api_keys": ["a-key-that-is-right"]}
-    async with serving(**settings) as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        for key in ("a-key-that-is-right", "a-key-that-is-wrong"):
+    (right,) = made_keys(tmp_path, "caller")
+    async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        for key in (right, right[:-1] + "*"):
             metadata = (("x-api-key", key), ("x-secret", "of the house"))
             call = status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest(), metadata=metadata)
             await call.code()
     lines = [record.getMessage() for record in caplog.records if STATUS in record.getMessage()]
     assert [line.rpartition(" in ")[0] for line in lines] == [f"{STATUS} OK", f"{STATUS} UNAUTHENTICATED"]
-    assert "a-key" not in caplog.text
+    assert right[12:-1] not in caplog.text
     assert "house" not in caplog.text
 
 

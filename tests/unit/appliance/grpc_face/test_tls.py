@@ -114,4 +114,4 @@ async def test_a_probe_needs_no_authority(
         async with asyncio.timeout(10):
             while not await asyncio.to_thread(asking.serves, settings):
                 await alive(store)
-        assert await asyncio.to_thread(asking.name, settings) == "voiceprint-appliance"
+        assert await asyncio.to_thread(asking.ours, settings)
