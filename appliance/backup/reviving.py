@@ -1,6 +1,6 @@
 """Tasks of a backup, back in Redis: open ones wait again, ended ones stay for as long as they still had to."""
 
-import time
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,6 +24,7 @@ from tasks.keys import (
     record_key,
 )
 from tasks.record import RecordDamaged, TaskRecord
+from tasks.store import ALIVE_SECONDS
 
 
 class Revival:
@@ -37,12 +38,14 @@ class Revival:
     async def require_rest(self, url: str) -> None:
         """Raises ConfigurationError when workers are at work in this Redis."""
         async with redis_errors():
-            seconds, microseconds = await self._redis.time()
-            alive = await self._redis.zcount(WORKERS, seconds * 1000 + microseconds // 1000, "+inf")
-        if alive:
-            raise ConfigurationError(
-                f"{alive} workers are at work with Redis at {shown(url)}: stop the appliance first"
-            )
+            before = await self._redis.zrange(WORKERS, 0, -1, withscores=True)
+            if not before:
+                return
+            # Whoever lives counts on meanwhile.
+            await asyncio.sleep(ALIVE_SECONDS)
+            after = await self._redis.zrange(WORKERS, 0, -1, withscores=True)
+        if after != before:
+            raise ConfigurationError(f"workers are at work with Redis at {shown(url)}: stop the appliance first")
 
     async def require_empty(self, url: str) -> None:
         """Raises ConfigurationError when there is any task."""
@@ -55,12 +58,14 @@ class Revival:
     async def add(self, tasks: Iterable[SavedTask]) -> None:
         """One batch, all or nothing."""
         async with redis_errors(), self._redis.pipeline() as pipe:
+            seconds, microseconds = await self._redis.time()
+            now = seconds * 1000 + microseconds // 1000
             for task in tasks:
                 record = self._record(task)
                 if task.retention_ms is None:
                     self._wait(pipe, task, record)
                 else:
-                    self._stay(pipe, task, record, task.retention_ms)
+                    self._stay(pipe, task, record, max(task.retention_ms, 1), now)
             await pipe.execute()
 
     async def finish(self) -> None:
@@ -92,11 +97,10 @@ class Revival:
             pipe.zadd(QUEUE, {task.task_id: place})
             self._remember(pipe, record, None)
 
-    def _stay(self, pipe: Any, task: SavedTask, record: TaskRecord | None, retention_ms: int) -> None:
-        left = max(retention_ms, 1)
+    def _stay(self, pipe: Any, task: SavedTask, record: TaskRecord | None, left: int, now: int) -> None:
         pipe.set(record_key(task.task_id), task.record, px=left)
         if task.callback_ms is not None:
-            pipe.zadd(CALLBACKS, {task.task_id: time.time_ns() // 1_000_000 + task.callback_ms})
+            pipe.zadd(CALLBACKS, {task.task_id: now + task.callback_ms})
             if task.callback_failures:
                 pipe.set(failures_key(task.task_id), task.callback_failures, px=left)
         if record:
