@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 # Seconds before the first restart, the longest wait, and how long a process must run for its past to be forgotten.
 FIRST_DELAY = 0.1
 LONGEST_DELAY = 10.0
-SETTLED = 30.0
+SETTLED = 5.0
 
 _STDERR = 2
 _KEPT_LINES = 40

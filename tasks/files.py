@@ -15,7 +15,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -30,8 +30,6 @@ from schemas.keyring import Keys
 from tasks import sealing
 from tasks.sealing import SealedFile, Sealer, Unsealable
 
-# A file without a task is left alone for this long: its task may be about to be submitted.
-_ORPHAN_SECONDS = 60.0
 # Nobody writes for so long without a byte.
 _SILENT_SECONDS = 3600.0
 
@@ -110,8 +108,16 @@ class FileStore(Protocol):
     def probe(self) -> None:
         """Raises OSError when nothing can be written."""
 
-    async def sweep(self, retention: float, still_open: Callable[[Sequence[str]], Awaitable[set[str]]]) -> int:
-        """Removes what no task needs any more and returns how many files that were."""
+    def inputs(self) -> Iterable[str]:
+        """The ids of the tasks that have an upload."""
+
+    def results(self) -> Iterable[tuple[str, int]]:
+        """The ids and attempts of which there is a result."""
+
+    def abandoned(self) -> Iterable[str]:
+        """The names of what is half written and has lost its process."""
+
+    def erase_abandoned(self, name: str) -> None: ...
 
 
 class LocalFileStore:
@@ -240,26 +246,26 @@ class LocalFileStore:
         with tempfile.TemporaryFile(dir=self._partial) as file:
             file.write(b"0")
 
-    async def sweep(self, retention: float, still_open: Callable[[Sequence[str]], Awaitable[set[str]]]) -> int:
-        orphans = await asyncio.to_thread(_older_than, self._inputs, _ORPHAN_SECONDS)
-        kept = await still_open([path.name for path in orphans])
-        gone = [path for path in orphans if path.name not in kept]
-        gone += await asyncio.to_thread(_older_than, self._results, retention + _ORPHAN_SECONDS)
-        gone += await asyncio.to_thread(_abandoned, self._partial)
-        for path in gone:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
-        return len(gone)
+    def inputs(self) -> Iterable[str]:
+        return (path.name for path in self._inputs.iterdir())
+
+    def results(self) -> Iterable[tuple[str, int]]:
+        for path in self._results.iterdir():
+            task_id, _, attempt = path.name.rpartition(".")
+            if attempt.isdecimal():
+                yield task_id, int(attempt)
+
+    def abandoned(self) -> Iterable[str]:
+        return (path.name for path in self._partial.iterdir() if not _is_held(path))
+
+    def erase_abandoned(self, name: str) -> None:
+        (self._partial / name).unlink(missing_ok=True)
 
 
 def _hold(descriptor: int) -> None:
     """Marks a file as being written, until it is closed or its process dies, however it dies."""
     with suppress(OSError):  # not every file system can: there, the sweep waits longer
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _abandoned(folder: Path) -> list[Path]:
-    """Files that nobody writes any more."""
-    return [path for path in _older_than(folder, _ORPHAN_SECONDS) if not _is_held(path)]
 
 
 def _is_held(path: Path) -> bool:
@@ -272,7 +278,8 @@ def _is_held(path: Path) -> bool:
         return True
     except OSError:
         # Where files cannot be held, it has lost its process when nothing has come for long.
-        return path not in _older_than(path.parent, _SILENT_SECONDS)
+        with suppress(FileNotFoundError):
+            return path.stat().st_mtime > time.time() - _SILENT_SECONDS
     return False
 
 
@@ -314,16 +321,6 @@ def _publish(partial: Path, final: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _older_than(folder: Path, seconds: float) -> list[Path]:
-    limit = time.time() - seconds
-    old: list[Path] = []
-    for path in folder.iterdir():
-        with suppress(FileNotFoundError):  # someone else removed it first
-            if path.stat().st_mtime < limit:
-                old.append(path)
-    return old
 
 
 @contextmanager

@@ -129,7 +129,7 @@ class TaskStore:
         """
         queued = entry(record)
         own_keys = [queued.job_key, idempotency_key(record.idempotency)]
-        answer: bytes = await self._run(
+        answer: bytes = await self.run(
             "submit",
             [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys],
             [
@@ -173,7 +173,7 @@ class TaskStore:
         """The record as running under `worker`, or None when another was first."""
         claimed = record.claimed(worker)
         queued = entry(record)
-        taken = await self._run(
+        taken = await self.run(
             "claim",
             [record_key(record.task_id), RUNNING, QUEUE, queued.job_key, queued.in_progress_key, queued.retry_key],
             [record.as_stored(self._keys), claimed.pack(self._keys), record.task_id, worker],
@@ -189,7 +189,7 @@ class TaskStore:
         released = record.released(crashed=crashed)
         queued = entry(released)
         keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
-        changed = await self._run(
+        changed = await self.run(
             "requeue",
             [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
             [record.as_stored(self._keys), released.pack(self._keys), record.task_id, queued.job],
@@ -199,7 +199,7 @@ class TaskStore:
     async def erase(self, record: TaskRecord) -> bool:
         """Makes the task cease to exist; whoever works on it can no longer finish it. False when the record has
         changed meanwhile."""
-        changed = await self._run(
+        changed = await self.run(
             "erase",
             end_keys(record),
             [record.as_stored(self._keys), record.task_id, record.input_bytes, ENDED],
@@ -216,7 +216,7 @@ class TaskStore:
 
     async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
         """Says that `worker` is alive; `report` is the JSON list that describes its models."""
-        await self._run(
+        await self.run(
             "heartbeat", [WORKERS, CAPABILITIES, REPORTS], [worker, json.encode(asdict(capabilities)), report]
         )
 
@@ -241,7 +241,7 @@ class TaskStore:
         return await self._give_back(list(chain.from_iterable(self._pulses.dead.items())), retention)
 
     async def _give_back(self, gone: list[str | bytes | float], retention: float) -> int:
-        found = await self._run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)
+        found = await self.run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)
         for task_id, worker in found:
             await self._recover(task_id.decode(), worker.decode(errors="replace"), retention=retention)
         return len(found)
@@ -267,9 +267,9 @@ class TaskStore:
         """Makes all other keys say of the task what its record says; True when one of them did not."""
         queued = entry(record)
         keys = [queued.job_key, queued.in_progress_key, queued.retry_key, idempotency_key(record.idempotency)]
-        changed = await self._run(
+        changed = await self.run(
             "reconcile",
-            [record_key(record.task_id), OPEN, RUNNING, QUEUE, SEQUENCE, WAKE, *keys],
+            [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
             [
                 record.as_stored(self._keys),
                 record.task_id,
@@ -281,6 +281,10 @@ class TaskStore:
             ],
         )
         return bool(changed)
+
+    async def fail_lost(self, task_id: str, *, retention: float) -> bool:
+        """Ends a task that is still open somewhere and has no record. False when there is none such."""
+        return await self._finish(b"", _failed(task_id, "the task record was lost from the store"), retention)
 
     async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
         """Ends a task whose record cannot be read."""
@@ -295,9 +299,7 @@ class TaskStore:
             async for key in self.redis.scan_iter(match=f"{IDEMPOTENCY}*", count=_RECORDS_AT_ONCE):
                 if await self.redis.hget(key, "task") == task_id.encode():  # type: ignore[misc]
                     await self.redis.pexpire(key, int(retention * 1000))
-        ended = TaskRecord(task_id, technology="", created_ms=now_ms())
-        ended = ended.refused(TaskState.FAILED, TaskInternalError(error.message).body())
-        await self._finish(data, ended, retention)
+        await self._finish(data, _failed(task_id, error.message), retention)
 
     async def _stored(self, task_id: str) -> bytes | None:
         async with redis_errors():
@@ -310,7 +312,7 @@ class TaskStore:
         return data
 
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
-        changed = await self._run(
+        changed = await self.run(
             "finish",
             end_keys(ended),
             [
@@ -343,6 +345,10 @@ class TaskStore:
         alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
         return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
 
+    def is_first(self, worker: str) -> bool:
+        """Whether `worker` is the one of those alive that does what one of them is enough for. At its start each is."""
+        return worker.encode() == min(self._pulses.alive | {worker.encode()})
+
     async def open_records(self) -> AsyncIterator[TaskRecord]:
         """The records of the tasks that have not ended; one that ends meanwhile, or is damaged, is passed over."""
         async with redis_errors():
@@ -362,6 +368,20 @@ class TaskStore:
             places = await self.redis.zmscore(OPEN, list(task_ids))
         return {task_id for task_id, place in zip(task_ids, places, strict=True) if place is not None}
 
+    async def records(self, task_ids: Sequence[str]) -> dict[str, TaskRecord | None]:
+        """The records of those tasks that are known; None for one that is damaged."""
+        if not task_ids:
+            return {}
+        async with redis_errors():
+            stored = await self.redis.mget(map(record_key, task_ids))
+        found: dict[str, TaskRecord | None] = {}
+        for task_id, data in zip(task_ids, stored, strict=True):
+            if data is not None:
+                found[task_id] = None
+                with suppress(RecordDamaged):
+                    found[task_id] = self.unpack(task_id, data)
+        return found
+
     def unpack(self, task_id: str, data: bytes) -> TaskRecord:
         """The record of the task, as it is stored. Raises RecordDamaged."""
         record = TaskRecord.unpack(data, self._keys)
@@ -369,9 +389,16 @@ class TaskStore:
             raise RecordDamaged("the task record in the store is that of another task")
         return record
 
-    async def _run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+    async def run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+        """What the Lua script of that name answers."""
         async with redis_errors():
             return await self._scripts[script](keys=keys, args=arguments)
+
+
+def _failed(task_id: str, message: str) -> TaskRecord:
+    """The end of a task of which nothing is known any more."""
+    made = TaskRecord(task_id, technology="", created_ms=now_ms())
+    return made.refused(TaskState.FAILED, TaskInternalError(message).body())
 
 
 def _capabilities(told: bytes) -> Capabilities:

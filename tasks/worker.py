@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,13 +33,16 @@ from tasks.duties import every
 from tasks.files import InputDamaged, InputGone
 from tasks.jobs import jobs
 from tasks.queue import Queue, Retry
+from tasks.reconciler import Reconciler
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import HEARTBEAT_SECONDS, Capabilities
 from tasks.stores import Stores
+from tasks.sweeping import Sweeper
 
 log = logging.getLogger(__name__)
 
-_SWEEP_SECONDS = 60.0
+# How often uploads are looked at, and how often all records and results.
+_SWEEP_SECONDS, _ROUND_SECONDS = 5.0, 60.0
 _REPORT_SECONDS = 5.0
 
 
@@ -98,6 +102,7 @@ class _Worker:
         self._store = stores.tasks(ended=self._files.erase_input, told=ends(audit, f"worker {config.name}"))
         signatures = Signatures.of(config.ring, config.unsigned_voiceprints)
         self._attempts = Attempts(models, self._files, config.quality, signatures)
+        self._sweeper = Sweeper(self._store, self._files)
         self._give_back = threading.Event()
         # What drops those under way, when their tasks are erased and no longer need an end.
         self._under_way: dict[str, threading.Event] = {}
@@ -123,6 +128,7 @@ class _Worker:
                 consuming = group.create_task(queue.consume())
                 group.create_task(every(HEARTBEAT_SECONDS, self._heartbeat, ended))
                 group.create_task(every(_SWEEP_SECONDS, self._sweep, ended))
+                group.create_task(every(_ROUND_SECONDS, partial(self._look_around, ended), ended))
                 await leaving.wait()
                 # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
                 queue.allow_pick_jobs = False
@@ -170,7 +176,14 @@ class _Worker:
         return self._reported
 
     async def _sweep(self) -> None:
-        await self._files.sweep(self._config.retention, self._store.still_open)
+        if self._store.is_first(self._config.name):
+            await self._sweeper.inputs()
+            await asyncio.to_thread(self._sweeper.partial)
+
+    async def _look_around(self, ended: asyncio.Event) -> None:
+        if self._store.is_first(self._config.name):
+            await Reconciler(self._store, retention=self._config.retention, stopped=ended).round()
+            await self._sweeper.results()
 
     async def _attempt(self, context: dict[str, Any]) -> None:
         """One attempt at one task, called by arq; Retry tells arq to leave the queue entry as it is."""

@@ -3,10 +3,7 @@
 import asyncio
 import hashlib
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -36,10 +33,6 @@ async def store_input(files: LocalFileStore, task_id: str) -> Path:
     async with files.upload(task_id) as upload:
         await upload.write(DATA)
     return files.input(task_id)
-
-
-async def nobody(_: Sequence[str]) -> set[str]:
-    return set()
 
 
 async def test_an_upload_is_there_when_it_is_whole(files: LocalFileStore, tmp_path: Path) -> None:
@@ -158,63 +151,3 @@ def test_probe_writes_and_leaves_nothing(files: LocalFileStore, tmp_path: Path) 
     (tmp_path / "store" / "partial").rmdir()
     with pytest.raises(OSError, match="partial"):
         files.probe()
-
-
-async def test_the_sweep_keeps_what_is_needed(files: LocalFileStore, tmp_path: Path) -> None:
-    """Media of open tasks however old, media just arrived, results within their time and uploads on their way stay."""
-    age(await store_input(files, "open"), 10_000)
-    await store_input(files, "fresh")
-    files.write_result("id", 1, DATA)
-    age(tmp_path / "store" / "results" / "id.1", 900)
-    asked: list[str] = []
-
-    async def still_open(task_ids: Sequence[str]) -> set[str]:
-        asked.extend(task_ids)
-        return {"open"}
-
-    async with files.upload("slow"):
-        age(tmp_path / "store" / "partial" / "slow", 3000)
-        (tmp_path / "store" / "partial" / "begun").write_bytes(DATA)
-        before = listed(tmp_path)
-        assert await files.sweep(1000, still_open) == 0
-        assert listed(tmp_path) == before
-    assert asked == ["open"]
-
-
-async def test_the_sweep_removes_what_nobody_needs(files: LocalFileStore, tmp_path: Path) -> None:
-    """Media without an open task, results past their retention and uploads whose process died go."""
-    age(await store_input(files, "orphan"), 61)
-    files.write_result("id", 1, DATA)
-    age(tmp_path / "store" / "results" / "id.1", 1100)
-    (tmp_path / "store" / "partial" / "lost").write_bytes(DATA)
-    age(tmp_path / "store" / "partial" / "lost", 61)
-    assert await files.sweep(1000, nobody) == 3
-    assert listed(tmp_path) == []
-
-
-async def test_an_upload_outlives_its_killed_process_by_a_minute(files: LocalFileStore, tmp_path: Path) -> None:
-    """The sweep leaves it while its process lives, however long nothing has come, and takes it once that is gone."""
-    code = f"""
-import asyncio, pathlib, tasks.files
-async def uploading():
-    async with tasks.files.LocalFileStore(pathlib.Path({str(tmp_path / "store")!r})).upload("id"):
-        print("open", flush=True)
-        await asyncio.Event().wait()
-asyncio.run(uploading())
-"""
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    assert await process.stdout.readline() == b"open\n"
-    age(tmp_path / "store" / "partial" / "id", 10_000)
-    assert await files.sweep(1000, nobody) == 0
-    process.kill()
-    await process.wait()
-    assert await files.sweep(1000, nobody) == 1
-
-
-async def test_two_sweeps_at_once_do_not_mind_each_other(files: LocalFileStore, tmp_path: Path) -> None:
-    """Every worker sweeps; what another removed first is no error."""
-    for number in range(50):
-        age(await store_input(files, f"orphan{number}"), 61)
-    await asyncio.gather(*(LocalFileStore(tmp_path / "store").sweep(1000, nobody) for _ in range(4)))
-    assert listed(tmp_path) == []
