@@ -14,13 +14,12 @@ from typing import Any, Self
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
-from redis.exceptions import ResponseError
 
 from schemas import json
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import Keys
 from schemas.task import TaskState
-from tasks.connection import connect, redis_errors
+from tasks.connection import Foreign, connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.keys import (
     CAPABILITIES,
@@ -302,13 +301,11 @@ class TaskStore:
         await self._finish(data, _failed(task_id, error.message), retention)
 
     async def _stored(self, task_id: str) -> bytes | None:
-        async with redis_errors():
-            try:
+        try:
+            async with redis_errors():
                 data: bytes | None = await self.redis.get(record_key(task_id))
-            except ResponseError as error:
-                if "WRONGTYPE" in str(error):
-                    raise RecordDamaged("the task record in the store is none") from error
-                raise
+        except Foreign as error:
+            raise RecordDamaged("the task record in the store is none") from error
         return data
 
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:

@@ -32,6 +32,7 @@ from tasks.connection import shown
 from tasks.duties import every
 from tasks.files import InputDamaged, InputGone
 from tasks.jobs import jobs
+from tasks.mending import mend
 from tasks.queue import Queue, Retry
 from tasks.reconciler import Reconciler
 from tasks.record import RecordDamaged, TaskRecord
@@ -43,6 +44,7 @@ log = logging.getLogger(__name__)
 
 # How often uploads are looked at, and how often all records and results.
 _SWEEP_SECONDS, _ROUND_SECONDS = 5.0, 60.0
+_MEND_SECONDS = 1.0
 _REPORT_SECONDS = 5.0
 
 
@@ -128,6 +130,7 @@ class _Worker:
                 consuming = group.create_task(queue.consume())
                 group.create_task(every(HEARTBEAT_SECONDS, self._heartbeat, ended))
                 group.create_task(every(_SWEEP_SECONDS, self._sweep, ended))
+                group.create_task(every(_MEND_SECONDS, partial(self._mend, ended), ended))
                 group.create_task(every(_ROUND_SECONDS, partial(self._look_around, ended), ended))
                 await leaving.wait()
                 # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
@@ -179,6 +182,10 @@ class _Worker:
         if self._store.is_first(self._config.name):
             await self._sweeper.inputs()
             await asyncio.to_thread(self._sweeper.partial)
+
+    async def _mend(self, ended: asyncio.Event) -> None:
+        if self._store.is_first(self._config.name) and await mend(self._store.redis):
+            await self._look_around(ended)
 
     async def _look_around(self, ended: asyncio.Event) -> None:
         if self._store.is_first(self._config.name):

@@ -8,7 +8,7 @@ from typing import BinaryIO, cast
 from aiohttp import web
 
 from appliance.connection import Connection
-from appliance.context import ENDINGS, FILES, STORE, VISITOR
+from appliance.context import ENDINGS, FILES, SETTINGS, STORE, VISITOR
 from schemas import json
 from schemas.errors import Internal, NotFound
 from schemas.task import TaskState
@@ -34,7 +34,7 @@ async def poll(request: web.Request) -> web.StreamResponse:
     seconds = waiting_seconds(request.query.getall("wait", []))
     task_id = _task_id(request)
     try:
-        record = _of_path(request, await request.app[STORE].fetch(task_id))
+        record = _of_path(request, await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention))
         if seconds and not record.state.terminal:
             with cast("Connection", request.protocol).while_connected():
                 record = _of_path(request, await request.app[ENDINGS].wait(task_id, seconds))
