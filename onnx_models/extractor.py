@@ -57,6 +57,7 @@ class Extractor:
         Raises ConfigurationError when something is not installed, damaged or not available.
         """
         card = registry.speaker_card(model, models_dir)
+        media.start()
         voice_activity = registry.card(registry.VOICE_ACTIVITY_MODEL)
         path = None if card.file is None else registry.verify(card, models_dir)
         network = NoNetwork() if path is None else open_session(path, device, threads)

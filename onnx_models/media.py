@@ -21,6 +21,7 @@ import numpy as np
 import soxr
 
 from onnx_models.blocks import Samples
+from onnx_models.decoders import confined
 from onnx_models.decoders.confined import ConfinedDecoder
 from onnx_models.decoders.decoder import MediaInfo
 from onnx_models.sandbox.confinement import Limits
@@ -142,6 +143,11 @@ class Recording:
                 yield block
             _check_shortfall(decoder, decoded)
         self._decoded_frames = decoded
+
+
+def start() -> None:
+    """Starts the process whose children decode, and does not wait: it is ready when the first recording comes."""
+    confined.start()
 
 
 def probe(source: Source, limits: MediaLimits | None = None) -> MediaInfo:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from onnx_models import registry, speech
+from onnx_models import media, registry, speech
 from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
 from onnx_models.session import open_session
@@ -37,6 +37,7 @@ class VoiceActivity:
     @classmethod
     def open(cls, *, models_dir: Path, limits: MediaLimits | None = None, threads: int = 1) -> "VoiceActivity":
         """Raises ConfigurationError when the network is not installed or is damaged."""
+        media.start()
         network = registry.verify(registry.card(registry.VOICE_ACTIVITY_MODEL), models_dir)
         return cls(SpeechDetector(open_session(network, "cpu", threads)), limits or MediaLimits())
 

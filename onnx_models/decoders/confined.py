@@ -27,8 +27,18 @@ _MOST_CHANNELS = 1024
 _MOST_RATE = 1 << 31
 _MOST_FRAMES = 1 << 62
 _FLOAT_BYTES = 4
+_LACKS_FFMPEG = {"lacks": "ffmpeg"}
 
-zygote = Zygote("onnx_models.decoders.child")
+# By what their children have at hand. The second starts when the first recording needs it.
+ZYGOTES = {
+    "libsndfile": Zygote("onnx_models.decoders.child"),
+    "ffmpeg": Zygote("onnx_models.decoders.child_with_ffmpeg"),
+}
+
+
+def start() -> None:
+    """Starts what most recordings need, without waiting until it is ready."""
+    ZYGOTES["libsndfile"].start()
 
 
 class ConfinedDecoder:
@@ -51,6 +61,7 @@ class ConfinedDecoder:
         """
         self._opened, self._request = opened, {"has_extra": has_extra}
         self._limits, self._stop = limits, stop
+        self._zygote = ZYGOTES["libsndfile"]
         self._tries = 0
         self._talk: Talk | None = None
         try:
@@ -82,17 +93,22 @@ class ConfinedDecoder:
         """Ends the child, which has let go of the file when this returns."""
         talk, self._talk = self._talk, None
         if talk is not None and not talk.close():
-            zygote.replace()
+            self._zygote.replace()
 
     def _begun(self) -> tuple[MediaInfo, float | None]:
         """What the header says, told by a new child."""
         while True:
             with self._opened() as file:
-                self._talk = zygote.ask(self._request, file.fileno(), self._limits)
+                self._talk = self._zygote.ask(self._request, file.fileno(), self._limits)
             try:
-                return _header(self._told(0))
+                told = self._told(0)
             except Lost as error:
                 self._lose(error)
+                continue
+            if told != _LACKS_FFMPEG or self._zygote is ZYGOTES["ffmpeg"]:
+                return _header(told)
+            self.close()
+            self._zygote = ZYGOTES["ffmpeg"]
 
     def _next(self) -> npt.NDArray[np.float32] | None:
         """The next block of sound, None when there is no more."""
@@ -124,7 +140,7 @@ class ConfinedDecoder:
         self.close()
         if isinstance(error, Stalled):
             # It may be the zygote that stands still.
-            zygote.replace()
+            self._zygote.replace()
         self._tries += 1
         if self._tries >= _MOST_TRIES:
             raise TaskInternalError(f"the recording could not be decoded: {self._tries} times the decoder {error}")

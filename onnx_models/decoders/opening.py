@@ -1,7 +1,6 @@
 """A recording opened by its content, with the library that is to decode it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from io import FileIO
 
 from onnx_models import containers
@@ -9,24 +8,6 @@ from onnx_models.containers import Container, Library
 from onnx_models.decoders import libsndfile, ogg_pages
 from onnx_models.decoders.decoder import Decoder
 from schemas.errors import MediaUnknown
-
-
-@contextmanager
-def opened(file: FileIO, has_extra: bool) -> Iterator[Decoder]:
-    """A decoder over `file`, which must be unbuffered; `has_extra` says whether FFmpeg is there.
-
-    Raises MediaUnknown for what cannot be decoded here, MediaDamaged for a header that is broken or lies.
-    """
-    container, library = identified(file, has_extra)
-    if library == "libsndfile":
-        opening = libsndfile.opened(file, container)
-    else:
-        # Only here, since the extra may not be installed.
-        from onnx_models.decoders import ffmpeg  # noqa: PLC0415
-
-        opening = ffmpeg.opened(file, container)
-    with opening as decoder:
-        yield decoder
 
 
 def identified(file: FileIO, has_extra: bool) -> tuple[Container, Library]:
@@ -47,3 +28,16 @@ def identified(file: FileIO, has_extra: bool) -> tuple[Container, Library]:
             "pip install 'voiceprint-appliance[media]'"
         )
     return container, library
+
+
+def opened(file: FileIO, container: Container, library: Library) -> AbstractContextManager[Decoder]:
+    """A decoder over `file`, which must be unbuffered and was identified so.
+
+    Raises MediaUnknown for an encoding that is not decoded here, MediaDamaged for a header that is broken or lies.
+    """
+    if library == "libsndfile":
+        return libsndfile.opened(file, container)
+    # Only here, since the extra may not be installed.
+    from onnx_models.decoders import ffmpeg  # noqa: PLC0415
+
+    return ffmpeg.opened(file, container)
