@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Callable
@@ -149,3 +150,50 @@ def test_a_row(run: Run, log: Path) -> None:
     assert (
         rows[2] == "3\t1970-01-03T00:00:00.000Z\trequest.refused\trequest.unauthorized\tanonymous 192.0.2.8\t\t7 times"
     )
+
+
+def test_commands_tell_what_they_change(tmp_path: Path) -> None:
+    """Who has made, rotated and dropped keys is in the log, which verifies under the rotated ring."""
+    ring, data = tmp_path / "rings" / "ring.toml", tmp_path / "data"
+
+    def run(*words: str) -> "subprocess.CompletedProcess[str]":
+        settings = {"VOICEPRINT_DATA_DIR": str(data), "VOICEPRINT_KEY_RING": str(ring)}
+        return subprocess.run(
+            [VOICEPRINT, *words], env=os.environ | settings, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    made = [run("keyring", "create"), run("keys", "create", "front desk"), run("keyring", "rotate")]
+    made += [run("keys", "revoke", "front desk", "--yes"), run("keyring", "drop", "1", "--yes")]
+    assert [one.returncode for one in made] == [0] * 5, made
+    found = [json.loads(line) for line in run("audit", "show", "--json").stdout.splitlines()]
+    assert [event["what"] for event in found] == [
+        "keyring.created",
+        "keys.created",
+        "keyring.rotated",
+        "keys.revoked",
+        "keyring.dropped",
+    ]
+    assert [event["key"] for event in found] == [1, 1, 2, 2, 2]
+    key = made[1].stdout.strip()
+    assert {event["which"].get("key") for event in found} == {None, 2, 1, key.split("_")[1]}
+    assert key.split("_", 2)[2] not in (data / "audit.log").read_text()
+    assert {(event["who"]["kind"], event["who"]["name"]) for event in found} == {
+        ("command", pwd.getpwuid(os.getuid()).pw_name)
+    }
+    told = run("audit", "verify")
+    assert (told.returncode, told.stdout.count("cannot be checked: key 1 is not in the key ring")) == (3, 2)
+
+
+def test_what_cannot_be_told_is_complained_about(tmp_path: Path, log: Path) -> None:
+    """What the command was for is done all the same."""
+    ring = tmp_path / "ring.toml"
+    ring.write_text(f'[[key]]\nid = 1\nsecret = "{b64encode(SECRET).decode()}"\n')
+    ring.chmod(0o600)
+    log.with_name("audit.log.head").unlink()
+    log.with_name("audit.log.head").mkdir()
+    settings = {"VOICEPRINT_DATA_DIR": str(tmp_path / "data"), "VOICEPRINT_KEY_RING": str(ring)}
+    rotated = subprocess.run(
+        [VOICEPRINT, "keyring", "rotate"], env=os.environ | settings, capture_output=True, text=True, check=True
+    )
+    assert rotated.stdout.strip() == "2"
+    assert f"the audit log {log} does not tell it" in rotated.stderr
