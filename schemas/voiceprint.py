@@ -172,7 +172,10 @@ def decode(data: bytes, keys: Mapping[int, bytes] | None = None, *, unsigned: bo
     if flags & SIGNED:
         key = (keys or {}).get(key_id)
         if key is None:
-            raise VoiceprintKeyUnknown(f"the voiceprint is signed with key {key_id}, which is not known here")
+            raise VoiceprintKeyUnknown(
+                f"the voiceprint is signed with key {key_id}, which is not known here: extract it from its recording "
+                "again, or bring the key back to the key ring"
+            )
     elif not unsigned:
         raise VoiceprintNotSigned(
             "the voiceprint is not signed, and only those are taken here that this appliance has signed: extract it "
