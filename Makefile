@@ -7,6 +7,8 @@ STAMP := .venv/.installed
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
+TOOLS := .venv-tools
+TOOLS_STAMP := $(TOOLS)/.installed
 
 .PHONY: demo run test lint conformance faults fuzz gpu-check clean
 
@@ -55,8 +57,21 @@ fuzz: install ## 20,000 mutated recordings of every format against a running app
 	@$(BIN)/voiceprint redis install
 	$(BIN)/python -m tests.fuzz --seed 1 --files 20000
 
+# In an environment of their own: what looks at the packages is none of them.
+$(TOOLS_STAMP): deploy/supply-chain.txt
+	@$(PYTHON) -m venv $(TOOLS)
+	@$(TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement deploy/supply-chain.txt
+	@touch $@
+
+.PHONY: audit sbom
+audit: $(STAMP) $(TOOLS_STAMP) ## known vulnerabilities of the installed packages; needs the internet, and fails where nobody can be asked
+	@$(BIN)/python deploy/audit.py $(TOOLS)/bin/pip-audit "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+sbom: $(STAMP) $(TOOLS_STAMP) ## what is installed in .venv, as CycloneDX in sbom.cdx.json, checked against its schema
+	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate --output-file sbom.cdx.json .venv
+
 gpu-check: install ## parity and speed on a CUDA machine, figures to gpu-check.json
 	$(BIN)/python -m benchmarks.gpu_check
 
 clean:
-	rm -rf .venv $(CLIENTS) build dist *.egg-info
+	rm -rf .venv $(CLIENTS) $(TOOLS) sbom.cdx.json build dist *.egg-info
