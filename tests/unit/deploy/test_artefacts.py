@@ -97,9 +97,7 @@ def test_every_command_exists() -> None:
     """Each `voiceprint` subcommand that deploy/ starts or names is one of the command line."""
     import typer.main
 
-    cli = importlib.import_module("appliance.cli")
-    app = next(value for value in vars(cli).values() if isinstance(value, typer.Typer))
-    group = typer.main.get_command(app)
+    group = typer.main.get_command(importlib.import_module("appliance.cli").app)
     for file, command in started_commands():
         node: Any = group
         for word in command.split():
