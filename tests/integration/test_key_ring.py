@@ -88,6 +88,16 @@ def test_what_is_made_is_signed_and_what_is_not_is_refused(start_appliance: Star
         assert "voiceprints.1" in refused.value.details()
 
 
+def test_while_migrating_unsigned_ones_are_taken(start_appliance: Start, ring: Path) -> None:
+    """Where the settings say so; a forged one is still refused."""
+    stranger = Signatures.of(KeyRing({1: bytes(32)}), "refuse")
+    with start_appliance(key_ring=ring, unsigned_voiceprints="accept").client() as client:
+        assert converted(client, PLAIN[0], signed(PLAIN[1], ring))["task"]["state"] == "done"  # type: ignore[index]
+        forged = to_base64(stranger.signed(from_base64(PLAIN[0])))
+        (fault,) = converted(client, PLAIN[0], forged)["error"]["detail"]  # type: ignore[index]
+        assert (fault["location"][-1], fault["type"]) == (1, "voiceprint.damaged")
+
+
 def test_keys_change_while_it_runs(start_appliance: Start, ring: Path) -> None:
     """A worker that starts after a rotation makes with the new key, and the others, which have not read it, understand
     what it writes and it what they wrote."""

@@ -14,6 +14,7 @@ from appliance.exit_codes import ExitCode
 from schemas.keyring import KeyRing
 from schemas.signatures import Signatures
 from schemas.voiceprint import Signer, encode, from_base64, to_base64
+from tests.conftest import RECORDINGS
 from tests.unit.schemas.sample_voiceprints import silent, voiceprint
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -28,11 +29,12 @@ def ring(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, ring: Path) -> Run:
-    """Runs `voiceprint` with words and the ring."""
+def run(tmp_path: Path, ring: Path, models_dir: Path) -> Run:
+    """Runs `voiceprint` with words and the ring, and settings of its own."""
 
-    def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
-        own = {"VOICEPRINT_DATA_DIR": str(tmp_path / "data"), "VOICEPRINT_KEY_RING": str(ring)}
+    def run(*words: str | Path, **settings: str) -> "subprocess.CompletedProcess[str]":
+        folders = {"VOICEPRINT_DATA_DIR": str(tmp_path / "data"), "VOICEPRINT_MODELS_DIR": str(models_dir)}
+        own = {**folders, "VOICEPRINT_KEY_RING": str(ring), **settings}
         return subprocess.run(
             [Path(sys.executable).with_name("voiceprint"), *words],
             env=os.environ | own,
@@ -119,7 +121,7 @@ def test_what_is_bad_is_named_and_left(run: Run, tmp_path: Path, ring: Path) -> 
     assert [from_base64(after[place]) for place in (0, 4)] == [signatures.signed(ONE), signatures.signed(TWO)]
 
 
-def test_convert_takes_what_was_signed(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_convert_takes_what_was_signed(run: Run, tmp_path: Path) -> None:
     """Before, the command refuses as the service does, unless it is told to take them."""
     path = tmp_path / "one.vp"
     path.write_bytes(ONE)
@@ -127,8 +129,16 @@ def test_convert_takes_what_was_signed(run: Run, tmp_path: Path, monkeypatch: py
     assert refused.returncode == ExitCode.REFUSED
     assert "is not signed" in refused.stderr
     assert "keyring sign" in refused.stderr
-    monkeypatch.setenv("VOICEPRINT_UNSIGNED_VOICEPRINTS", "accept")
-    taken = run("convert", path)
-    monkeypatch.delenv("VOICEPRINT_UNSIGNED_VOICEPRINTS")
+    taken = run("convert", path, VOICEPRINT_UNSIGNED_VOICEPRINTS="accept")
     run("keyring", "sign", path)
     assert run("convert", path).stdout == taken.stdout != ""
+
+
+def test_what_is_extracted_is_signed(run: Run, ring: Path, tmp_path: Path) -> None:
+    """In files and in JSON, under the current key, so that `convert` and the service take it."""
+    signatures = Signatures.of(KeyRing.read(ring), "refuse")
+    (path,) = run("extract", RECORDINGS / "demo.flac", "--out", tmp_path / "out").stdout.splitlines()
+    (channel,) = json.loads(run("extract", RECORDINGS / "demo.flac").stdout)["channels"]
+    one, other = (signatures.decode(held) for held in (Path(path).read_bytes(), from_base64(channel["voiceprint"])))
+    assert one.vector.tobytes() == other.vector.tobytes()
+    assert run("convert", path).returncode == 0
