@@ -119,14 +119,26 @@ class Queue(Worker):
             await self.pool.zrem(QUEUE, job_id)
 
     async def run_job(self, job_id: str, score: int) -> None:
-        """As arq does; an entry that it cannot bear is removed, and made anew from its task's record by the survey."""
+        """As arq does; an entry that is not as ours are is removed, and made anew from its task's record by the
+        survey."""
         try:
+            job = await self.pool.get(job_key_prefix + job_id)
+            if job is not None and not self._is_ours(job):
+                raise ValueError("the job is none")
             await super().run_job(job_id, score)
         except PASSING:
             raise
         except Exception as error:
             log.warning("the queue entry of task %s is none of ours: %s", job_id, type(error).__name__)
             await self._forget(job_id.encode())
+
+    def _is_ours(self, job: bytes) -> bool:
+        """Whether it is what `tasks/dispatch.py` writes. arq would log what else there is, or pass it on."""
+        try:
+            fields = msgpack.unpackb(job)
+            return fields["f"] in self.functions and (fields["t"], fields["a"], fields["k"]) == (None, [], {})
+        except (ValueError, TypeError, KeyError):
+            return False
 
     async def drain(self, give_back: threading.Event, seconds: float) -> None:
         """Waits for what runs; after `seconds` or when `give_back` is set, for it to stop between two blocks."""

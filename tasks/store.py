@@ -340,7 +340,10 @@ class TaskStore:
         # Who has a task and was never heard is watched as well.
         self._pulses.look(dict.fromkeys(owners, 0.0) | dict(workers))
         alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
-        return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
+        try:
+            return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
+        except ValueError as error:
+            raise Foreign from error
 
     def is_first(self, worker: str) -> bool:
         """Whether `worker` is the one of those alive that does what one of them is enough for. At its start each is."""

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
 from appliance.settings import Settings, child_environment
 from schemas.voiceprint import encode, to_base64
 from tasks.store import TaskStore
-from tests.conftest import CONVERSION, Appliance, ended
+from tests.conftest import CONVERSION, Appliance, ended, running
+from tests.fuzz.processes import kept
+from tests.hardening.shared_redis import Scene
 from tests.own_redis import OwnRedis, started
 from tests.unit.schemas.sample_voiceprints import voiceprint
 
@@ -84,9 +87,10 @@ def _serving(settings: Settings) -> Iterator[Appliance]:
             text=True,
         )
         try:
-            appliance = Appliance(f"http://127.0.0.1:{port}", settings.data_dir, process)
+            scheme = "https" if settings.http_tls_certificate else "http"
+            appliance = Appliance(f"{scheme}://127.0.0.1:{port}", settings.data_dir, process)
             # The connection waits in the socket until the server takes it.
-            with appliance.client() as client:
+            with appliance.client(verify=False) as client:
                 assert client.get("/health").status_code == 200
             yield appliance
         finally:
@@ -97,3 +101,27 @@ def _serving(settings: Settings) -> Iterator[Appliance]:
 async def _flush(redis_url: str) -> None:
     async with TaskStore.open(redis_url) as store:
         await store.redis.flushall()
+
+
+@pytest.fixture(scope="module")
+def shared(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    folder = tmp_path_factory.mktemp("hostile")
+    with started(models_dir, folder / "redis") as own:
+        given = {"redis_url": own.url, "http_port": 0, "data_dir": folder, "models_dir": models_dir, "workers": 1}
+        with (
+            running(Settings.model_validate(given | {"grpc": "off"})) as appliance,
+            appliance.client() as client,
+            Redis.from_url(own.url) as redis,
+        ):
+            yield Scene(appliance, redis, client, folder, GOOD)
+
+
+@pytest.fixture
+def scene(shared: Scene) -> Iterator[Scene]:
+    """Afterwards the next task is done, by the same processes, and nothing unforeseen was logged."""
+    before, log = kept(shared.appliance.process.pid), shared.folder / "up.log"
+    told = log.read_text().count("Traceback")
+    yield shared
+    assert shared.state(shared.submitted()) == "done"
+    assert kept(shared.appliance.process.pid) == before
+    assert log.read_text().count("Traceback") == told, log.read_text()[-5000:]
