@@ -14,6 +14,7 @@ repeated or moved. Header and name are the associated data of every chunk: no fi
 STREAM construction of Hoang, Reyhanitabar, Rogaway and Vizár (CRYPTO 2015).
 """
 
+import errno
 import fcntl
 import io
 import os
@@ -37,6 +38,8 @@ _MAGIC, _VERSION = b"ZOSF", 1
 _SALT_BYTES, _TAG_BYTES = 32, 16
 _HEADER = struct.Struct(f"<4sB3xI{_SALT_BYTES}s")
 _STORED_BYTES = CHUNK_BYTES + _TAG_BYTES
+# MFD_NOEXEC_SEAL: hardened machines give no other; Linux before 6.3 does not know it, nor Python's os.
+_NOT_EXECUTABLE = 0x8
 _FOR_EVER = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 
 
@@ -164,7 +167,7 @@ def in_memory(sealed: SealedFile) -> FileIO:
     """All of `sealed`, which is closed, as a file that has a descriptor and no place on any disk, at its beginning. It
     can only be read, whoever holds the descriptor. Raises Unsealable."""
     with sealed:
-        file = os.fdopen(os.memfd_create("upload", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), "r+b", buffering=0)
+        file = os.fdopen(_nameless(), "r+b", buffering=0)
         try:
             for chunk in sealed.chunks():
                 file.write(chunk)
@@ -174,6 +177,17 @@ def in_memory(sealed: SealedFile) -> FileIO:
             file.close()
             raise
     return file
+
+
+def _nameless() -> int:
+    """A descriptor of an empty file in memory."""
+    flags = os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
+    try:
+        return os.memfd_create("upload", flags | _NOT_EXECUTABLE)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        return os.memfd_create("upload", flags)
 
 
 class _Cipher:

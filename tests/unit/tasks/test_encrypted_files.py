@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import StorageFull
 from schemas.keyring import KeyRing
 from tasks.files import InputDamaged, LocalFileStore, ResultDamaged
 from tasks.sealing import CHUNK_BYTES
@@ -143,6 +144,19 @@ async def test_an_upload_that_looks_sealed(tmp_path: Path) -> None:
         sha256 = await uploaded(files, "other", impostor)
         with files.open_input("other", sha256) as opened:
             assert opened.read() == impostor
+
+
+@pytest.mark.parametrize("size", [1, 1 << 20])
+async def test_a_full_disk_is_full_storage(tmp_path: Path, size: int) -> None:
+    """Whether the first chunk does not fit or the last, and nothing stays."""
+    files = store(tmp_path)
+    for name in ("id", "id.1"):
+        (tmp_path / "store" / "partial" / name).symlink_to("/dev/full")
+    with pytest.raises(StorageFull):
+        await uploaded(files, data=bytes(size))
+    with pytest.raises(StorageFull):
+        files.write_result("id", 1, bytes(size))
+    assert on_disk(tmp_path) == b""
 
 
 async def test_rotation_and_what_is_dropped(tmp_path: Path) -> None:

@@ -121,6 +121,9 @@ def test_voiceprints_are_counted_by_space(tmp_path: Path) -> None:
     found = retire.find_voiceprints([tmp_path])
     assert found.by_space == Counter({"mine-1": 4, "other-1": 1})
     assert found.unreadable == 3
+    with_keys = retire.find_voiceprints([tmp_path], {1: b"key"})
+    assert with_keys.by_space == Counter({"mine-1": 5, "other-1": 1})
+    assert with_keys.unreadable == 2
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
