@@ -15,7 +15,7 @@ from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
 from appliance.connection import Connection
-from appliance.context import DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE
+from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE
 from appliance.crowd import Crowd, most_connections
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
@@ -25,6 +25,8 @@ from appliance.settings import Settings
 from appliance.telling import told_once
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
+from tasks.audit import Audit
+from tasks.audit.ended import ends
 from tasks.connection import shown
 from tasks.duties import kept
 from tasks.endings import Endings
@@ -46,13 +48,14 @@ def create_app(settings: Settings) -> web.Application:
     door = Door(settings)
     app = web.Application(middlewares=[journal, refuse, doors(settings, door)], client_max_size=0)
     app[SETTINGS], app[DOOR] = settings, door
-    stores = Stores(
-        settings.redis_url.get_secret_value(), settings.store, settings.ring(), encrypt=settings.encrypt_store
-    )
-    app[STORE], app[FILES] = stores.tasks(), stores.files()
-    app[INTAKE] = Intake(settings, app[STORE], app[FILES])
+    ring = settings.ring()
+    app[AUDIT] = Audit.open(settings.audit, ring)
+    stores = Stores(settings.redis_url.get_secret_value(), settings.store, ring, encrypt=settings.encrypt_store)
+    app[STORE], app[FILES] = stores.tasks(told=ends(app[AUDIT], "http")), stores.files()
+    app[INTAKE] = Intake(settings, app[STORE], app[FILES], app[AUDIT])
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
+    app.cleanup_ctx.append(_audited)
     app.cleanup_ctx.append(_store_connection)
     app.cleanup_ctx.append(deliver)
     app.on_shutdown.append(_release_who_waits)
@@ -64,6 +67,12 @@ def create_app(settings: Settings) -> web.Application:
 async def _put_headers(request: web.Request, response: web.StreamResponse) -> None:
     answers.put_headers(request, response)
     cors.put_headers(request, response, request.app[SETTINGS].cors_origins)
+
+
+async def _audited(app: web.Application) -> AsyncIterator[None]:
+    # The last to end: nobody waits for this loop any more when what is left is written.
+    with app[AUDIT].running("http"):
+        yield
 
 
 async def _store_connection(app: web.Application) -> AsyncIterator[None]:

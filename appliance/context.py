@@ -6,6 +6,7 @@ from appliance.access.door import Door
 from appliance.access.visitor import Visitor
 from appliance.intake import Intake
 from appliance.settings import Settings
+from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
 from tasks.store import TaskStore
@@ -14,6 +15,7 @@ SETTINGS = web.AppKey("settings", Settings)
 DOOR = web.AppKey("door", Door)
 STORE = web.AppKey("store", TaskStore)
 FILES = web.AppKey("files", FileStore)
+AUDIT = web.AppKey("audit", Audit)
 INTAKE = web.AppKey("intake", Intake)
 ENDINGS = web.AppKey("endings", Endings)
 # Who asks, known from the door on; what was refused before it, for a host that is none, has nobody.

@@ -11,6 +11,7 @@ from typing import Any
 
 import pydantic
 
+from appliance import audited
 from appliance.access.visitor import Visitor
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
@@ -19,6 +20,7 @@ from schemas import json
 from schemas.errors import Detail, Forbidden, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
 from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology, refusal
+from tasks.audit import Audit
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
 from tasks.rates import Rate, Rates
@@ -82,8 +84,9 @@ class Arrival:
 class Intake:
     """The use case of submitting, over the task store and the file store."""
 
-    def __init__(self, settings: Settings, store: TaskStore, files: FileStore) -> None:
+    def __init__(self, settings: Settings, store: TaskStore, files: FileStore, audit: Audit) -> None:
         self._settings = settings
+        self._audit = audit
         self._store = store
         self._files = files
         self._room = Room()
@@ -102,6 +105,7 @@ class Intake:
         stays stored, but for Unreachable: then the task may exist all the same.
         """
         _require_allowed(technology, caller.visitor)
+        self._audit.require()
         if technology.missing is not None:
             raise Unavailable(technology.missing)
         limit, expected = int(self._settings.single_file_upload_size), declared or 0
@@ -136,6 +140,7 @@ class Intake:
                     owner=caller.visitor.scope,
                 )
                 arrival.task_id = await self._submitted(record, place)
+                await self._audit.noted(audited.submitted(caller.visitor, record, arrival.task_id))
                 if arrival.task_id != task_id:
                     arrival.replayed = True
                     self._files.erase_input(task_id)

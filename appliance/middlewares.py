@@ -9,13 +9,13 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_exceptions import HTTPException
 from yarl import URL
 
-from appliance import broken_http, cors
+from appliance import audited, broken_http, cors
 from appliance.access.door import Door, presented
 from appliance.access.needs import needs
 from appliance.access.visitor import Visitor
 from appliance.addresses import base_url, client_address, host_header, is_loopback_name
 from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
-from appliance.context import VISITOR
+from appliance.context import AUDIT, SETTINGS, VISITOR
 from appliance.description.assets import ASSETS
 from appliance.settings import Settings
 from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid
@@ -61,6 +61,9 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     except Refusal as refusal:
         if isinstance(refusal, Internal):
             log.error("request %s: %s", request_id(request), refusal.message)
+        visitor = request.get(VISITOR) or Visitor(address=client_address(request, request.app[SETTINGS]))
+        if event := audited.refused("rest", visitor, refusal):
+            request.app[AUDIT].note(event, repeated=True)
         return error(refusal)
     except HTTPException as raised:
         if raised.status == NotFound.http_status and request.method in {"GET", "HEAD"} and request.path in _TO_THE_PAGE:

@@ -4,6 +4,7 @@ import asyncio
 
 from appliance.settings import PREFIX, Settings
 from schemas.errors import Refusal
+from tasks.audit import Audit
 from tasks.files import FileStore
 from tasks.store import TaskStore
 
@@ -11,7 +12,7 @@ from tasks.store import TaskStore
 _PATIENCE_SECONDS = 2.0
 
 
-async def pings(settings: Settings, store: TaskStore, files: FileStore) -> dict[str, str | None]:
+async def pings(settings: Settings, store: TaskStore, files: FileStore, audit: Audit) -> dict[str, str | None]:
     """What is wrong with each thing that the service needs, or None where nothing is."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -22,7 +23,7 @@ async def pings(settings: Settings, store: TaskStore, files: FileStore) -> dict[
             "redis": "Redis does not answer",
             "worker": unknown,
             "model": unknown,
-            "store": _store(settings, files),
+            "store": audit.amiss or _store(settings, files),
         }
     served = {model for worker in depth.workers.values() for model in worker.models}
     missing = [model for model in settings.served_models if model not in served]
@@ -30,7 +31,7 @@ async def pings(settings: Settings, store: TaskStore, files: FileStore) -> dict[
         "redis": None,
         "worker": None if depth.workers else "no worker has been heard from lately",
         "model": f"no live worker serves {', '.join(missing)}: is it installed?" if missing else None,
-        "store": _store(settings, files),
+        "store": audit.amiss or _store(settings, files),
     }
 
 

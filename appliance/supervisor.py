@@ -16,6 +16,8 @@ from appliance.redis_server import RedisServer
 from appliance.settings import Settings, child_environment
 from appliance.telling import Telling
 from schemas.errors import ConfigurationError, Refusal
+from tasks.audit import Audit
+from tasks.audit.ended import ends
 from tasks.store import new_worker_name
 from tasks.stores import Stores
 
@@ -49,10 +51,12 @@ class Supervisor:
         server: RedisServer | None = None,
         workers: int = 1,
         devices: Sequence[str] = (),
+        audit: Audit,
     ) -> None:
         self._settings, self._listening, self._redis_url, self._server = settings, listening, redis_url, server
         self._url = listener.url(listening, secure=settings.http_tls_certificate is not None)
         self._http = Child("HTTP server", self._launch_http, self._must_be_configured)
+        self._audit = audit
         self._reserved, self._http_telling, self._grpc_telling = reserved, Telling(), Telling()
         self._grpc = Child("gRPC server", self._launch_grpc(reserved), self._must_be_configured) if reserved else None
         self._workers = [
@@ -72,7 +76,8 @@ class Supervisor:
         signals = _received()
         settings = self._settings
         stores = Stores(self._redis_url, settings.store, settings.ring(), encrypt=settings.encrypt_store)
-        async with stores.tasks(ended=stores.files().erase_input) as self._store:
+        told = ends(self._audit, "supervisor")
+        async with stores.tasks(ended=stores.files().erase_input, told=told) as self._store:
             living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
             asked = first.result() if first.done() else SIGINT

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import table
+from appliance.commands.audited import note
 from appliance.commands.questions import confirmed
 from appliance.settings import load
 from schemas.errors import ConfigurationError
@@ -86,6 +87,7 @@ def create_key(
         except pydantic.ValidationError as error:
             raise ConfigurationError(faults(error)) from error
         kept.append(made)
+    note(settings, "keys.created", key=made.id, name=made.name, scopes=" ".join(made.scopes))
     # The key alone where a script reads it, and the rest for people.
     typer.echo(text)
     until = f" until {_minute(end)} UTC" if end else ""
@@ -143,6 +145,7 @@ def revoke_key(
         meant = _meant(kept, meant.id)
         at = datetime.now(UTC).replace(microsecond=0)
         kept[kept.index(meant)] = meant.model_copy(update={"revoked": at})
+    note(settings, "keys.revoked", key=meant.id, name=meant.name)
     typer.echo(f"key {meant.id} ({meant.name}) is revoked", err=True)
 
 

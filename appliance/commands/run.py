@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -40,6 +41,7 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
 
     from appliance import listener, preflight, redis_server  # noqa: PLC0415
     from appliance.supervisor import Supervisor  # noqa: PLC0415
+    from tasks.audit import Audit  # noqa: PLC0415
 
     preflight.require_doors(settings)
     preflight.require_models(settings)
@@ -56,14 +58,20 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
             if binary
             else None
         )
+        count = preflight.worker_count(settings, devices)
+        audit = Audit.open(settings.audit, settings.ring())
+        held.enter_context(
+            audit.running("supervisor", "appliance", version=version("voiceprint-appliance"), workers=count)
+        )
         supervisor = Supervisor(
             settings,
             listening,
             server.url if server else _redis_url(settings),
             reserved=reserved,
             server=server,
-            workers=preflight.worker_count(settings, devices),
+            workers=count,
             devices=devices,
+            audit=audit,
         )
         code = asyncio.run(supervisor.run())
     raise typer.Exit(code)

@@ -7,8 +7,9 @@ from typing import BinaryIO, cast
 
 from aiohttp import web
 
+from appliance import audited
 from appliance.connection import Connection
-from appliance.context import ENDINGS, FILES, SETTINGS, STORE, VISITOR
+from appliance.context import AUDIT, ENDINGS, FILES, SETTINGS, STORE, VISITOR
 from schemas import json
 from schemas.errors import Internal, NotFound
 from schemas.task import TaskState
@@ -51,14 +52,19 @@ async def poll(request: web.Request) -> web.StreamResponse:
     except ResultDamaged as error:
         raise Internal(error.message) from error
     with stored:
+        if record.state is TaskState.DONE:
+            await request.app[AUDIT].agreed(audited.read(request[VISITOR], record))
         return await _send(request, record, _rendered(record, technologies()[record.technology], stored))
 
 
 async def take_back(request: web.Request) -> web.Response:
     """Cancels the task and erases its result and media, whatever its state."""
-    app, owner = request.app, request[VISITOR].scope
-    if not await erase(app[STORE], app[FILES], _task_id(request), request.match_info["technology"], owner):
+    app, visitor = request.app, request[VISITOR]
+    task_id, technology = _task_id(request), request.match_info["technology"]
+    if not await erase(app[STORE], app[FILES], task_id, technology, visitor.scope):
         raise _unknown()
+    # Whoever is told that nothing is left can prove it: this is on the disk before the answer.
+    await app[AUDIT].noted(audited.erased(visitor, task_id, technology, asked=True), durable=True)
     return web.Response(status=204)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from appliance.intake import Intake
 from appliance.settings import Settings
+from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
 from tasks.store import TaskStore
@@ -22,4 +23,5 @@ class Calls:
     files: FileStore
     intake: Intake
     endings: Endings
+    audit: Audit
     writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LISTS_AT_A_TIME))

@@ -11,6 +11,7 @@ from appliance.access.door import Door
 from appliance.crowd import most_connections
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
+from appliance.grpc_face.audited import Audited
 from appliance.grpc_face.calls import Calls
 from appliance.grpc_face.crowd import MOST_CALLS, Crowd
 from appliance.grpc_face.doors import Doors
@@ -22,6 +23,8 @@ from appliance.grpc_face.services import services
 from appliance.intake import Intake
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
+from tasks.audit import Audit
+from tasks.audit.ended import ends
 from tasks.duties import kept
 from tasks.endings import Endings
 from tasks.store import HEARTBEAT_SECONDS
@@ -70,7 +73,7 @@ class Server:
         self._hurry = asyncio.Event()
         self._server = grpc.aio.server(
             interceptors=[
-                Around(self._journal.kept, refuse),
+                Around(self._journal.kept, refuse, Audited(calls.audit).told),
                 Doors(Door(calls.settings)),
                 # A call without its message is not yet one of those under way.
                 OneMessage(MOST_MESSAGE_BYTES),
@@ -134,10 +137,15 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     used."""
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'grpc' needs one")
-    stores = Stores(
-        settings.redis_url.get_secret_value(), settings.store, settings.ring(), encrypt=settings.encrypt_store
-    )
+    ring = settings.ring()
+    audit = Audit.open(settings.audit, ring)
+    stores = Stores(settings.redis_url.get_secret_value(), settings.store, ring, encrypt=settings.encrypt_store)
     files = stores.files()
     # Who is alive is seen by looking steadily.
-    async with stores.tasks() as store, Endings(store) as endings, kept(HEARTBEAT_SECONDS, store.depth):
-        yield Calls(settings, store, files, Intake(settings, store, files), endings)
+    with audit.running("grpc"):
+        async with (
+            stores.tasks(told=ends(audit, "grpc")) as store,
+            Endings(store) as endings,
+            kept(HEARTBEAT_SECONDS, store.depth),
+        ):
+            yield Calls(settings, store, files, Intake(settings, store, files, audit), endings, audit)

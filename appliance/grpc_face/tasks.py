@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from typing import Any, BinaryIO, TypeVar
 
+from appliance import audited
 from appliance.grpc_face.calls import Calls
 from appliance.intake import Arrival, Caller
 from schemas import json
@@ -43,9 +44,11 @@ async def performed(
         # A submission that was cut short could leave a task of which nobody knows.
         await _to_its_end(submitting.aclose())
         record = await _ended(calls, arrival.task_id)
+        if record.state is TaskState.DONE:
+            await calls.audit.agreed(audited.read(caller.visitor, record))
         return await asyncio.to_thread(_read, calls, record, read)
     finally:
-        await _to_its_end(_erase(calls, arrival.task_id))
+        await _to_its_end(_erase(calls, arrival.task_id, technology.name, caller))
 
 
 def rendered(technology: Technology) -> Callable[[BinaryIO], Any]:
@@ -115,9 +118,10 @@ def _refusal(state: TaskState, body: dict[str, Any]) -> TaskRefusal:
     return (TaskInternalError if state is TaskState.FAILED else TaskValidationError)(body["message"], details)
 
 
-async def _erase(calls: Calls, task_id: str) -> None:
+async def _erase(calls: Calls, task_id: str, technology: str, caller: Caller) -> None:
     try:
-        await erase(calls.store, calls.files, task_id)
+        if await erase(calls.store, calls.files, task_id):
+            calls.audit.note(audited.erased(caller.visitor, task_id, technology, asked=False))
     except (Overloaded, RecordDamaged) as error:
         # It expires by itself.
         log.warning("task %s of a call that has ended is not erased: %s", task_id, error.message)
