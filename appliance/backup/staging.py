@@ -4,13 +4,12 @@ import errno
 import filecmp
 import os
 import shutil
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from appliance.backup import around
-from appliance.backup.format import BATCH, INPUT, MODELS, RESULT, SavedTask, task_of
+from appliance.backup.format import BATCH, INPUT, MODELS, RESULT, SavedTask
 from appliance.backup.reading import unpacked
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
@@ -20,12 +19,11 @@ _NAME = ".restoring"
 
 
 class Staging:
-    """The files of one backup, in order as they are taken. `retention` is how long results stay, in seconds."""
+    """The files of one backup, in order as they are taken."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._media, self._others = settings.store / _NAME, settings.data_dir / _NAME
-        self._left: dict[str, int | None] = {}
         self._batches: list[Path] = []
         self._names: list[str] = []
 
@@ -55,9 +53,6 @@ class Staging:
             raise unwritten(path, error) from error
         if name.startswith(BATCH):
             self._batches.append(path)
-            self._left = {task.task_id: task.retention_ms for task in self._tasks(path)}
-        elif name.startswith(RESULT):
-            self._date(path, self._left[task_of(name)] or 0)
         elif not is_media:
             self._names.append(name)
         return size
@@ -91,11 +86,6 @@ class Staging:
 
     def _tasks(self, path: Path) -> list[SavedTask]:
         return unpacked(path.name, path.read_bytes())
-
-    def _date(self, path: Path, left_ms: int) -> None:
-        """So that the result goes with its record, and not a whole retention time after the restore."""
-        written = time.time() + left_ms / 1000 - self._settings.retention
-        os.utime(path, (written, written))
 
     def _remove(self) -> None:
         for folder in (self._media, self._others):
