@@ -230,6 +230,16 @@ def test_units_are_sandboxed(path: Path) -> None:
     assert f"{PREFIX}DATA_DIR=/var/lib/voiceprint" in service["Environment"]
 
 
+def test_units_that_decode_may_confine_their_decoders() -> None:
+    """Where workers run, decoders may shut themselves out of the file system, fork and set their limits."""
+    for path in UNITS:
+        service = unit(path)["Service"]
+        decodes = shlex.split(service["ExecStart"][0])[1] in ("up", "worker")
+        assert ("landlock_create_ruleset landlock_restrict_self" in service["SystemCallFilter"]) is decodes
+        assert "LimitNPROC" not in service
+        assert not any("@resources" in allowed or "@process" in allowed for allowed in service["SystemCallFilter"])
+
+
 def test_drop_ins_change_settings_that_units_have() -> None:
     """A drop-in relaxes what the units close, under the same names, and opens the door only beside a packet filter."""
     cuda = unit(DEPLOY / "systemd" / "cuda.conf")["Service"]
