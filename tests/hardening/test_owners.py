@@ -1,0 +1,126 @@
+"""A task belongs to the key that made it: to everybody else there is none such."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import CONVERSION, EXTRACTION, Appliance, ended
+from tests.hardening.conftest import GOOD, stored
+from tests.hardening.wire import assert_refused
+from tests.made_keys import FILE, made_keys, revoke
+
+Serve = Callable[..., Appliance]
+
+
+def submit(client: httpx.Client, key: str, **headers: str) -> str:
+    """The path of a new task of `key`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()} | {"X-API-Key": key}
+    answer = client.post(CONVERSION, json={"voiceprints": [GOOD]}, headers=named)
+    assert answer.status_code == 202, answer.text
+    return str(answer.headers["Location"])
+
+
+def asked(client: httpx.Client, method: str, location: str, key: str, query: str = "") -> httpx.Response:
+    return client.request(method, location + query, headers={"X-API-Key": key, "X-Request-Id": "one"})
+
+
+@pytest.mark.parametrize("query", ["", "?wait=30"])
+def test_the_task_of_another_is_unknown(serve: Serve, tmp_path: Path, query: str) -> None:
+    """Polling, waiting for and erasing it is answered to the byte like an id that never was, and does it no harm."""
+    owner, other = made_keys(tmp_path, "owner", "other")
+    appliance = serve()
+    with appliance.client() as client:
+        location = submit(client, owner)
+        nowhere = f"{CONVERSION}/{uuid.uuid4()}"
+        for method in ("GET", "DELETE"):
+            refusals = [asked(client, method, place, other, query) for place in (location, nowhere)]
+            assert_refused(refusals[0], 404, "resource.not-found")
+            assert refusals[0].content == refusals[1].content
+            volatile = {"date", "x-correlation-id"}
+            told = [{name: value for name, value in one.headers.items() if name not in volatile} for one in refusals]
+            assert told[0] == told[1]
+        assert asked(client, "GET", location, owner).json()["task"]["state"] == "pending"
+        assert len(stored(tmp_path)) == 1
+        assert asked(client, "DELETE", location, owner).status_code == 204
+        assert asked(client, "GET", location, owner).status_code == 404
+
+
+def test_its_owner_has_it_from_beginning_to_end(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
+    """Who made it polls it, sees its result and erases it; another never sees it, whatever its state."""
+    owner, other = made_keys(tmp_path / "data", "owner", "other")
+    with start_appliance().client(headers={"X-API-Key": owner}) as client:
+        location = submit(client, owner)
+        assert ended(client, location)["task"]["state"] == "done"  # type: ignore[index]
+        for method in ("GET", "DELETE"):
+            assert asked(client, method, location, other, "?wait=10").status_code == 404
+        assert asked(client, "GET", location, owner).json()["result"]
+        assert asked(client, "DELETE", location, owner).status_code == 204
+
+
+def test_a_key_of_the_same_name_inherits_nothing(serve: Serve, tmp_path: Path) -> None:
+    """A key that takes another's place has neither its tasks nor its idempotency keys, and what was revoked is gone."""
+    (old,) = made_keys(tmp_path, "desk")
+    with serve().client() as client:
+        location = submit(client, old, Idempotency_Key="k")
+        (new,) = made_keys(tmp_path, "desk")
+        revoke(tmp_path, old, datetime.now(UTC))
+        assert asked(client, "GET", location, old).status_code == 401
+        assert asked(client, "GET", location, new).status_code == 404
+        assert submit(client, new, Idempotency_Key="k") != location
+
+
+def test_tasks_from_before_there_were_keys(serve: Serve, tmp_path: Path) -> None:
+    """What was made without a key is reachable as long as none is needed, and by no key from then on."""
+    with serve().client() as client:
+        location = submit(client, "none")
+        assert client.get(location).status_code == 200
+        (first,) = made_keys(tmp_path, "first")
+        assert client.get(location).status_code == 401
+        for method in ("GET", "DELETE"):
+            assert asked(client, method, location, first).status_code == 404
+
+
+def test_a_damaged_file_of_keys_closes_the_door(serve: Serve, tmp_path: Path) -> None:
+    """Whatever happens to the file, it opens nothing: all that needs a key is a 503 with and without one, and the log
+    says why; health stays, and a file that is whole again is taken at once."""
+    (key,) = made_keys(tmp_path, "caller")
+    appliance, file = serve(), tmp_path / FILE
+    whole = file.read_bytes()
+
+    def damage(content: bytes | None, mode: int = 0o600) -> None:
+        if content is None:
+            file.unlink()
+        else:
+            file.write_bytes(content)
+            file.chmod(mode)
+
+    damages: list[tuple[bytes | None, int]] = [
+        (b"", 0o600),
+        (whole[:-10], 0o600),
+        (whole.replace(b'"revoked": null,', b""), 0o600),
+        (whole.replace(b'"version": 1', b'"version": 2'), 0o600),
+        (b"[" * 100_000, 0o600),
+        (b"{}", 0o600),
+        (b'{"version": 1, "keys": []}', 0o600),
+        (whole, 0o666),
+        (None, 0),
+    ]
+    with appliance.client() as client:
+        for content, mode in damages:
+            damage(content, mode)
+            for headers in ({}, {"X-API-Key": key}):
+                answer = client.get("/api/system/info", headers=headers)
+                assert_refused(answer, 503, "service.overloaded")
+                assert answer.headers["Retry-After"] == "10"
+                assert client.post(EXTRACTION, files={"file": b"x"}, headers=headers).status_code == 503
+            assert client.get("/health").status_code == 200
+            damage(whole)
+            assert client.get("/api/system/info", headers={"X-API-Key": key}).status_code == 200
+            assert client.get("/api/system/info").status_code == 401
+    log = (appliance.data_dir / "up.log").read_text()
+    assert log.count("nobody is let in: ") >= len(damages)
+    assert key[12:] not in log
