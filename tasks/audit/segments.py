@@ -86,6 +86,8 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[int]:
                 yield descriptor
                 return
         finally:
+            # A process that was forked meanwhile has the file open as well, and would hold the lock with it.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 

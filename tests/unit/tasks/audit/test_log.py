@@ -3,8 +3,10 @@
 import errno
 import fcntl
 import hashlib
+import hmac
 import json
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +48,6 @@ def test_a_line_is_what_the_document_says(path: Path) -> None:
         content, proof = line[:-74], line[-74:]
         told = json.loads(line)
         assert proof == b',"mac":"' + told["mac"].encode() + b'"}'
-        import hmac
-
         assert told["mac"] == hmac.new(KEYS.by_id[told["key"]], before + content, "sha256").hexdigest()
         assert told["n"] == number
         before = bytes.fromhex(told["mac"])
@@ -163,15 +163,21 @@ def test_keys_may_be_rotated(path: Path) -> None:
     assert kinds(verified(path, ring=RING)) == [("key", 3), ("key", 4)]
 
 
-def test_a_disk_that_is_full_leaves_no_half_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What did fit is taken away again, and the log goes on when there is room."""
+def test_a_file_that_cannot_grow_has_no_half_line(path: Path) -> None:
+    """As on a full disk, the system takes a part of what is written: it is taken away again, and the log goes on when
+    there is room."""
     filled(path, 1)
-    log, write = AuditLog(path, KEYS), os.write
-    with monkeypatch.context() as full:
-        full.setattr(os, "write", lambda file, data: write(file, data[:20]))
-        with pytest.raises(OSError, match="No space") as raised:
-            log.append([event(1)])
-    assert raised.value.errno == errno.ENOSPC
+    log, limits = AuditLog(path, KEYS), resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = path.stat().st_size
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 50, limits[1]))
+    try:
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space") as raised:
+                log.append([event(1)])
+            assert raised.value.errno == errno.ENOSPC
+            assert path.stat().st_size == size
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     log.append([event(2)])
     report = verified(path)
     assert report.whole
@@ -189,6 +195,17 @@ def test_a_writer_that_was_stopped_with_the_lock_does_not_stop_the_others(
         with pytest.raises(TimeoutError, match="another process holds"):
             AuditLog(path, KEYS).append([event(1)])
     AuditLog(path, KEYS).append([event(1)])
+    assert verified(path).events == 2
+
+
+def test_a_process_that_was_forked_meanwhile_does_not_hold_the_lock(path: Path) -> None:
+    """Though it has the locked file open, and lives longer than the writing took."""
+    filled(path, 1)
+    with segments.locked(path) as descriptor:
+        # A fork copies descriptors as this does.
+        copy = os.dup(descriptor)
+    filled(path, 1)
+    os.close(copy)
     assert verified(path).events == 2
 
 
