@@ -43,7 +43,7 @@ _WHEN: dict[type[Refusal], str] = {
     Internal: "A fault of ours; it is logged under the request's id.",
     Unavailable: "This appliance has nothing installed that could do it.",
     Overloaded: "The queue is full, or the task store cannot be reached.",
-    StorageFull: "There is no room for what would be stored.",
+    StorageFull: "There is no room for what would be stored, or the audit log cannot be written.",
 }
 _HEADERS: dict[type[Refusal], tuple[str, ...]] = {
     Unauthorized: ("WWW-Authenticate",),
