@@ -147,7 +147,8 @@ class RedisServer:
             "dir": str(self.folder),
             "appendonly": "yes",
             "appendfsync": self.fsync,
-            "aof-use-rdb-preamble": "yes",
+            # Commands only, not a snapshot: of those, what is not damaged can be kept (`appliance/salvage.py`).
+            "aof-use-rdb-preamble": "no",
             # The append-only file alone is the state; a snapshot beside it would only cost disk.
             "save": "",
             "maxmemory-policy": "noeviction",
@@ -168,7 +169,7 @@ class RedisServer:
 # Process, role, time and level of a log line.
 _PREAMBLE = re.compile(r"^\d+:\w \d.*?\d{2}\.\d{3} \S ")
 _START_AFRESH = "or move {folder} away to start without the tasks that were in it"
-_DAMAGED = f"its append-only file in {{folder}} is damaged: repair it with `redis-check-aof --fix`, {_START_AFRESH}"
+_DAMAGED = f"its append-only file in {{folder}} is damaged beyond repair: restore a backup, {_START_AFRESH}"
 # What Redis writes before it gives up, by how sure the cause is.
 _REASONS = {
     "No space left on device": "the disk of {folder} is full: free some space",

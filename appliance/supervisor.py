@@ -4,15 +4,16 @@ import asyncio
 import logging
 import socket
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, Signals, getsignal
+from signal import SIG_IGN, SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals, getsignal
 from typing import Any
 
-from appliance import listener, redis_server
+from appliance import listener, redis_server, salvage
 from appliance.child import Child, Launch
 from appliance.exit_codes import ExitCode
 from appliance.redis_server import RedisServer
+from appliance.rescue import rescue, rewrite
 from appliance.settings import Settings, child_environment
 from appliance.telling import Telling
 from schemas.errors import ConfigurationError, Refusal
@@ -64,8 +65,8 @@ class Supervisor:
             for n in range(workers)
         ]
         self._redis = Child("Redis", server.launch, self._redis_died) if server else None
-        self._ready = False
-        self._burials: set[asyncio.Task[None]] = set()
+        self._ready = self._salvaged = False
+        self._duties: set[asyncio.Task[None]] = set()
 
     async def run(self) -> ExitCode:
         """Until a signal, and returns the exit code.
@@ -75,14 +76,14 @@ class Supervisor:
         """
         signals = _received()
         settings = self._settings
-        stores = Stores(self._redis_url, settings.store, settings.ring(), encrypt=settings.encrypt_store)
+        self._stores = Stores(self._redis_url, settings.store, settings.ring(), encrypt=settings.encrypt_store)
         told = ends(self._audit, "supervisor")
-        async with stores.tasks(ended=stores.files().erase_input, told=told) as self._store:
+        async with self._stores.tasks(ended=self._stores.files().erase_input, told=told) as self._store:
             living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
             asked = first.result() if first.done() else SIGINT
             # From here on, what ends stays ended.
-            await _cancelled(living, first, *self._burials)
+            await _cancelled(living, first, *self._duties)
             code = await self._stop(asked, signals)
         if not living.cancelled():
             living.result()
@@ -114,9 +115,32 @@ class Supervisor:
         death = asyncio.create_task(redis.wait())
         ended, _ = await asyncio.wait((answer, death), return_when=asyncio.FIRST_COMPLETED)
         await _cancelled(answer, death)
-        if death in ended:
+        if death not in ended:
+            answer.result()
+            await self._settle(server)
+        elif self._salvaged or not await self._salvage(server):
             raise ConfigurationError(server.explain(redis.lines))
-        answer.result()
+        else:
+            await self._start_redis(redis, server)
+
+    async def _salvage(self, server: RedisServer) -> bool:
+        """Repairs the files of a Redis that has ended; True when something was repaired."""
+        repairs = await asyncio.to_thread(salvage.salvage, server.folder)
+        for repair in repairs:
+            log.error("the append-only file was damaged, and Redis refused it; %s", repair)
+        self._salvaged = bool(repairs)
+        return self._salvaged
+
+    async def _settle(self, server: RedisServer) -> None:
+        """Once Redis answers: what was salvaged is made whole, and what could not be salvaged later is rewritten."""
+        try:
+            if self._salvaged:
+                await rescue(self._store, self._stores.files(), retention=self._settings.retention)
+                self._salvaged = False
+            if salvage.begins_with_snapshot(server.folder):
+                await rewrite(self._store)
+        except Refusal as error:
+            log.warning("Redis has ended again: %s", error.message)
 
     async def _announce(self) -> None:
         """Prints the ready line once every process that answers has found that a task submitted now would be done."""
@@ -165,16 +189,32 @@ class Supervisor:
             raise ConfigurationError(f"the {child.role} could not start, for the reason it gave above")
 
     async def _redis_died(self, child: Child) -> None:
-        # What a signal ended had no reason of its own.
-        if self._server and (child.exit_code or 0) > 0:
-            log.error("%s", self._server.explain(child.lines))
+        # What was killed had no reason of its own; a damaged file may bring a server down by any other signal.
+        if self._server and child.exit_code not in {None, 0, -SIGKILL, -SIGTERM, -SIGINT}:
+            try:
+                repaired = await self._salvage(self._server)
+            except ConfigurationError as error:
+                repaired = False
+                log.error("%s", error.message)
+            if repaired:
+                self._beside(self._settle_when_ready(self._server))
+            else:
+                log.error("%s", self._server.explain(child.lines))
+
+    async def _settle_when_ready(self, server: RedisServer) -> None:
+        with suppress(ConfigurationError):  # it has ended again, and whoever is told of that begins anew
+            await redis_server.wait_until_ready(server.url, _REDIS_START_SECONDS)
+            await self._settle(server)
 
     async def _worker_died(self, child: Child) -> None:
         await self._must_be_configured(child)
         # Beside the restart, which must not wait for a Redis that may be down as well.
-        burial = asyncio.create_task(self._bury(child.name))
-        self._burials.add(burial)
-        burial.add_done_callback(self._burials.discard)
+        self._beside(self._bury(child.name))
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._duties.add(task)
+        task.add_done_callback(self._duties.discard)
 
     async def _bury(self, worker: str) -> None:
         try:

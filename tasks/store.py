@@ -285,6 +285,14 @@ class TaskStore:
         """Ends a task that is still open somewhere and has no record. False when there is none such."""
         return await self._finish(b"", _failed(task_id, "the task record was lost from the store"), retention)
 
+    async def fail_forgotten(self, task_id: str, *, retention: float) -> None:
+        """Ends a task of which nothing is left here, unless there is something after all."""
+        ended = _failed(task_id, "the task record was lost from the store")
+        async with redis_errors():
+            await self.redis.set(record_key(task_id), ended.pack(self._keys), px=int(retention * 1000), nx=True)
+        self._ended(task_id)
+        self._told(ended)
+
     async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
         """Ends a task whose record cannot be read."""
         try:
