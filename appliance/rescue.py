@@ -1,4 +1,4 @@
-"""After the salvage of an append-only file: what Redis holds of tasks that are known, and tasks that were lost with it."""
+"""After the salvage of an append-only file: what Redis holds of known tasks, and tasks that were lost with it."""
 
 import logging
 from contextlib import suppress

@@ -32,6 +32,7 @@ _EVERYTHING = frozenset({b"FLUSHALL", b"FLUSHDB"})
 _OURS = (b"voiceprint:", b"arq:")
 _SHOWN = 10
 _MOST_WORDS, _MOST_BYTES = 1 << 16, 64 << 20
+_BEGINNING = re.compile(rb"\*\d{1,8}\r\n\$")
 _LENGTH = re.compile(rb"(\d{1,8})\r\n")
 # The end of a snapshot at the beginning of the file: its last byte, a checksum, and the first command.
 _SNAPSHOT, _SNAPSHOT_END = b"REDIS", re.compile(rb"\xff.{8}(?=\*2\r\n\$6\r\nSELECT\r\n)", re.DOTALL)
@@ -169,8 +170,8 @@ def _resynchronised(data: mmap.mmap, position: int) -> int:
 
     A value may hold bytes that look like a command; it would take two such, behind damage and nowhere else.
     """
-    while (found := data.find(b"\r\n*", position)) >= 0:
-        position = found + 2
+    for found in _BEGINNING.finditer(data, position):
+        position = found.start()
         if (first := _command(data, position)) and _is_known(first[1]):
             second = _command(data, first[0])
             if first[0] == len(data) or (second and _is_known(second[1])):

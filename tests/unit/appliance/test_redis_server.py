@@ -1,10 +1,9 @@
 """The embedded Redis, on every server that this machine has."""
 
 import asyncio
-import shutil
 import stat
 import subprocess
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,20 +15,6 @@ from appliance import redis_server
 from appliance.redis_server import Binary, RedisServer
 from onnx_models import registry
 from schemas.errors import ConfigurationError
-
-
-def _servers() -> Iterator[Path]:
-    yield from (Path(path) for path in map(shutil.which, ("redis-server", "valkey-server")) if path)
-    bundled = redis_server.bundled_path(registry.default_models_dir())
-    if bundled.is_file():
-        yield bundled
-
-
-@pytest.fixture(params=_servers(), ids=lambda path: path.name)
-def binary(request: pytest.FixtureRequest) -> Binary:
-    """Each server that is here: those on PATH, and the bundled one where it is installed."""
-    path: Path = request.param
-    return Binary(path, redis_server.version(path), bundled=path.name == "redis-server-6.2.14")
 
 
 @asynccontextmanager
