@@ -125,8 +125,8 @@ class Clients:
 
     async def _until_ended(self, session: aiohttp.ClientSession, task: Task) -> None:
         """As long as somebody submits: after that, it is asked for in `settle`."""
-        while not await self._looked(session, task, wait=self.random.choice((0, 0, 5))) and not self.enough():
-            await asyncio.sleep(self.random.uniform(0.02, 0.1))
+        while not await self._looked(session, task, wait=self.random.choice((0, 5, 5))) and not self.enough():
+            await asyncio.sleep(self.random.uniform(0.02, 0.2))
 
     async def _look_again(self, session: aiohttp.ClientSession) -> None:
         """At tasks that have ended, which nothing changes any more."""
