@@ -16,8 +16,10 @@ from tests.faults.run import Run
 _WORK_SECONDS = (1.0, 2.5)
 # How long Redis goes on after anybody has heard of it for the last time.
 _UNHEARD_SECONDS = 0.2
+# Until there is a call of the script that is to be the last.
+_CALLED_SECONDS = 60.0
 # A task that is lost is waited for in vain, once for each copy.
-_SETTLE_SECONDS = 30.0
+_SETTLE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,9 @@ async def lost(run: Run, name: str, share: int, last: str) -> Saved:
             await asyncio.sleep(run.random.uniform(0.01, 0.05))
         floors: list[int] = []
         proxy.deafen(last, lambda: floors.append(aof.append_only_file(appliance.data).stat().st_size))
-        while not floors:
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(_CALLED_SECONDS):
+            while not floors:
+                await asyncio.sleep(0.01)
         await asyncio.sleep(_UNHEARD_SECONDS)
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
