@@ -22,7 +22,7 @@ _MOST_HEAD_BYTES = 4096
 
 
 def keys_file(settings: Settings) -> Path:
-    return settings.api_keys_file or settings.data_dir / "api-keys.json"
+    return settings.keys_file
 
 
 def audit_log(settings: Settings) -> Path:
