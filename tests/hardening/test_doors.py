@@ -1,31 +1,45 @@
 """Who may come in, under which name, and what is believed of what they say."""
 
-import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from appliance.access.api_key import Scope
 from appliance.settings import Settings
 from tests.conftest import CONVERSION, EXTRACTION, Appliance, running
 from tests.hardening.conftest import GOOD
 from tests.hardening.wire import assert_refused
+from tests.made_keys import FILE, made_keys, revoke
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # never bound to, for that is what the test is about
-KEYS = ("first-key", "second-key+/=")
 PATHS = ["/api/system/info", "/api/system/status", EXTRACTION, f"{CONVERSION}/x", "/api", "/health/", "/docs//"]
 
 
 @pytest.fixture(scope="module")
-def guarded(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Appliance]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of the appliance with keys."""
+    return tmp_path_factory.mktemp("guarded")
+
+
+@pytest.fixture(scope="module")
+def keys(folder: Path) -> tuple[str, ...]:
+    """Two keys that open everything."""
+    return made_keys(folder, "first", "second")
+
+
+@pytest.fixture(scope="module")
+def guarded(models_dir: Path, folder: Path, keys: tuple[str, ...]) -> Iterator[Appliance]:
     """An appliance with keys, behind a proxy on this machine that publishes it as speech.example."""
-    folder = tmp_path_factory.mktemp("guarded")
+    assert keys
     given = {"http_port": 0, "data_dir": folder, "models_dir": models_dir, "workers": 1}
     public = {"public_url": "https://speech.example/voice"}
-    with running(Settings.model_validate(given | public | {"api_keys": ",".join(KEYS)})) as started:
+    with running(Settings.model_validate(given | public)) as started:
         yield started
 
 
@@ -140,53 +154,99 @@ def test_a_forwarded_scheme_that_is_none_is_ignored(proxied: Appliance) -> None:
         assert location(submit(client, X_Forwarded_Proto="javascript")) == f"{proxied.url}{CONVERSION}"
 
 
-def test_the_public_name_is_let_in_and_given_out(guarded: Appliance) -> None:
+def test_the_public_name_is_let_in_and_given_out(guarded: Appliance, keys: tuple[str, ...]) -> None:
     """A proxy may keep the name under which it is reached, and `Location` is the configured address."""
-    with guarded.client(headers={"X-API-Key": KEYS[0]}) as client:
+    with guarded.client(headers={"X-API-Key": keys[0]}) as client:
         for host in ("speech.example", "127.0.0.1"):
             assert location(submit(client, Host=host)) == f"https://speech.example/voice{CONVERSION}"
         assert submit(client, Origin="https://speech.example").status_code == 202
         assert_refused(submit(client, Host="evil.example"), 403, "request.forbidden")
 
 
+WRONG: list[Callable[[str], dict[str, str]]] = [
+    lambda _: {},
+    lambda _: {"X-API-Key": ""},
+    lambda key: {"X-API-Key": key + "2"},
+    lambda key: {"X-API-Key": key[:-1]},
+    lambda key: {"X-API-Key": f"{key},{key}"},
+    lambda key: {"X-API-Key": key.upper()},
+    lambda key: {"X-API-Key": key[:12] + key[12:][::-1]},
+    lambda key: {"X-API-Key": "vp_00000000_" + key[12:]},
+    lambda key: {"X-API-Key": key[3:11]},
+    lambda _: {"X-API-Key": "schl\u00fcssel"},
+    lambda _: {"X-API-Key": "x" * 8000},
+    lambda key: {"Authorization": key},
+    lambda _: {"Authorization": "Bearer"},
+    lambda _: {"Authorization": "Bearer wrong"},
+    lambda key: {"Authorization": f"Basic {key}"},
+    lambda key: {"Authorization": "Bearer wrong", "X-API-Key": key},
+]
+
+
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"X-API-Key": ""},
-        {"X-API-Key": "first-key2"},
-        {"X-API-Key": "first-key,second-key+/="},
-        {"X-API-Key": "FIRST-KEY"},
-        {"X-API-Key": "schl\u00fcssel"},
-        {"X-API-Key": "x" * 8000},
-        {"Authorization": "first-key"},
-        {"Authorization": "Bearer"},
-        {"Authorization": "Bearer wrong"},
-        {"Authorization": "Basic Zmlyc3Qta2V5"},
-        {"Authorization": "Bearer wrong", "X-API-Key": "first-key"},
-    ],
-    ids=repr,
-)
-def test_without_a_key_nothing_is_open(guarded: Appliance, path: str, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize("wrong", WRONG)
+def test_without_a_key_nothing_is_open(
+    guarded: Appliance, keys: tuple[str, ...], path: str, wrong: Callable[[str], dict[str, str]]
+) -> None:
     """Every path, also one that does not exist, is 401 and says how to be let in."""
     with guarded.client() as client:
-        sent = {name: value.encode() for name, value in headers.items()}
+        sent = {name: value.encode() for name, value in wrong(keys[0]).items()}
         for method in ("GET", "POST"):
             answer = client.request(method, path, headers=sent)  # type: ignore[arg-type]
             message = assert_refused(answer, 401, "request.unauthorized")
             assert answer.headers["WWW-Authenticate"] == "Bearer"
-            assert "first" not in message
+            assert keys[0][3:11] not in message
 
 
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize("style", ["X-API-Key: {}", "Authorization: Bearer {}", "authorization: bearer  {}"])
-def test_each_key_opens_in_either_style(guarded: Appliance, key: str, style: str) -> None:
+def test_each_key_opens_in_either_style(guarded: Appliance, keys: tuple[str, ...], which: int, style: str) -> None:
     """A key may come in a header of its own or as a bearer token."""
-    name, _, value = style.format(key).partition(": ")
+    name, _, value = style.format(keys[which]).partition(": ")
     with guarded.client(headers={name: value}) as client:
         assert client.get("/api/system/info").status_code == 200
         assert submit(client).status_code == 202
+
+
+def test_keys_that_are_over_say_nothing_of_it(guarded: Appliance, folder: Path) -> None:
+    """One that has expired and one that was revoked are answered like one that never was."""
+    now = datetime.now(UTC)
+    (expired,) = made_keys(folder, "expired", expires=now - timedelta(seconds=1))
+    (revoked,) = made_keys(folder, "revoked")
+    with guarded.client() as client:
+        assert client.get("/api/system/info", headers={"X-API-Key": revoked}).status_code == 200
+        revoke(folder, revoked, now)
+        answers = [client.get("/api/system/info", headers={"X-API-Key": key}) for key in (expired, revoked, "none")]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+
+
+def test_a_scope_that_is_missing_is_named(guarded: Appliance, folder: Path, keys: tuple[str, ...]) -> None:
+    """Every operation needs one scope, and who lacks it is told which, whether there is such a task or not."""
+    operations = {
+        Scope.SUBMIT: ("POST", CONVERSION),
+        Scope.READ: ("GET", f"{CONVERSION}/{uuid.uuid4()}"),
+        Scope.ERASE: ("DELETE", f"{CONVERSION}/{uuid.uuid4()}"),
+        Scope.SYSTEM: ("GET", "/api/system/status"),
+    }
+    with guarded.client() as client:
+        location = submit(client, X_API_Key=keys[0]).headers["Location"].removeprefix("https://speech.example/voice")
+        for scope, (method, path) in operations.items():
+            (only,) = made_keys(folder, f"only {scope}", scopes=(scope,))
+            (without,) = made_keys(folder, f"without {scope}", scopes=tuple(set(Scope) - {scope}))
+            for asked in {path, location if scope in {Scope.READ, Scope.ERASE} else path}:
+                refused = client.request(method, asked, headers={"X-API-Key": without})
+                assert f"'{scope}'" in assert_refused(refused, 403, "request.forbidden")
+                assert client.request(method, asked, headers={"X-API-Key": only}).status_code in {200, 400, 404}
+
+
+def test_technologies_that_a_key_is_for(guarded: Appliance, folder: Path) -> None:
+    """For others it makes no task, and is told for which it does."""
+    (key,) = made_keys(folder, "converting", technologies=("speaker-identification-voiceprint-conversion",))
+    with guarded.client(headers={"X-API-Key": key}) as client:
+        assert submit(client).status_code == 202
+        message = assert_refused(client.post(EXTRACTION, files={"file": b"x"}), 403, "request.forbidden")
+        assert "it is for speaker-identification-voiceprint-conversion" in message
 
 
 def test_health_is_open(guarded: Appliance) -> None:
@@ -196,28 +256,45 @@ def test_health_is_open(guarded: Appliance) -> None:
         assert client.get("/ready").status_code == 200
 
 
-def test_no_key_is_logged(guarded: Appliance) -> None:
-    """Neither those that are right nor those that are wrong."""
+def test_no_key_is_logged(guarded: Appliance, folder: Path, keys: tuple[str, ...]) -> None:
+    """Neither those that are right nor those that are wrong, and the file holds none."""
     with guarded.client() as client:
-        client.get("/api/system/info", headers={"X-API-Key": KEYS[0]})
+        client.get("/api/system/info", headers={"X-API-Key": keys[0]})
         client.get("/api/system/info", headers={"Authorization": "Bearer a-wrong-key"})
     log = (guarded.data_dir / "up.log").read_text()
     assert "/api/system/info" in log
-    assert not re.search("first-key|second-key|a-wrong-key", log)
+    secrets = [key[12:] for key in keys]
+    assert not [secret for secret in (*secrets, "a-wrong-key") if secret in log]
+    assert not [secret for secret in secrets if secret in (folder / FILE).read_text()]
 
 
 @pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.0.2.1", "speech.example"])
-@pytest.mark.parametrize("command", ["up", "serve"])
+@pytest.mark.parametrize("command", ["up", "serve", "grpc"])
 def test_an_open_address_needs_keys_or_the_switch(tmp_path: Path, command: str, host: str) -> None:
-    """Bound to anything but loopback without either, the server does not start, and says what to set."""
-    environment = {"VOICEPRINT_HOST": host, "VOICEPRINT_DATA_DIR": str(tmp_path), "VOICEPRINT_HTTP_PORT": "0"}
-    if command == "serve":
-        environment["VOICEPRINT_REDIS_URL"] = "redis://127.0.0.1:1"
-    voiceprint = Path(sys.executable).with_name("voiceprint")
-    done = subprocess.run(
-        [voiceprint, command], env=environment, capture_output=True, text=True, timeout=30, check=False
-    )
+    """Bound to anything but loopback without either, the server does not start, and says how to make the first key."""
+    done = started(command, tmp_path, VOICEPRINT_HOST=host)
     assert done.returncode == 2
-    assert "VOICEPRINT_API_KEYS" in done.stderr
+    assert "voiceprint keys create" in done.stderr
     assert "VOICEPRINT_ALLOW_ANONYMOUS" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["up", "serve", "grpc"])
+def test_keys_that_cannot_be_read_keep_it_from_starting(tmp_path: Path, command: str) -> None:
+    """On loopback as well: what was closed before is not opened by a file that broke."""
+    made_keys(tmp_path, "caller")
+    (tmp_path / FILE).write_text('{"version": 1, "keys": [')
+    done = started(command, tmp_path)
+    assert done.returncode == 2
+    assert f"the API keys in {tmp_path / FILE} cannot be read" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def started(command: str, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = {"VOICEPRINT_DATA_DIR": str(folder), "VOICEPRINT_HTTP_PORT": "0", "VOICEPRINT_GRPC_PORT": "0"}
+    if command != "up":
+        environment["VOICEPRINT_REDIS_URL"] = "redis://127.0.0.1:1"
+    voiceprint = Path(sys.executable).with_name("voiceprint")
+    return subprocess.run(
+        [voiceprint, command], env=environment | variables, capture_output=True, text=True, timeout=60, check=False
+    )

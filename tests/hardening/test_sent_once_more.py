@@ -124,7 +124,7 @@ def test_each_api_key_has_its_own(serve: Serve, tmp_path: Path) -> None:
         assert task(send(client, "k", Authorization=f"Bearer {one}"), replayed=True) == first
 
 
-def test_without_api_keys_there_is_one_caller(serve: Serve) -> None:
+def test_without_keys_there_is_one_caller(serve: Serve) -> None:
     """A made-up API key is no name to be told apart by."""
     with serve().client() as client:
         first = task(send(client, "k"), replayed=False)

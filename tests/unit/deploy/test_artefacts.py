@@ -146,7 +146,7 @@ def test_published_on_loopback_unless_told_otherwise() -> None:
 
 def test_the_image_itself_opens_no_door() -> None:
     """The image sets neither keys nor the anonymous switch, so that it starts only when whoever runs it has chosen."""
-    assert not re.search(rf"{PREFIX}(ALLOW_ANONYMOUS|API_KEYS)", (DEPLOY / "Dockerfile").read_text())
+    assert not re.search(rf"{PREFIX}(ALLOW_ANONYMOUS|API_KEYS_FILE)", (DEPLOY / "Dockerfile").read_text())
 
 
 def test_dockerfile_targets() -> None:
@@ -162,7 +162,7 @@ def test_dockerfile_targets() -> None:
     assert re.fullmatch(r"3\.\d+\.\d+-slim-\w+", tag)
     for bases in (v.split()[0] for k, v in dockerfile if k == "FROM"):
         assert bases == "python:${PYTHON_TAG}" or bases in {*stages, "models-${MODELS}"}
-    assert any("/health" in v for k, v in dockerfile if k == "HEALTHCHECK")
+    assert any('CMD ["voiceprint", "serve", "--check"]' in v for k, v in dockerfile if k == "HEALTHCHECK")
 
 
 def test_the_bundled_redis_binary_is_in_no_image() -> None:
