@@ -184,13 +184,17 @@ class _Worker:
             await asyncio.to_thread(self._sweeper.partial)
 
     async def _mend(self, ended: asyncio.Event) -> None:
-        if self._store.is_first(self._config.name) and await mend(self._store.redis):
-            await self._look_around(ended)
+        # By every worker: who is first cannot be told while that cannot be read which is to be mended.
+        if await mend(self._store.redis):
+            await self._reconcile(ended)
 
     async def _look_around(self, ended: asyncio.Event) -> None:
         if self._store.is_first(self._config.name):
-            await Reconciler(self._store, retention=self._config.retention, stopped=ended).round()
+            await self._reconcile(ended)
             await self._sweeper.results()
+
+    async def _reconcile(self, ended: asyncio.Event) -> None:
+        await Reconciler(self._store, retention=self._config.retention, stopped=ended).round()
 
     async def _attempt(self, context: dict[str, Any]) -> None:
         """One attempt at one task, called by arq; Retry tells arq to leave the queue entry as it is."""
@@ -206,6 +210,8 @@ class _Worker:
             record = await self._store.fetch(task_id)
             if record is None or record.state is not TaskState.PENDING:
                 return
+            if record.technology not in jobs():
+                raise RecordDamaged("the task record is of a technology that is not known here")
             claimed = await self._store.claim(record, self._config.name)
             if claimed is None and await self._store.fetch(task_id) is None:
                 return  # erased in between; arq drops what it has noted of it
