@@ -1,7 +1,10 @@
 """The audit log of a running appliance: who has done what with which task, over REST and gRPC, and to its end."""
 
+import os
 import signal
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -216,3 +219,56 @@ def test_while_nothing_can_be_written(models_dir: Path, tmp_path: Path) -> None:
     assert [len(events(folder, what)) for what in ("task.submitted", "task.ended", "task.erased")] == [2, 2, 1]
     assert {event["which"]["lost"] for event in events(folder, "audit.resumed")} == {0}
     assert len(report.outages) == 2
+
+
+def test_what_was_answered_is_in_the_log(models_dir: Path, tmp_path: Path) -> None:
+    """Whatever dies meanwhile: each 202, each result and each 204 has its line, and the lines are one chain."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    answered: dict[str, set[str]] = {"task.submitted": set(), "task.read": set(), "task.erased": set()}
+    with started(folder, models_dir, workers=2, grpc="off", unsigned_voiceprints="accept") as appliance:
+        over = threading.Event()
+
+        def work() -> None:
+            with appliance.client() as client:
+                while not over.is_set():
+                    with suppress(httpx.TransportError):
+                        once(client, answered)
+
+        threads = [threading.Thread(target=work) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number in range(6):
+            until(lambda enough=4 * (number + 1): len(answered["task.erased"]) >= enough)
+            running = children(appliance)
+            os.kill(running[number % len(running)], signal.SIGKILL)
+        over.set()
+        for thread in threads:
+            thread.join()
+        with appliance.client() as client:
+            until(lambda: client.get("/ready").status_code == 200)
+    report = verified(folder)
+    assert report.whole, report.faults
+    for what, tasks in answered.items():
+        assert tasks <= {event["which"]["task"] for event in events(folder, what)}, what
+
+
+def once(client: httpx.Client, answered: dict[str, set[str]]) -> None:
+    """Submits, reads and erases one task, and notes what was answered."""
+    submitted = client.post(CONVERSION, json={"voiceprints": [GOOD]})
+    if submitted.status_code != 202:
+        return
+    path = httpx.URL(submitted.headers["Location"]).path
+    task = path.rpartition("/")[2]
+    answered["task.submitted"].add(task)
+    if "result" in client.get(path, params={"wait": 20}).json():
+        answered["task.read"].add(task)
+    if client.delete(path).status_code == 204:
+        answered["task.erased"].add(task)
+
+
+def children(appliance: Appliance) -> list[int]:
+    """The processes of the appliance but for its Redis: the HTTP server and the workers."""
+    supervisor = appliance.process.pid
+    found = Path(f"/proc/{supervisor}/task/{supervisor}/children").read_text().split()
+    return [int(pid) for pid in found if b"redis" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
