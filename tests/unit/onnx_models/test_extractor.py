@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from onnx_models import open_model, registry
-from onnx_models.decoders import libsndfile
+from onnx_models.blocks import reblocked
+from onnx_models.decoders.confined import ConfinedDecoder
 from onnx_models.extractor import Extractor
 from onnx_models.media import MediaLimits
 from onnx_models.passage import Stopped
@@ -76,7 +77,8 @@ def test_blocks_do_not_matter(
 ) -> None:
     """A recording read in other blocks gives the same bits."""
     (whole,) = extractor.extract(recordings / "ulaw-8k.wav")
-    monkeypatch.setattr(libsndfile, "BLOCK_FRAMES", block)
+    blocks = ConfinedDecoder.blocks
+    monkeypatch.setattr(ConfinedDecoder, "blocks", lambda decoder: reblocked(blocks(decoder), block))
     (in_blocks,) = extractor.extract(recordings / "ulaw-8k.wav")
     np.testing.assert_array_equal(in_blocks.vector, whole.vector)
 
