@@ -59,7 +59,7 @@ def test_everything_wrong_has_a_cure(configured: Configured, tmp_path: Path) -> 
     (tmp_path / "file").touch()
     settings = configured(
         models_dir=tmp_path, redis_url="redis://127.0.0.1:1", data_dir=tmp_path / "file" / "data", host="192.0.2.1",
-        allow_anonymous=True, minimum_free_space=1 << 60,
+        allow_anonymous=True, minimum_free_space=1 << 60, api_keys_file=tmp_path / "keys.json",
     )  # fmt: skip
     findings = found(settings)
     wrong = {name for name, finding in findings.items() if finding.status == "fail"}
