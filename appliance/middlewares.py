@@ -118,4 +118,4 @@ def _fault(error: HttpProcessingError | ClientPayloadError) -> str:
 
 
 def _presented(request: web.Request) -> str:
-    return presented(request.headers.get(hdrs.AUTHORIZATION, ""), request.headers.get("X-API-Key", ""))
+    return presented(request.headers.getall(hdrs.AUTHORIZATION, []), request.headers.getall("X-API-Key", []))

@@ -19,8 +19,6 @@ SECRET_BYTES = 32
 _FORM = re.compile(r"vp_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 _ID = re.compile(r"[0-9a-f]{8}")
 _MOST_NAME_CHARACTERS = 64
-# What a key that is not known is compared with, so that the comparison takes place and takes as long.
-_OF_NO_KEY = bytes(hashlib.sha256().digest_size)
 
 State = Literal["valid", "expired", "revoked"]
 
@@ -96,7 +94,7 @@ def issued(
     kept = ApiKey(
         id=number,
         name=name,
-        sha256=_digest(text).hex(),
+        sha256=_digest(text),
         scopes=scopes,
         technologies=technologies,
         created=datetime.now(UTC).replace(microsecond=0),
@@ -113,11 +111,25 @@ def number(presented: str) -> str:
     return form[1] if form else ""
 
 
-def matches(presented: str, kept: ApiKey | None) -> bool:
-    """Whether `presented` is the key of which `kept` is kept, or of none; in the same time whichever it is."""
-    expected = _OF_NO_KEY if kept is None else bytes.fromhex(kept.sha256)
-    return hmac.compare_digest(_digest(presented), expected) and kept is not None
+def matches(presented: str, kept: ApiKey) -> bool:
+    """Whether `presented` is the key of which `kept` is kept, in the same time whichever it is."""
+    return hmac.compare_digest(_digest(presented), kept.sha256) and kept is not NOBODY
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+# What stands for a key that is not known, so that it is compared like one that is, and takes as long. Nobody knows a
+# text of this digest, and whoever found one would not come in.
+NOBODY = ApiKey(
+    id="0" * 8,
+    name="nobody",
+    sha256="0" * 64,
+    scopes=(),
+    technologies=(),
+    created=datetime.fromtimestamp(0, UTC),
+    expires=None,
+    revoked=None,
+    rate_limit=None,
+)

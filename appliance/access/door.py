@@ -3,13 +3,13 @@
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from appliance.access import key_file
-from appliance.access.api_key import ApiKey, Scope, matches, number
+from appliance.access.api_key import NOBODY, ApiKey, Scope, matches, number
 from appliance.access.visitor import Visitor
 from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError, Forbidden, Overloaded, Refusal, Unauthorized
@@ -51,10 +51,10 @@ class Door:
             return Visitor(address=address)
         if self._fault:
             return Visitor(address=address, refusal=_closed())
-        kept = self._keys.get(number(presented))
-        state = kept.state(datetime.now(UTC)) if kept else "unknown"
-        # Compared whatever it is, so that the time tells nothing of which ids there are.
-        if not matches(presented, kept) or kept is None:
+        # Whether there is a key of this id or none, the same is done: the time tells nothing of which ids there are.
+        kept = self._keys.get(number(presented), NOBODY)
+        state = kept.state(datetime.now(UTC))
+        if not matches(presented, kept):
             return Visitor(address=address, refusal=_unknown())
         visitor = Visitor(kept.id, kept.name, address, kept.technologies, kept.rate_limit)
         if state != "valid":
@@ -83,10 +83,13 @@ class Door:
         self._looked, self._seen = True, signature
 
 
-def presented(authorization: str, api_key: str) -> str:
-    """The key in a request: that of `Authorization: Bearer`, else that of `X-API-Key`; empty without either."""
-    scheme, _, credentials = authorization.partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else api_key
+def presented(authorization: Sequence[str], api_key: Sequence[str]) -> str:
+    """The key in a request, of whose headers these are the values: that of `Authorization: Bearer`, else that of
+    `X-API-Key`. Empty without either, and with more than one of a kind: what stands before us might take the other."""
+    if len(authorization) > 1 or len(api_key) > 1:
+        return ""
+    scheme, _, credentials = "".join(authorization).partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else "".join(api_key)
 
 
 def require_keys(settings: Settings) -> None:

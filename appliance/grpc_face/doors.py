@@ -50,8 +50,11 @@ class Doors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in
 
 def _presented(metadata: Metadata | None) -> str:
     """The API key in a call's metadata, empty without one."""
-    given = {name: value for name, value in metadata or () if isinstance(value, str)}
-    return door.presented(given.get("authorization", ""), given.get("x-api-key", ""))
+    given: dict[str, list[str]] = {"authorization": [], "x-api-key": []}
+    for name, value in metadata or ():
+        if name in given and isinstance(value, str):
+            given[name].append(value)
+    return door.presented(given["authorization"], given["x-api-key"])
 
 
 def _needs(method: str) -> tuple[Scope, ...]:

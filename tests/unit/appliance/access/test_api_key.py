@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pydantic
 import pytest
 
-from appliance.access.api_key import ApiKey, Scope, issued, matches, number
+from appliance.access.api_key import NOBODY, ApiKey, Scope, issued, matches, number
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def test_it_matches_itself_and_nothing_else() -> None:
     for presented in (text[:-1], text + "x", text.upper(), "", "\udcff", kept.sha256, f"vp_{other.id}_{text[12:]}"):
         assert not matches(presented, kept)
     assert not matches(text, other)
-    assert not matches(text, None)
+    assert not matches(text, NOBODY)
 
 
 @pytest.mark.parametrize(

@@ -121,14 +121,17 @@ def test_what_must_be_there_at_the_start(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("authorization", "api_key", "key"),
     [
-        ("Bearer word", "", "word"),
-        ("bearer  word ", "other", "word"),
-        ("", "word", "word"),
-        ("Basic abc", "word", "word"),
-        ("Bearer", "word", ""),
-        ("", "", ""),
+        (["Bearer word"], [""], "word"),
+        (["bearer  word "], ["other"], "word"),
+        ([], ["word"], "word"),
+        (["Basic abc"], ["word"], "word"),
+        (["Bearer"], ["word"], ""),
+        ([], [], ""),
+        (["Bearer word", "Bearer word"], [], ""),
+        (["Bearer word"], ["word", "word"], ""),
+        ([], ["word", ""], ""),
     ],
 )
-def test_where_a_key_is_found(authorization: str, api_key: str, key: str) -> None:
-    """A bearer token comes before `X-API-Key`; other schemes are no key."""
+def test_where_a_key_is_found(authorization: list[str], api_key: list[str], key: str) -> None:
+    """A bearer token comes before `X-API-Key`; other schemes are no key, and two of a kind are none."""
     assert presented(authorization, api_key) == key
