@@ -50,7 +50,13 @@ def create_app(settings: Settings) -> web.Application:
     app[SETTINGS], app[DOOR] = settings, door
     ring = settings.ring()
     app[AUDIT] = Audit.open(settings.audit, ring)
-    stores = Stores(settings.redis_url.get_secret_value(), settings.store, ring, encrypt=settings.encrypt_store)
+    stores = Stores(
+        settings.redis_url.get_secret_value(),
+        settings.store,
+        ring,
+        encrypt=settings.encrypt_store,
+        beside=settings.data_dir if settings.data_dir.is_dir() else None,
+    )
     app[STORE], app[FILES] = stores.tasks(told=ends(app[AUDIT], "http")), stores.files()
     app[INTAKE] = Intake(settings, app[STORE], app[FILES], app[AUDIT])
     app[ENDINGS] = Endings(app[STORE])

@@ -103,7 +103,7 @@ class FileStore(Protocol):
     def erase_result(self, task_id: str, attempt: int) -> None: ...
 
     def free_space(self) -> int:
-        """Bytes that can still be written."""
+        """Bytes that can still be written, here and beside it."""
 
     def probe(self) -> None:
         """Raises OSError when nothing can be written."""
@@ -122,11 +122,15 @@ class FileStore(Protocol):
 
 class LocalFileStore:
     """A folder with three others in it; see `FileStore`. What was sealed is read with `keys`, and what is written is
-    sealed under the current one of them unless `encrypt` is off."""
+    sealed under the current one of them unless `encrypt` is off. `beside` is a folder whose disk counts as well: what
+    else must be written there must not meet a full one first."""
 
-    def __init__(self, root: Path, keys: Keys | None = None, *, encrypt: bool = True) -> None:
+    def __init__(
+        self, root: Path, keys: Keys | None = None, *, encrypt: bool = True, beside: Path | None = None
+    ) -> None:
         self._keys = keys
         self._encrypt = encrypt
+        self._beside = beside
         self._partial, self._inputs, self._results = (root / name for name in ("partial", "inputs", "results"))
         for folder in (self._partial, self._inputs, self._results):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -240,7 +244,8 @@ class LocalFileStore:
         return found
 
     def free_space(self) -> int:
-        return shutil.disk_usage(self._inputs).free
+        folders = (self._inputs, self._beside) if self._beside else (self._inputs,)
+        return min(shutil.disk_usage(folder).free for folder in folders)
 
     def probe(self) -> None:
         with tempfile.TemporaryFile(dir=self._partial) as file:

@@ -14,17 +14,20 @@ from tasks.store import TaskStore
 class Stores:
     """Where both are: Redis at `redis_url` and the folder `store_dir`.
 
-    With a `ring` records are authenticated, and files encrypted unless `encrypt` is off.
+    With a `ring` records are authenticated, and files encrypted unless `encrypt` is off. The disk of `beside`, where
+    Redis or the audit log may lie, counts when room is asked for.
     """
 
     redis_url: str
     store_dir: Path
     ring: KeyRing | None = None
     encrypt: bool = True
+    beside: Path | None = None
 
     def files(self) -> FileStore:
         """Makes the folder where there is none."""
-        return LocalFileStore(self.store_dir, self.ring.derive("store") if self.ring else None, encrypt=self.encrypt)
+        keys = self.ring.derive("store") if self.ring else None
+        return LocalFileStore(self.store_dir, keys, encrypt=self.encrypt, beside=self.beside)
 
     def tasks(
         self, ended: Callable[[str], None] = lambda _: None, told: Callable[[TaskRecord], None] = lambda _: None

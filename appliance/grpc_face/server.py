@@ -139,7 +139,13 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'grpc' needs one")
     ring = settings.ring()
     audit = Audit.open(settings.audit, ring)
-    stores = Stores(settings.redis_url.get_secret_value(), settings.store, ring, encrypt=settings.encrypt_store)
+    stores = Stores(
+        settings.redis_url.get_secret_value(),
+        settings.store,
+        ring,
+        encrypt=settings.encrypt_store,
+        beside=settings.data_dir if settings.data_dir.is_dir() else None,
+    )
     files = stores.files()
     # Who is alive is seen by looking steadily.
     with audit.running("grpc"):

@@ -151,3 +151,10 @@ def test_probe_writes_and_leaves_nothing(files: LocalFileStore, tmp_path: Path) 
     (tmp_path / "store" / "partial").rmdir()
     with pytest.raises(OSError, match="partial"):
         files.probe()
+
+
+def test_a_full_disk_beside_it(tmp_path: Path) -> None:
+    """Where the disk of the data folder is full, no room is promised on that of the store."""
+    assert LocalFileStore(tmp_path, beside=tmp_path).free_space() > 0
+    # A file system that never has any.
+    assert LocalFileStore(tmp_path, beside=Path("/proc")).free_space() == 0
