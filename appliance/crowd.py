@@ -4,7 +4,7 @@ import resource
 from collections.abc import Callable
 from typing import Protocol
 
-# An idle one costs some 20 kB.
+# An idle one costs some 8 kB.
 MOST_CONNECTIONS = 4096
 # So that nobody keeps all others out alone; a quarter is more than a gateway needs that speaks for many.
 SHARES = 4
