@@ -30,7 +30,7 @@ class History:
     @contextmanager
     def open(cls, path: Path) -> "Iterator[History]":
         """A history that is written to `path` while it grows."""
-        with path.open("w") as file:
+        with path.open("w", buffering=1) as file:
             yield cls(file)
 
     def now(self) -> float:
