@@ -51,7 +51,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
-    from appliance import grpc_check, model_checks, ring_check, sandbox_check  # noqa: PLC0415
+    from appliance import audit_check, grpc_check, model_checks, ring_check, sandbox_check  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -76,6 +76,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "grpc": partial(grpc_check.grpc, settings),
         "doors": partial(_doors, settings),
         "key ring": partial(ring_check.key_ring, settings),
+        "audit log": partial(audit_check.audit_log, settings),
         "open files": _open_files,
     }
 
