@@ -39,12 +39,13 @@ FRAMING_BYTES = 1 << 20
 class Caller:
     """Who submits a task. The `visitor` owns it, and is told apart by its API key, without one by its address;
     `idempotency_key` is what this caller calls the request, empty when it calls it nothing; `base_url` is where it
-    finds the appliance.
+    finds the appliance. One that `waits` asks for the result in the same breath, and erases the task itself.
     """
 
     visitor: Visitor
     idempotency_key: str = ""
     base_url: str = ""
+    waits: bool = False
 
 
 class Arrival:
@@ -138,6 +139,7 @@ class Intake:
                     else Callback(url, (), f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
                     idempotency=idempotency,
                     owner=caller.visitor.scope,
+                    awaited=caller.waits,
                 )
                 arrival.task_id = await self._submitted(record, place)
                 await self._audit.noted(audited.submitted(caller.visitor, record, arrival.task_id))

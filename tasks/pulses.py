@@ -11,17 +11,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class _Heart:
-    """`beats` is what was counted when it was last looked at, and has been since `since` seconds of our clock; it is
+    """`beats` is what was counted when it was last looked at, and has been for `still` seconds that were watched; it is
     `moving` when it was seen to change, or to come."""
 
     beats: float
-    since: float
+    still: float
     moving: bool
 
 
 class Pulses:
-    """Looks at beats, and remembers when each last changed. Nobody is dead before it was watched for `patience` seconds
-    without a beat; a pause between two looks, of ours or of Redis, begins that anew."""
+    """Looks at beats, and remembers for how long each has not changed. Nobody is dead before it was watched for more
+    than `patience` seconds without a beat. Of a pause between two looks, of ours or of Redis, no more than half of that
+    counts: whoever was frozen with us has time to beat again."""
 
     def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
@@ -32,28 +33,27 @@ class Pulses:
     def look(self, beats: Mapping[bytes, float]) -> None:
         """What is counted now, by name; 0 for who should beat and has not been heard."""
         now = self._clock()
-        watching = self._looked is not None and now - self._looked <= self._patience / 2
+        passed = None if self._looked is None else now - self._looked
+        longest = self._patience / 2
+        watching = passed is not None and passed <= longest
         self._looked = now
         known, self._hearts = self._hearts, {}
         for name, count in beats.items():
             before = known.get(name)
             if before is None:
-                heart = _Heart(count, now, moving=watching and count > 0)
+                heart = _Heart(count, 0.0, moving=watching and count > 0)
             elif before.beats != count:
-                heart = _Heart(count, now, moving=True)
+                heart = _Heart(count, 0.0, moving=True)
             else:
-                heart = before if watching else _Heart(count, now, moving=False)
+                heart = _Heart(count, before.still + min(passed or 0.0, longest), before.moving and watching)
             self._hearts[name] = heart
 
     @property
     def alive(self) -> frozenset[bytes]:
         """Those that were seen to beat lately; at the first look that is nobody."""
-        return frozenset(name for name, heart in self._hearts.items() if heart.moving and not self._still(heart))
+        return frozenset(name for name, heart in self._hearts.items() if heart.moving and heart.still <= self._patience)
 
     @property
     def dead(self) -> Mapping[bytes, float]:
         """Those that were watched for long enough, with the beats at which they have stopped."""
-        return {name: heart.beats for name, heart in self._hearts.items() if self._still(heart)}
-
-    def _still(self, heart: _Heart) -> bool:
-        return self._looked is not None and self._looked - heart.since > self._patience
+        return {name: heart.beats for name, heart in self._hearts.items() if heart.still > self._patience}

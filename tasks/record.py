@@ -60,8 +60,9 @@ class TaskRecord:
     `attempt` counts claims, `crashes` those that ended with their worker's death. `result_bytes` and `result_sha256`
     describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body. `idempotency` is
     the digest of the caller's Idempotency-Key, empty without one. `owner` is the id of the API key that made the task,
-    empty where none was needed. `stored` is what it was read from: a change must name the very bytes that it replaces,
-    and those of another version, or of an older key, are not those that `pack` would make.
+    empty where none was needed. One that is `awaited` is erased by whoever waits for its end. `stored` is what it was
+    read from: a change must name the very bytes that it replaces, and those of another version, or of an older key, are
+    not those that `pack` would make.
     """
 
     task_id: str
@@ -80,6 +81,7 @@ class TaskRecord:
     callback: Callback | None = None
     idempotency: bytes = b""
     owner: bytes = b""
+    awaited: bool = False
     stored: bytes = field(default=b"", compare=False, repr=False)
 
     @property

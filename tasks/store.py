@@ -42,6 +42,8 @@ from tasks.record import RecordDamaged, TaskRecord, now_ms
 HEARTBEAT_SECONDS = 0.4
 ALIVE_SECONDS = 1.8
 CRASH_BUDGET = 2
+# An ended task that somebody awaits stays no longer: its result is read at once, unless who waited was killed.
+AWAITED_SECONDS = 600.0
 _RECORDS_AT_ONCE = 1000
 
 
@@ -289,9 +291,11 @@ class TaskStore:
         """Ends a task of which nothing is left here, unless there is something after all."""
         ended = _failed(task_id, "the task record was lost from the store")
         async with redis_errors():
-            await self.redis.set(record_key(task_id), ended.pack(self._keys), px=int(retention * 1000), nx=True)
-        self._ended(task_id)
-        self._told(ended)
+            packed, milliseconds = ended.pack(self._keys), int(retention * 1000)
+            made = await self.redis.set(record_key(task_id), packed, px=milliseconds, nx=True)
+        if made:
+            self._ended(task_id)
+            self._told(ended)
 
     async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
         """Ends a task whose record cannot be read."""
@@ -317,6 +321,8 @@ class TaskStore:
         return data
 
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
+        if ended.awaited:
+            retention = min(retention, AWAITED_SECONDS)
         changed = await self.run(
             "finish",
             end_keys(ended),

@@ -15,7 +15,7 @@ def visitor(context: Context) -> Visitor:
 
 def caller(context: Context) -> Caller:
     """The same as a caller that submits a task."""
-    return Caller(visitor(context))
+    return Caller(visitor(context), waits=True)
 
 
 def address(peer: str) -> str:

@@ -1,0 +1,140 @@
+"""How long a task waits for another worker when its own is killed.
+
+    python -m benchmarks.recovery RECORDING [--times 20] [--supervised]
+
+Three workers; each time the one that has the task is killed with SIGKILL, and it is measured until another has claimed
+it. With `--supervised` they belong to `voiceprint up`, else each runs for itself.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from appliance import redis_server
+from appliance.settings import Settings, child_environment
+from tasks.erasing import erase
+from tasks.files import LocalFileStore
+from tasks.record import TaskRecord, now_ms
+from tasks.store import TaskStore, new_worker_name
+
+_TECHNOLOGY = "speaker-identification-voiceprint-extraction"
+_WORKERS = 3
+_COMMAND = [sys.executable, "-m", "appliance"]
+_PATIENCE_SECONDS = 120.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recording", type=Path, help="long enough to be interrupted: some minutes of speech")
+    parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--supervised", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        settings = Settings(http_port=0, grpc="off", data_dir=Path(folder), workers=_WORKERS)
+        start = stack.enter_context((_supervised if options.supervised else _alone)(settings))
+        seconds = asyncio.run(_measured(settings, start, options.recording.read_bytes(), options.times))
+    print(
+        f"{'supervised' if options.supervised else 'alone'}: {len(seconds)} kills, until another worker has the task: "
+        f"median {statistics.median(seconds):.3f} s, max {max(seconds):.3f} s"
+    )
+
+
+@contextmanager
+def _supervised(settings: Settings) -> Iterator[list[str]]:
+    words = [*_COMMAND, "up"]
+    with subprocess.Popen(words, env=child_environment(settings), stdout=subprocess.PIPE, text=True) as process:  # noqa: S603
+        try:
+            next(process.stdout or iter(()))
+            yield []
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[list[str]]:
+    """Yields how to start a worker in place of one that was killed."""
+    with redis_server.prepared(redis_server.find(settings.models), settings.data_dir, "always") as server:
+        redis = subprocess.Popen(server.launch().command, stdout=subprocess.DEVNULL)  # noqa: S603  # our own
+        try:
+            yield [server.url]
+        finally:
+            redis.kill()
+            redis.wait(20)
+
+
+async def _measured(settings: Settings, alone: list[str], recording: bytes, times: int) -> list[float]:
+    url = f"unix://{settings.data_dir}/redis/redis.sock"
+    workers: list[subprocess.Popen[bytes]] = []
+    seconds = []
+    try:
+        async with TaskStore.open(url) as store:
+            for _ in range(times):
+                workers = [worker for worker in workers if worker.poll() is None]
+                while alone and len(workers) < _WORKERS:
+                    workers.append(_worker(settings, url))
+                while len((await store.depth()).workers) < _WORKERS:  # noqa: ASYNC110  # other processes
+                    await asyncio.sleep(0.1)
+                seconds.append(await _once(store, LocalFileStore(settings.store), recording))
+                print(f"{seconds[-1]:.3f} s", file=sys.stderr)
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait(20)
+    return seconds
+
+
+def _worker(settings: Settings, url: str) -> "subprocess.Popen[bytes]":
+    words = [*_COMMAND, "worker", "--name", new_worker_name()]
+    return subprocess.Popen(words, env=child_environment(settings, VOICEPRINT_REDIS_URL=url))  # noqa: S603  # our own
+
+
+async def _once(store: TaskStore, files: LocalFileStore, recording: bytes) -> float:
+    record = TaskRecord(str(uuid.uuid4()), _TECHNOLOGY, now_ms())
+    async with files.upload(record.task_id) as upload:
+        await upload.write(recording)
+    record = replace(record, input_bytes=upload.size, input_sha256=upload.sha256)
+    await store.submit(record, max_open=10, max_input_bytes=1 << 30)
+    running = await _claimed(store, record.task_id, 1)
+    # At any moment of its heartbeat.
+    await asyncio.sleep((uuid.uuid4().int % 400) / 1000)
+    os.kill(_process(running.worker), signal.SIGKILL)
+    killed = time.monotonic()
+    await _claimed(store, record.task_id, 2)
+    taken = time.monotonic() - killed
+    await erase(store, files, record.task_id)
+    return taken
+
+
+async def _claimed(store: TaskStore, task_id: str, attempt: int) -> TaskRecord:
+    end = time.monotonic() + _PATIENCE_SECONDS
+    while (record := await store.fetch(task_id)) is None or record.attempt < attempt:
+        if time.monotonic() > end or (record and record.state.terminal):
+            raise SystemExit(f"nobody has claimed the task; is the recording too short? {record}")
+        await asyncio.sleep(0.002)
+    return record
+
+
+def _process(worker: str) -> int:
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if worker.encode() in words and b"worker" in words:
+            return int(folder.name)
+    raise SystemExit(f"there is no process of {worker}")
+
+
+if __name__ == "__main__":
+    main()
