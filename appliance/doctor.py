@@ -257,7 +257,7 @@ def _doors(settings: Settings) -> Finding:
         valid = [key for key in keys if key.state(datetime.now(UTC)) == "valid"]
         if not valid:
             return Finding("warn", f"nobody is let in: of {len(keys)} API keys none is valid any more", made)
-        return Finding("ok", f"callers need one of {len(valid)} API keys")
+        return Finding("ok", f"callers need an API key: of {len(keys)} that were made, {len(valid)} are valid")
     if settings.loopback:
         return Finding("ok", f"open to this machine only ({settings.host})")
     if settings.allow_anonymous:

@@ -88,8 +88,10 @@ class SecurePort:
                     connection,
                     ssl=self._renewed.made if secured else None,
                 )
+        except ssl.SSLError as error:
+            # Of a client that does not trust us, or has no certificate to show where one is asked for.
+            log.info("a handshake failed: %s", error.reason)
         except (OSError, TimeoutError) as error:
-            # A client that gave up, does not trust us, or has no certificate to show where one is asked for.
             log.debug("no handshake: %s", error)
         finally:
             self._crowd.leave(greeting)

@@ -2,7 +2,8 @@
 
     python clients/demo.py [RECORDING]
 
-The appliance runs on its embedded defaults, except for free ports and a data folder of its own.
+The appliance runs on its embedded defaults, except for free ports and a data folder of its own. What would close its
+doors to this program, keys and certificates, is left out.
 """
 
 import asyncio
@@ -24,6 +25,13 @@ SHIPPED, SAME_VOICE, OTHER_VOICE = (RECORDINGS / name for name in ("demo.flac", 
 EXTRACTION = "/api/technology/speaker-identification-voiceprint-extraction"
 CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
 COMPARISON = "/api/technology/speaker-identification-voiceprint-comparison"
+CLOSING = (
+    "VOICEPRINT_API_KEYS_FILE",
+    "VOICEPRINT_HTTP_TLS_",
+    "VOICEPRINT_GRPC_TLS_",
+    "VOICEPRINT_TLS_",
+    "VOICEPRINT_HOST",
+)
 
 
 @asynccontextmanager
@@ -33,7 +41,7 @@ async def appliance(tell: Callable[[str], object] = lambda _: None) -> AsyncIter
         process = await asyncio.create_subprocess_exec(
             Path(sys.executable).with_name("voiceprint"),
             "up",
-            env=os.environ
+            env={name: value for name, value in os.environ.items() if not name.startswith(CLOSING)}
             | {
                 "VOICEPRINT_DATA_DIR": folder,
                 "VOICEPRINT_HTTP_PORT": "0",
