@@ -1,5 +1,6 @@
 """Making a backup of an appliance that may run meanwhile."""
 
+import logging
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -19,6 +20,8 @@ from schemas.errors import ConfigurationError
 from tasks import sealing
 from tasks.files import LocalFileStore
 from tasks.record import key_id, now_ms
+
+log = logging.getLogger(__name__)
 
 
 async def make(
@@ -51,6 +54,12 @@ async def make(
             files = LocalFileStore(settings.store)
             snapshot = Snapshot(redis, files, ring.derive("record") if ring else None, ended=ended)
             await _add_tasks(archive, snapshot, told)
+        if snapshot.unreadable:
+            log.warning(
+                "%d tasks are damaged or from before the key ring: their results, which nobody can have any more, are "
+                "left out",
+                snapshot.unreadable,
+            )
         if (path := around.keys_file(settings)).exists():
             _add(archive, secrets, KEYS_FILE, path)
         # Last, so that it tells of every task that is in the backup.

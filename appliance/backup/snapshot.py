@@ -15,12 +15,13 @@ from redis.asyncio import Redis
 
 from appliance.backup.format import INPUT, RESULT, SavedTask, is_task_id
 from schemas import plain_file
+from schemas.errors import ConfigurationError
 from schemas.keyring import Keys
 from tasks.callbacks import failures_key
 from tasks.connection import redis_errors
 from tasks.files import LocalFileStore
 from tasks.keys import CALLBACKS, OPEN, RECORD, record_key
-from tasks.record import RecordDamaged, TaskRecord
+from tasks.record import RecordDamaged, TaskRecord, key_id
 
 _SCANNED_AT_ONCE = 1000
 # So many files are open at one time.
@@ -30,10 +31,15 @@ Found = tuple[SavedTask, str, FileIO | None]
 
 
 class Snapshot:
-    """Tasks in Redis with their files in the store; without `ended`, those that have not ended only."""
+    """Tasks in Redis with their files in the store; without `ended`, those that have not ended only.
+
+    `unreadable` counts ended tasks whose record is damaged or was authenticated otherwise than with `keys`: nobody can
+    have their results any more, here as there.
+    """
 
     def __init__(self, redis: Redis, files: LocalFileStore, keys: Keys | None, *, ended: bool = True) -> None:
         self._redis, self._files, self._keys, self._ended = redis, files, keys, ended
+        self.unreadable = 0
 
     async def task_ids(self) -> list[str]:
         """Every task that there is now; of those that come or go meanwhile some. Raises Overloaded."""
@@ -45,7 +51,10 @@ class Snapshot:
 
     async def batches(self, task_ids: Sequence[str]) -> AsyncIterator[list[Found]]:
         """The tasks that are still there, each with the name of its file and the file, which is open until the next
-        batch is asked for. Raises Overloaded, or OSError for a store that cannot be read."""
+        batch is asked for.
+
+        Raises Overloaded, ConfigurationError without the key ring that the records were made with, or OSError for a
+        store that cannot be read."""
         for first in range(0, len(task_ids), _TASKS_AT_ONCE):
             with ExitStack() as opened:
                 yield await self._batch(task_ids[first : first + _TASKS_AT_ONCE], opened)
@@ -94,11 +103,16 @@ class Snapshot:
 
     def _file(self, task: SavedTask) -> tuple[str, Path | None]:
         """The name and the place of the file that the task needs, if it needs one."""
+        if self._keys is None and key_id(task.record):
+            raise ConfigurationError(
+                "this appliance has a key ring, without which its tasks are lost: set VOICEPRINT_KEY_RING to it"
+            )
         if task.retention_ms is None:
             return INPUT + task.task_id, self._files.input(task.task_id)
         try:
             record = TaskRecord.unpack(task.record, self._keys)
         except RecordDamaged:
+            self.unreadable += 1
             return "", None
         if not record.result_bytes:
             return "", None

@@ -69,6 +69,10 @@ def test_a_restored_appliance_goes_on(here: Here, tmp_path: Path) -> None:
         again = submitted(client, "call.flac", **{"Idempotency-Key": "an open one"})
         said = backups.run(first, "backup", archive)
         assert "4 open and 1 ended tasks, 4 uploads, 1 results" in said
+        if first.key_ring:
+            forgotten = first.model_copy(update={"key_ring": None})
+            assert "set VOICEPRINT_KEY_RING" in backups.refused(forgotten, "backup", tmp_path / "incomplete.tar")
+            assert not (tmp_path / "incomplete.tar").exists()
         appliance.process.kill()
     assert backups.run(first, "verify-backup", archive).startswith("4 open and 1 ended tasks")
     if first.key_ring:
