@@ -17,6 +17,8 @@ from tasks.keys import CALLBACKS, RECORD
 # Longer than an attempt takes, with what Redis adds; a sender that died holds a callback up for so long.
 LEASE_SECONDS = 30.0
 _FAILURES = "voiceprint:callback-failures:"
+# More than any callback is put off by.
+_LONGEST_SECONDS = 7200.0
 # Redis does nothing else meanwhile.
 _DROPPED_AT_ONCE = 1000
 
@@ -47,8 +49,9 @@ class CallbackQueue:
     async def take(self) -> DueCallback | float:
         """A callback that is due; when none is, the seconds until one will be, infinite when none waits."""
         async with redis_errors():
+            times = int(self._lease_seconds * 1000), int(_LONGEST_SECONDS * 1000)
             answer: list[Any] = await self._take(
-                keys=[CALLBACKS], args=[int(self._lease_seconds * 1000), RECORD, _FAILURES, _DROPPED_AT_ONCE]
+                keys=[CALLBACKS], args=[times[0], RECORD, _FAILURES, _DROPPED_AT_ONCE, times[1]]
             )
         if answer[0]:
             return DueCallback(answer[0].decode(), *answer[1:])

@@ -147,3 +147,11 @@ async def test_what_has_just_ended_comes_first(store: TaskStore) -> None:
     assert await queue.again(await taken(queue), 0.0)
     fresh = await ended(store)
     assert [(await taken(queue)).task_id for _ in range(2)] == [fresh.task_id, failed.task_id]
+
+
+async def test_a_clock_that_was_put_back_holds_nothing_up(store: TaskStore) -> None:
+    """What seems to be due in ten hours was put off by a clock of then, and is due now."""
+    done = await ended(store)
+    seconds, _ = await store.redis.time()
+    await store.redis.zadd(CALLBACKS, {done.task_id: (seconds + 36_000) * 1000})
+    assert (await taken(CallbackQueue(store.redis))).task_id == done.task_id
