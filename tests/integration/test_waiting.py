@@ -210,6 +210,6 @@ def test_those_who_wait_do_not_hold_up_the_end(start_appliance: Callable[..., Ap
         answer = asking.answered()
         assert answer.status_code == 200, answer.text
         assert answer.json()["task"]["state"] == "pending"
-        assert appliance.process.wait(5) == 0
+        assert appliance.process.wait(30) == 0
     log = (appliance.data_dir / "up.log").read_text()
     assert "Traceback" not in log
