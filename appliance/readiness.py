@@ -42,5 +42,8 @@ def _store(settings: Settings, files: FileStore) -> str | None:
     except OSError as error:
         return f"the store folder cannot be written: {error.strerror}"
     if free < (least := int(settings.minimum_free_space)):
-        return f"the disk of the store or the data folder is full: {free} bytes are free, {PREFIX}MINIMUM_FREE_SPACE is {least}"
+        return (
+            f"the disk of the store or the data folder is full: {free} bytes are free, "
+            f"{PREFIX}MINIMUM_FREE_SPACE is {least}"
+        )
     return None
