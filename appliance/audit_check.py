@@ -4,8 +4,8 @@ import os
 
 from appliance.doctor import Finding
 from appliance.settings import PREFIX, Settings
-from tasks.audit.reading import ending
-from tasks.audit.segments import kept_head
+from tasks.audit.reading import ending, kept
+from tasks.audit.segments import earlier, kept_head
 
 
 def audit_log(settings: Settings) -> Finding:
@@ -21,6 +21,21 @@ def audit_log(settings: Settings) -> Finding:
                 f"{place} cannot be written: nothing would be taken in or handed out",
                 f"run this as the user of the appliance; else give it to that user, or set {PREFIX}AUDIT_LOG",
             )
+    begun = path.exists() or bool(earlier(path))
     if not kept_head(path).exists():
+        if begun:
+            return Finding(
+                "warn",
+                f"{kept_head(path)} is missing: nothing here shows whether the log was cut off",
+                "`voiceprint audit verify --head` with a head that was exported; the next event makes a new one",
+            )
         return Finding("ok", f"{path}: begins with the first event")
-    return Finding("ok", f"{path}: {ending(path).n} events; `voiceprint audit verify` proves them")
+    # In this order: others write meanwhile.
+    known, found = kept(path).n, ending(path).n
+    if found < known:
+        return Finding(
+            "fail",
+            f"{path} is truncated: it has {found} events, and had {known}",
+            "keep what is there, and see docs/audit.md; `voiceprint audit verify` tells more",
+        )
+    return Finding("ok", f"{path}: {found} events; `voiceprint audit verify` proves them")

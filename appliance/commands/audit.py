@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.commands import progress
+from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
-from appliance.settings import PREFIX, Settings, load
+from appliance.settings import PREFIX, Settings
 from schemas import json, plain_file
 from schemas.errors import ConfigurationError
 
@@ -32,14 +33,17 @@ def verify_log(
         list[Path] | None,
         typer.Option(help="A head that was exported before; may be repeated. The kept one always counts."),
     ] = None,
+    start: Annotated[
+        int, typer.Option("--from", min=1, metavar="N", help="Check from event N on, as after a key was dropped.")
+    ] = 1,
     log: Log = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
 ) -> None:
     """Check that no event was changed, removed, added or moved, and that nothing behind a known head was cut off.
 
-    Exit code 0: it is whole; 3: it is not.
+    Exit code 0: it is whole; 3: it is not, or that cannot be proved.
     """
-    settings = load(audit_log=log)
+    settings = own(audit_log=log)
     if (ring := settings.ring()) is None:
         raise ConfigurationError(f"set {PREFIX}KEY_RING to the key ring with which the audit log was written")
 
@@ -50,7 +54,7 @@ def verify_log(
     try:
         with progress.shown() as shown:
             told = shown.received if snapshot.size > _LONG_BYTES else lambda *_: None
-            report = verify(snapshot, ring.derive("audit"), heads, told)
+            report = verify(snapshot, ring.derive("audit"), heads, told, start=start)
     finally:
         snapshot.close()
     if as_json:
@@ -73,7 +77,7 @@ def show_head(
     """
     from tasks.audit.reading import ending  # noqa: PLC0415
 
-    path = load(audit_log=log).audit
+    path = own(audit_log=log).audit
     try:
         found = ending(path).encode()
     except FileNotFoundError as error:
@@ -106,7 +110,7 @@ def show_events(
     as_json: Annotated[bool, typer.Option("--json", help="Print the lines as they are.")] = False,
 ) -> None:
     """Print events. Nothing is proved by that: `verify` does it."""
-    settings = load(audit_log=log)
+    settings = own(audit_log=log)
 
     from tasks.audit.chain import Line  # noqa: PLC0415
     from tasks.audit.event import written  # noqa: PLC0415
@@ -114,6 +118,8 @@ def show_events(
     first = written(int(since.replace(tzinfo=UTC).timestamp() * 1000)) if since else ""
     snapshot = _opened(settings)
     try:
+        if not snapshot.there:
+            raise _nothing(settings.audit)
         for line, _ in snapshot.lines():
             if not isinstance(line, Line):
                 continue
@@ -180,6 +186,7 @@ def _told(report: "Report") -> dict[str, Any]:
         "head": {"n": report.head.n, "mac": report.head.mac.hex()},
         "events": report.events,
         "bytes": report.size,
+        "kept_head": report.kept,
         "torn": report.torn,
         "outages": report.outages,
         "unfinished_bytes": report.unfinished,
@@ -189,15 +196,30 @@ def _told(report: "Report") -> dict[str, Any]:
 
 
 def _print(report: "Report", path: Path) -> None:
-    typer.echo(f"{path}: {report.events} events, {report.first} to {report.head.n}")
+    span = f", {report.first} to {report.head.n}" if report.events else ""
+    typer.echo(f"{path}: {report.events} events{span}")
+    if report.first > 1:
+        typer.echo(f"what came before event {report.first} was not checked")
     for n in report.torn:
         typer.echo(f"event {n} tells of a line before it that was not written to its end: its writer was interrupted")
     for n in report.outages:
         typer.echo(f"event {n} tells of a time in which nothing could be written")
     if report.unfinished:
         typer.echo(f"{report.unfinished} bytes behind the last event were not written to their end")
+    if not report.kept:
+        typer.echo(f"{path}.head, the kept head, is missing, or is none")
     for fault in report.faults:
         typer.echo(f"{fault.kind}: {fault.words}")
+    if any(fault.kind == "unverifiable" for fault in report.faults):
+        typer.echo("bring back the ring with the key, or check what came after it with --from")
+    if any(fault.kind == "headless" for fault in report.faults):
+        typer.echo("give a head that was exported with --head")
     if report.more:
         typer.echo(f"and {report.more} more faults")
-    typer.echo("the log is whole" if report.whole else "the log is NOT what was written")
+    typer.echo(_verdict(report))
+
+
+def _verdict(report: "Report") -> str:
+    if report.whole:
+        return "the log is whole"
+    return "the log is NOT what was written" if report.disproved else "the log is not proven"

@@ -1,18 +1,26 @@
 """What is told of the end of a task, whichever process brings it about."""
 
-from collections.abc import Callable
-
 from schemas.errors import TaskInternalError, TaskValidationError
 from schemas.task import TaskState
 from tasks.audit.audit import Audit
 from tasks.audit.event import Event, Who
 from tasks.record import TaskRecord
+from tasks.store import Told
 
 
-def ends(audit: Audit, process: str) -> Callable[[TaskRecord], None]:
-    """Tells `audit` of the end of each task, brought about by the `process` of that name."""
+def ends(audit: Audit, process: str) -> Told:
+    """Tells `audit` of the end of each task, brought about by the `process` of that name; a task ends once, whatever
+    its record suffers after that."""
     who = Who("process", name=process)
-    return lambda record: audit.note(_ended(who, record))
+
+    def tell(record: TaskRecord, *, again: bool = False) -> None:
+        audit.note(_damaged(who, record) if again else _ended(who, record))
+
+    return tell
+
+
+def _damaged(who: Who, record: TaskRecord) -> Event:
+    return Event("task.damaged", who, {"task": record.task_id}, record.state.value)
 
 
 def _ended(who: Who, record: TaskRecord) -> Event:

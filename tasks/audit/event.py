@@ -18,6 +18,7 @@ What = Literal[
     "task.submitted",
     "task.read",
     "task.ended",
+    "task.damaged",
     "task.erased",
     "request.refused",
     "keys.created",

@@ -49,7 +49,8 @@ class AuditLog:
             self._end, self._last = _written(file, b"".join(lines)), last
             # What could not be done now is done with the next event.
             with suppress(OSError):
-                self._complete(file, kept, noted=bool(amiss))
+                # The first lines come with a head at once: so a log without one is a log whose head was removed.
+                self._complete(file, kept, noted=bool(amiss) or not read_head(kept).n)
         return last
 
     def _complete(self, file: int, kept: int, *, noted: bool) -> None:

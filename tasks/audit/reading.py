@@ -16,9 +16,11 @@ from tasks.audit.segments import earlier, last_line, last_of, locked, read_head
 
 @dataclass(slots=True)
 class Unreadable:
-    """Bytes between two lines, or behind the last, that are no line."""
+    """Bytes between two lines, or behind the last, that are no line. `ended` is whether a line end is among them: a
+    writer that was interrupted leaves none behind the last line."""
 
     size: int = 0
+    ended: bool = False
     _digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     _held: bytes = b""
 
@@ -28,6 +30,7 @@ class Unreadable:
         self._digest.update(self._held + whole)
         self.size += len(self._held + whole)
         self._held = piece[len(whole) :]
+        self.ended = self.ended or bool(self._held)
 
     @property
     def sha256(self) -> str:
@@ -37,7 +40,8 @@ class Unreadable:
 class Snapshot:
     """The log at `path` as it is when this is made; to be closed. Raises OSError, FileNotFoundError among them.
 
-    `kept` is the kept head, that of an empty log where there is none.
+    `kept` is the kept head, that of an empty log where there is none. `there` is whether any file of the log is: where
+    only its kept head is left, it has no lines.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +54,8 @@ class Snapshot:
             self._newest: BinaryIO | None = None
             with suppress(FileNotFoundError):
                 self._newest = BufferedReader(plain_file.opened(path))
-            if self._newest is None and not self._earlier:
+            self.there = bool(self._newest or self._earlier)
+            if not self.there and not self.kept.n:
                 raise FileNotFoundError(2, os.strerror(2), str(path))
             self._size = 0 if self._newest is None else os.fstat(self._newest.fileno()).st_size
         self.size = self._size + sum(name.stat().st_size for name in self._earlier)
@@ -100,3 +105,9 @@ def ending(path: Path) -> Head:
         except FileNotFoundError:
             line = None
         return line.head if line else last_of(path)
+
+
+def kept(path: Path) -> Head:
+    """The kept head of the log at `path`. Raises OSError, FileNotFoundError among them."""
+    with locked(path, shared=True) as descriptor:
+        return read_head(descriptor)

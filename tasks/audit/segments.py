@@ -7,7 +7,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from schemas import plain_file
@@ -50,16 +50,17 @@ def following(path: Path) -> Path:
 
 def created(path: Path, flags: int) -> int:
     """A descriptor of the file at `path`, which is made where there is none, for its owner alone."""
-    try:
-        return os.open(path, flags | os.O_CLOEXEC)
-    except FileNotFoundError:
-        descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    # An operator's command must not leave behind what the service, under its own user, could not write.
-    if os.geteuid() == 0:
-        folder = path.parent.stat()
-        os.fchown(descriptor, folder.st_uid, folder.st_gid)
-    made_durable(path.parent)
-    return descriptor
+    flags |= os.O_CLOEXEC | os.O_NOFOLLOW
+    with plain_file.no_link():
+        try:
+            return os.open(path, flags)
+        except FileNotFoundError:
+            # Several may come at one time: whoever is late opens what the first has made.
+            with suppress(FileExistsError):
+                descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+                made_durable(path.parent)
+                return descriptor
+            return os.open(path, flags)
 
 
 def made_durable(folder: Path) -> None:
@@ -78,7 +79,7 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[int]:
     end = time.monotonic() + _PATIENCE_SECONDS
     name = kept_head(path)
     while True:
-        descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC) if shared else created(name, os.O_RDWR)
+        descriptor = _read_only(name) if shared else created(name, os.O_RDWR)
         try:
             _lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, end)
             # Someone may have removed it meanwhile, and others lock another.
@@ -89,6 +90,11 @@ def locked(path: Path, *, shared: bool = False) -> Iterator[int]:
             # A process that was forked meanwhile has the file open as well, and would hold the lock with it.
             fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
+
+
+def _read_only(path: Path) -> int:
+    with plain_file.no_link():
+        return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _lock(descriptor: int, how: int, end: float) -> None:
@@ -131,7 +137,7 @@ def last_line(descriptor: int) -> tuple[Line | None, bytes]:
 def last_of(path: Path) -> Head:
     """Where the newest file before the one at `path` ends."""
     for name in reversed(earlier(path)):
-        with plain_file.opened(name) as file:
+        with plain_file.opened(name, follow=False) as file:
             line, _ = last_line(file.fileno())
         if line:
             return line.head

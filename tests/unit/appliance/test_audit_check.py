@@ -7,6 +7,7 @@ import pytest
 
 from appliance.audit_check import audit_log
 from appliance.settings import Settings
+from tasks.audit.segments import kept_head
 from tests.integration.keyed import ring_in
 from tests.unit.tasks.audit.logs import filled
 
@@ -31,6 +32,25 @@ def test_how_long_it_is(settings: Settings) -> None:
     """In events, over all of its files."""
     filled(settings.audit, 40, segment_bytes=2000)
     assert "40 events" in audit_log(settings).finding
+
+
+def test_one_that_is_gone_or_shorter(settings: Settings) -> None:
+    """Than its kept head says is a failure: nothing of it is called in order."""
+    filled(settings.audit, 3)
+    content = settings.audit.read_bytes()
+    settings.audit.write_bytes(b"".join(content.splitlines(keepends=True)[:2]))
+    assert audit_log(settings).status == "fail"
+    settings.audit.unlink()
+    finding = audit_log(settings)
+    assert finding.status == "fail"
+    assert "truncated: it has 0 events, and had 3" in finding.finding
+
+
+def test_one_without_its_kept_head(settings: Settings) -> None:
+    """Is a warning: it may have been cut off."""
+    filled(settings.audit, 3)
+    kept_head(settings.audit).unlink()
+    assert audit_log(settings).status == "warn"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

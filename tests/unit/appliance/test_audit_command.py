@@ -85,10 +85,45 @@ def test_a_log_that_was_cut_off(run: Run, log: Path, tmp_path: Path) -> None:
     assert run("head", "--out", head).returncode == 0
     log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:2]))
     log.with_name("audit.log.head").unlink()
-    assert run("verify").returncode == ExitCode.DONE
+    told = run("verify")
+    assert told.returncode == ExitCode.REFUSED
+    assert told.stdout.splitlines()[1:] == [
+        f"{log}.head, the kept head, is missing, or is none",
+        "headless: no known head says that event 2 was the last one",
+        "give a head that was exported with --head",
+        "the log is not proven",
+    ]
     told = run("verify", "--head", head)
     assert told.returncode == ExitCode.REFUSED
     assert "truncated: the log ends with event 2, and had 3" in told.stdout
+
+
+def test_a_log_that_lost_its_kept_head(run: Run, log: Path, tmp_path: Path) -> None:
+    """Is whole up to a head that was exported, and says that the other is missing."""
+    head = tmp_path / "head.json"
+    assert run("head", "--out", head).returncode == 0
+    log.with_name("audit.log.head").unlink()
+    told = run("verify", "--head", head)
+    assert told.returncode == ExitCode.DONE
+    assert "the kept head, is missing" in told.stdout
+    assert json.loads(run("verify", "--json", "--head", head).stdout)["kept_head"] is False
+
+
+def test_a_log_that_is_gone(run: Run, log: Path) -> None:
+    """Is truncated, as its kept head says."""
+    log.unlink()
+    told = run("verify")
+    assert told.returncode == ExitCode.REFUSED
+    assert "truncated: the log ends with event 0, and had 3" in told.stdout
+    assert run("show").returncode == ExitCode.MISCONFIGURED
+
+
+def test_a_file_that_is_no_log(run: Run) -> None:
+    """Is not called whole."""
+    told = run("verify", "--log", "/etc/passwd")
+    assert told.returncode == ExitCode.REFUSED
+    assert "unreadable:" in told.stdout
+    assert told.stdout.endswith("the log is NOT what was written\n")
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"n":1}', '{"n":"1","mac":""}', '{"n":1,"mac":"00"}'])
@@ -181,7 +216,17 @@ def test_commands_tell_what_they_change(tmp_path: Path) -> None:
         ("command", pwd.getpwuid(os.getuid()).pw_name)
     }
     told = run("audit", "verify")
-    assert (told.returncode, told.stdout.count("cannot be checked: key 1 is not in the key ring")) == (3, 2)
+    assert told.returncode == ExitCode.REFUSED
+    assert told.stdout.splitlines()[1:] == [
+        "unverifiable: events 1 to 2: key 1 is not in the key ring",
+        "bring back the ring with the key, or check what came after it with --from",
+        "the log is not proven",
+    ]
+    rest = run("audit", "verify", "--from", "3")
+    assert (rest.returncode, rest.stdout.splitlines()[1:]) == (
+        ExitCode.DONE,
+        ["what came before event 3 was not checked", "the log is whole"],
+    )
 
 
 def test_what_cannot_be_told_is_complained_about(tmp_path: Path, log: Path) -> None:

@@ -30,10 +30,10 @@ def filled(path: Path, count: int, *, ring: KeyRing = RING, segment_bytes: int =
     return head
 
 
-def verified(path: Path, *heads: Head, ring: KeyRing = RING) -> Report:
+def verified(path: Path, *heads: Head, ring: KeyRing = RING, start: int = 1) -> Report:
     snapshot = Snapshot(path)
     try:
-        return verify(snapshot, ring.derive("audit"), heads)
+        return verify(snapshot, ring.derive("audit"), heads, start=start)
     finally:
         snapshot.close()
 

@@ -140,6 +140,7 @@ async def test_what_has_happened_is_told_later(told: Audit, path: Path, caplog: 
     assert [line["time"] for line in lines(path)[:4]] == [f"1970-01-01T00:00:00.00{n}Z" for n in range(4)]
     assert lines(path)[4]["what"] == "audit.resumed"
     assert verified(path).outages == [5]
+    await until(lambda: told.amiss is None)
     told.require()
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.WARNING]
 

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from schemas.keyring import KeyRing
 from tasks.audit import segments
 from tasks.audit.chain import Head
-from tests.unit.tasks.audit.logs import filled, kinds, verified
+from tasks.audit.log import AuditLog
+from tests.unit.tasks.audit.logs import KEYS, ROTATED, event, filled, kinds, verified
 
 Lines = list[bytes]
 
@@ -34,7 +36,7 @@ def test_what_was_written_is_whole(path: Path) -> None:
     ("change", "found"),
     [
         (lambda lines: [*lines[:4], lines[4].replace(b"task 4", b"task 5"), *lines[5:]], [("changed", 5)]),
-        (lambda lines: [*lines[:4], lines[4].replace(b'"key":1', b'"key":9'), *lines[5:]], [("key", 5)]),
+        (lambda lines: [*lines[:4], lines[4].replace(b'"key":1', b'"key":9'), *lines[5:]], [("unverifiable", 5)]),
         (lambda lines: [*lines[:4], *lines[5:]], [("missing", 5)]),
         (lambda lines: [*lines[:4], *lines[6:]], [("missing", 5)]),
         (lambda lines: lines[2:], [("missing", 1)]),
@@ -79,8 +81,8 @@ def test_a_head_from_elsewhere_finds_what_was_cut_off(path: Path) -> None:
     exported = Head.decode(segments.kept_head(path).read_bytes())
     altered(path, lambda lines: lines[:6])
     segments.kept_head(path).unlink()
-    assert verified(path).whole
-    assert kinds(verified(path, exported)) == [("truncated", 6)]
+    assert kinds(verified(path)) == [("headless", 6)]
+    assert kinds(verified(path, exported)) == [("truncated", 6), ("headless", 6)]
 
 
 def test_a_log_that_was_cut_off_and_written_on_is_found_by_a_head(path: Path) -> None:
@@ -123,7 +125,77 @@ def test_few_of_many_faults_are_told(tmp_path: Path) -> None:
     assert (len(report.faults), report.more) == (100, 200)
 
 
+def test_without_the_kept_head_a_known_one_will_do(path: Path) -> None:
+    """A log without it is not called whole, unless a head from elsewhere is found in it."""
+    exported = Head.decode(segments.kept_head(path).read_bytes())
+    filled(path, 2)
+    segments.kept_head(path).unlink()
+    report = verified(path)
+    assert (kinds(report), report.kept, report.disproved) == ([("headless", 11)], False, False)
+    assert verified(path, exported).whole
+    segments.kept_head(path).write_bytes(b"")
+    assert kinds(verified(path)) == [("headless", 11)]
+
+
+def test_a_log_of_which_only_the_kept_head_is_left(path: Path) -> None:
+    """Was cut off before its first event."""
+    path.unlink()
+    assert kinds(verified(path)) == [("truncated", 0)]
+
+
+@pytest.mark.parametrize("content", [b"", b"root:x:0:0::/root:/bin/sh\n", b"no line end", b"one\ntwo\n"])
+def test_what_is_no_log_is_not_called_one(path: Path, content: bytes) -> None:
+    """With no event and no head there is nothing that could be whole."""
+    path.write_bytes(content)
+    segments.kept_head(path).unlink()
+    assert kinds(verified(path)) == [("unreadable", 0)]
+
+
+def test_lines_that_are_none_behind_the_last(path: Path) -> None:
+    """Are not taken for one that was interrupted when no head is there either."""
+    with path.open("ab") as file:
+        file.write(b"junk\nand more\n")
+    assert verified(path).unfinished
+    segments.kept_head(path).unlink()
+    assert kinds(verified(path)) == [("unreadable", 9), ("headless", 9)]
+
+
+def test_a_head_is_kept_with_the_first_event(tmp_path: Path) -> None:
+    """So that a log without one is never merely young."""
+    log = AuditLog(tmp_path / "audit.log", KEYS)
+    log.append([event(1)])
+    assert verified(tmp_path / "audit.log").whole
+    log.close()
+
+
+def test_lines_of_a_key_that_was_dropped(tmp_path: Path) -> None:
+    """Are one finding for each key; what came under the next is proven, the MAC behind which it stands with it."""
+    path = tmp_path / "audit.log"
+    filled(path, 200)
+    filled(path, 2, ring=ROTATED)
+    filled(path, 1)
+    filled(path, 3, ring=ROTATED)
+    dropped = KeyRing({2: ROTATED.secrets[2]})
+    report = verified(path, ring=dropped)
+    assert kinds(report) == [("unverifiable", 1)]
+    assert not report.disproved
+    assert report.faults[0].words.startswith("201 of events 1 to 203: key 1")
+    report = verified(path, ring=dropped, start=204)
+    assert (report.whole, report.first, report.events) == (True, 204, 3)
+    whole = path.read_bytes()
+    altered(path, lambda lines: [*lines[:202], lines[202][:-67] + b"0" * 64 + b'"}\n', *lines[203:]])
+    assert kinds(verified(path, ring=dropped, start=204)) == [("changed", 204)]
+    path.write_bytes(whole)
+    altered(path, lambda lines: [*lines[:202], *lines[203:]])
+    assert kinds(verified(path, ring=dropped, start=204)) == [("missing", 203)]
+
+
+def test_a_start_that_is_not_there(path: Path) -> None:
+    """Is no empty log that is whole."""
+    assert kinds(verified(path, start=10)) == [("missing", 10)]
+
+
 def test_there_must_be_a_log(tmp_path: Path) -> None:
-    """Nothing is not a whole log."""
+    """Neither lines nor a kept head are not a whole log."""
     with pytest.raises(FileNotFoundError):
         verified(tmp_path / "audit.log")
