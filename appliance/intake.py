@@ -142,9 +142,11 @@ class Intake:
                     awaited=caller.waits,
                 )
                 arrival.task_id = await self._submitted(record, place)
-                await self._audit.noted(audited.submitted(caller.visitor, record, arrival.task_id))
-                if arrival.task_id != task_id:
-                    arrival.replayed = True
+                arrival.replayed = arrival.task_id != task_id
+                # What is sent again counts for no rate: so it must not fill the audit log either.
+                told = audited.submitted(caller.visitor, record, arrival.task_id)
+                await self._audit.noted(told, repeated=arrival.replayed)
+                if arrival.replayed:
                     self._files.erase_input(task_id)
                     arrival.state = await self._state(arrival.task_id)
             except (Unreachable, asyncio.CancelledError):

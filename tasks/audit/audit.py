@@ -75,9 +75,9 @@ class Audit:
         """Tells what has happened, and does not wait. What may be `repeated` is written once a minute."""
         self._tell(_Told(event, repeated=repeated))
 
-    async def noted(self, event: Event, *, durable: bool = False) -> None:
+    async def noted(self, event: Event, *, durable: bool = False, repeated: bool = False) -> None:
         """The same, and waits until it is in the file, `durable` on the disk; or in memory, because it cannot be."""
-        await self._taken(_Told(event, durable=durable))
+        await self._taken(_Told(event, durable=durable, repeated=repeated))
 
     async def agreed(self, event: Event) -> None:
         """Writes what is about to happen, again and again once a minute. Raises StorageFull when that cannot be: then

@@ -6,8 +6,10 @@ from typing import Any
 from tasks.audit.event import Event, Who
 
 PERIOD_SECONDS = 60.0
-# Whoever comes from more addresses than these in a minute is told as one.
+# What comes from more callers, or for more tasks, than these in a minute is told as one.
 _MOST_TOLD_APART = 1000
+# What differs from one task to the next.
+_OF_ONE_TASK = frozenset({"task", "bytes"})
 
 
 class Repeats:
@@ -23,7 +25,8 @@ class Repeats:
             # A result is handed out to one who is known by name: that is always told.
             if event.what == "task.read":
                 return event
-            event = replace(event, who=Who(event.who.kind, name="many others"))
+            which = {name: value for name, value in event.which.items() if name not in _OF_ONE_TASK}
+            event = replace(event, who=Who(event.who.kind, name="many others"), which=which)
         key = event.likeness
         if key in self._seen:
             end, _, times = self._seen[key]

@@ -91,6 +91,15 @@ def test_what_is_sent_once_more_is_told(desk: Desk) -> None:
     assert outcomes == ["accepted", "replayed"]
 
 
+def test_what_is_sent_again_and_again_is_one_line(desk: Desk) -> None:
+    """As it counts for no rate, it must not fill the log beyond it."""
+    headers = {"Idempotency-Key": "many"}
+    tasks = {submitted(desk, headers=headers)[1] for _ in range(40)}
+    assert len(tasks) == 1
+    found = [event for event in desk.of(tasks.pop()) if event["what"] == "task.submitted"]
+    assert [(event["outcome"], "times" in event) for event in found] == [("accepted", False), ("replayed", False)]
+
+
 def test_a_task_that_is_rejected(desk: Desk) -> None:
     """The type of its error is told, and its text is not."""
     location = desk.client.post(CONVERSION, json={"voiceprints": ["AAAA"]}).headers["Location"]

@@ -112,6 +112,19 @@ async def test_refusals_from_many_addresses_are_few_lines(told: Audit, path: Pat
     assert found[-1]["who"] == {"kind": "anonymous", "name": "many others"}
 
 
+async def test_a_flood_of_requests_that_are_sent_again_is_few_lines(told: Audit, path: Path) -> None:
+    """Whichever tasks they name: one caller cannot fill the disk beyond its rate."""
+    desk = Who("key", id="ab", name="desk")
+    for number in range(6000):
+        which: dict[str, str | int] = {"task": f"task {number % 1500}", "technology": "one", "bytes": number % 1500}
+        await told.noted(Event("task.submitted", desk, which, "replayed"), repeated=True)
+    told.close()
+    found = lines(path)
+    assert sum(int(str(line.get("times", 1))) for line in found) == 6000
+    assert [line["which"] for line in found if line["who"]["name"] == "many others"] == [{"technology": "one"}] * 2  # type: ignore[index]
+    assert len(found) == 2002
+
+
 async def test_nothing_is_handed_out_that_cannot_be_told(told: Audit, path: Path) -> None:
     """A read is refused, and told when it is tried again; so is whatever asks whether the log can be written."""
     told.require()
