@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 
 async def rescue(store: TaskStore, files: FileStore, *, retention: float) -> None:
-    """Makes Redis agree with the records that are left, and ends every task of which only the upload is left as failed:
-    its client was promised an end, and would be told that there never was such a task.
+    """Ends every task of which only the upload is left as failed: its client was promised an end, and would be told
+    that there never was such a task. Then makes Redis agree with the records.
 
     Raises Overloaded while Redis cannot be reached.
     """
-    await Reconciler(store, retention=retention).round()
+    # Before the round, which forgets whose a task is that has no record.
     task_ids = list(files.inputs())
     known = await store.records(task_ids)
     lost = [task_id for task_id in task_ids if task_id not in known]
@@ -26,6 +26,7 @@ async def rescue(store: TaskStore, files: FileStore, *, retention: float) -> Non
         await store.fail_forgotten(task_id, retention=retention)
     if lost:
         log.error("%d tasks were lost with the damaged append-only file; they have ended as failed", len(lost))
+    await Reconciler(store, retention=retention).round()
 
 
 async def rewrite(store: TaskStore) -> None:

@@ -1,11 +1,11 @@
 -- A task ceases to exist, whatever its state: as if it had never been submitted.
--- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks
+-- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner
 -- ARGV old_record task_id input_bytes ended_channel
 local current = redis.call('GET', KEYS[1])
 if current ~= ARGV[1] then
     return 0
 end
-redis.call('DEL', KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9])
+redis.call('DEL', KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[11])
 if redis.call('ZREM', KEYS[2], ARGV[2]) == 1 then
     redis.call('DECRBY', KEYS[4], ARGV[3])
 end

@@ -1,5 +1,7 @@
 """Taking a task back, whatever its state: it is cancelled, and its media and result are erased."""
 
+import asyncio
+
 from tasks.files import FileStore
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
@@ -9,9 +11,15 @@ _DAMAGED_SECONDS = 60.0
 
 
 def belongs(record: TaskRecord, technology: str, owner: bytes) -> bool:
-    """Whether a task is of `technology` and of `owner`. One whose record was found damaged has ended as failed and
-    tells neither any more: whoever knows its id may learn that, and nothing else."""
-    return not record.technology or (record.technology == technology and record.owner == owner)
+    """Whether a task is of `technology` and of `owner`. One whose record was found damaged does not tell its technology
+    any more, but its owner, by what was kept beside it."""
+    return record.technology in ("", technology) and record.owner == owner
+
+
+def may_see(record: TaskRecord, technology: str, owner: bytes) -> bool:
+    """Whether `owner` may learn how it stands with the task: its own, or one that was lost with all that told whose it
+    was. Who made that was promised an end: whoever knows its id may learn that it has failed, and nothing else."""
+    return belongs(record, technology, owner) or not (record.technology or record.owner)
 
 
 async def erase(
@@ -27,7 +35,7 @@ async def erase(
         if not belongs(record, technology or record.technology, record.owner if owner is None else owner):
             return False
         if await store.erase(record):
-            _erase_files(files, record)
+            await _erase_files(files, record)
             return True
         # It was claimed or it ended between the two: look again.
     return False
@@ -41,8 +49,10 @@ async def _fetched(store: TaskStore, task_id: str) -> TaskRecord | None:
         return await store.fetch(task_id)
 
 
-def _erase_files(files: FileStore, record: TaskRecord) -> None:
+async def _erase_files(files: FileStore, record: TaskRecord) -> None:
     files.erase_input(record.task_id)
+    if not record.technology:
+        await asyncio.to_thread(files.erase_results, record.task_id)
     # One attempt may have ended in a crash after its result was written.
     for attempt in range(1, record.attempt + 1):
         files.erase_result(record.task_id, attempt)

@@ -102,6 +102,9 @@ class FileStore(Protocol):
 
     def erase_result(self, task_id: str, attempt: int) -> None: ...
 
+    def erase_results(self, task_id: str) -> None:
+        """Those of all attempts, when nothing tells how many there were: looks at everything. Not for event loops."""
+
     def free_space(self) -> int:
         """Bytes that can still be written, here and beside it."""
 
@@ -198,6 +201,11 @@ class LocalFileStore:
 
     def erase_result(self, task_id: str, attempt: int) -> None:
         self.result(task_id, attempt).unlink(missing_ok=True)
+
+    def erase_results(self, task_id: str) -> None:
+        for found, attempt in self.results():
+            if found == task_id:
+                self.erase_result(task_id, attempt)
 
     def _sealed(self, data: bytes, name: str) -> Iterable[bytes]:
         return sealing.seal(data, self._keys, name) if self._keys and self._encrypt else (data,)

@@ -1,5 +1,5 @@
 -- A task reaches its terminal state, once; its record then stays for the retention time.
--- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks
+-- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner
 -- ARGV old_record new_record task_id input_bytes retention_ms ended_channel has_callback
 -- A record that is gone counts as empty, as long as something is left of the task: one that was erased stays erased.
 local current = redis.call('GET', KEYS[1]) or ''
@@ -24,8 +24,9 @@ else
 end
 redis.call('ZREM', KEYS[5], ARGV[3])
 redis.call('DEL', KEYS[6], KEYS[7], KEYS[8])
--- The idempotency key is remembered for as long as the task that it made.
+-- The idempotency key is remembered for as long as the task that it made, and so is whose it is.
 redis.call('PEXPIRE', KEYS[9], ARGV[5])
+redis.call('PEXPIRE', KEYS[11], ARGV[5])
 if ARGV[7] == '1' then
     redis.call('ZADD', KEYS[10], 0, ARGV[3])
 end

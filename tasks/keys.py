@@ -5,8 +5,9 @@
 `voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
 tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
 of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
-with an idempotency key, and its fingerprint. The id of every task that ends or is erased is published on
-`voiceprint:ended`. The queue itself, which arq reads, is named in `tasks/dispatch.py`.
+with an idempotency key, and its fingerprint; `voiceprint:owner:<id>` whose the task is (`tasks/owners.py`). The id of
+every task that ends or is erased is published on `voiceprint:ended`. The queue itself, which arq reads, is named in
+`tasks/dispatch.py`.
 """
 
 from tasks.dispatch import QUEUE, entry
@@ -16,11 +17,15 @@ OPEN, RUNNING = "voiceprint:open", "voiceprint:running"
 WORKERS, CAPABILITIES, REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
 INPUT_BYTES, SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
 CALLBACKS, ENDED = "voiceprint:callbacks", "voiceprint:ended"
-RECORD, IDEMPOTENCY = "voiceprint:task:", "voiceprint:idempotency:"
+RECORD, IDEMPOTENCY, OWNER = "voiceprint:task:", "voiceprint:idempotency:", "voiceprint:owner:"
 
 
 def record_key(task_id: str) -> str:
     return RECORD + task_id
+
+
+def owner_key(task_id: str) -> str:
+    return OWNER + task_id
 
 
 def idempotency_key(digest: bytes) -> str:
@@ -42,4 +47,5 @@ def end_keys(record: TaskRecord) -> list[str]:
         queued.retry_key,
         idempotency_key(record.idempotency),
         CALLBACKS,
+        owner_key(record.task_id),
     ]

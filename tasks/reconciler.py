@@ -14,7 +14,18 @@ from typing import Any
 
 from tasks.connection import redis_errors
 from tasks.dispatch import QUEUE
-from tasks.keys import IDEMPOTENCY, INPUT_BYTES, OPEN, RECORD, RUNNING, SEQUENCE, idempotency_key, record_key
+from tasks.keys import (
+    IDEMPOTENCY,
+    INPUT_BYTES,
+    OPEN,
+    OWNER,
+    RECORD,
+    RUNNING,
+    SEQUENCE,
+    idempotency_key,
+    owner_key,
+    record_key,
+)
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 
@@ -46,8 +57,9 @@ class Reconciler:
         changed += await self._without_records()
         changed += await self._room()
         changed += await self._store.run("order", [SEQUENCE, OPEN], [])
-        async for digests in self._batches(IDEMPOTENCY):
-            changed += await self._store.run("forget", [IDEMPOTENCY + digest for digest in digests], [RECORD])
+        for prefix in (IDEMPOTENCY, OWNER):
+            async for names in self._batches(prefix):
+                changed += await self._store.run("forget", [prefix + name for name in names], [RECORD])
         if changed:
             log.warning("%d tasks and keys in Redis were not as the task records say, and were put right", changed)
         return changed
@@ -92,19 +104,24 @@ class Reconciler:
             else:
                 if _disagree(record, *seen):
                     wrong.append(record)
-                elif record.idempotency and not record.state.terminal:
+                elif (record.idempotency or record.owner) and not record.state.terminal:
                     named.append(record)
         for record in (*wrong, *await self._forgotten(named)):
             changed += await self._store.reconcile(record, retention=self._retention)
         return changed
 
     async def _forgotten(self, records: Sequence[TaskRecord]) -> list[TaskRecord]:
-        """Those whose idempotency key is not remembered."""
+        """Those whose idempotency key, or whose owner, is not remembered."""
+        expected = [
+            [idempotency_key(record.idempotency)] * bool(record.idempotency)
+            + [owner_key(record.task_id)] * bool(record.owner)
+            for record in records
+        ]
         async with redis_errors(), self._store.redis.pipeline(transaction=False) as pipe:
-            for record in records:
-                pipe.exists(idempotency_key(record.idempotency))
+            for keys in expected:
+                pipe.exists(*keys)
             there = await pipe.execute()
-        return [record for record, is_there in zip(records, there, strict=True) if not is_there]
+        return [record for record, keys, found in zip(records, expected, there, strict=True) if found < len(keys)]
 
     async def _without_records(self) -> int:
         """What stands in the keys that name tasks: a record that is gone is told, and ends or is forgotten."""

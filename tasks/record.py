@@ -93,9 +93,9 @@ class TaskRecord:
 
     def pack(self, keys: Keys | None = None) -> bytes:
         """The same record under the same current key is always the same bytes."""
-        payload = asdict(self) | {"state": self.state.value}
-        del payload["stored"]
-        return content(bytes(msgpack.packb(payload)), keys)
+        fields = asdict(self) | {"state": self.state.value}
+        del fields["stored"]
+        return content(bytes(msgpack.packb(fields)), keys)
 
     def as_stored(self, keys: Keys | None = None) -> bytes:
         """The bytes that Redis holds, of a record that was read or has just been written."""
@@ -107,13 +107,9 @@ class TaskRecord:
 
         A record that was made before there was a key ring is among those: whoever can write to Redis could make one.
         """
-        header, check, payload = data[: _KEY_ID.size], data[_KEY_ID.size : _HEADER_BYTES], data[_HEADER_BYTES:]
-        key_id = _KEY_ID.unpack(header)[0] if len(header) == _KEY_ID.size else 0
-        known = keys is None or key_id in keys.by_id
-        if not known or not hmac.compare_digest(_check(header + payload, keys, key_id), check):
-            raise RecordDamaged("the task record was damaged in the store")
+        fields = proven(data, keys)
         try:
-            found = {name: value for name, value in msgpack.unpackb(payload).items() if name in _kinds()}
+            found = {name: value for name, value in msgpack.unpackb(fields).items() if name in _kinds()}
             if (callback := found.get("callback")) is not None:
                 found["callback"] = Callback(callback["url"], tuple(callback["addresses"]), callback["location"])
             record = cls(**found | {"state": TaskState(found["state"]), "stored": data})
@@ -179,6 +175,16 @@ def content(payload: bytes, keys: Keys | None) -> bytes:
     key_id = keys.current if keys else 0
     header = _KEY_ID.pack(key_id)
     return header + _check(header + payload, keys, key_id) + payload
+
+
+def proven(data: bytes, keys: Keys | None) -> bytes:
+    """The payload. Raises RecordDamaged when the check does not match, or was not made with one of `keys`."""
+    header, check, rest = data[: _KEY_ID.size], data[_KEY_ID.size : _HEADER_BYTES], data[_HEADER_BYTES:]
+    key_id = _KEY_ID.unpack(header)[0] if len(header) == _KEY_ID.size else 0
+    known = keys is None or key_id in keys.by_id
+    if not known or not hmac.compare_digest(_check(header + rest, keys, key_id), check):
+        raise RecordDamaged("the task record was damaged in the store")
+    return rest
 
 
 def key_id(data: bytes) -> int:

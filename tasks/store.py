@@ -2,6 +2,7 @@
 are those of `tasks/keys.py`.
 """
 
+import logging
 import secrets
 import socket
 import time
@@ -10,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
@@ -19,6 +20,7 @@ from schemas import json
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import Keys
 from schemas.task import TaskState
+from tasks import owners
 from tasks.connection import Foreign, connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.keys import (
@@ -33,10 +35,13 @@ from tasks.keys import (
     WORKERS,
     end_keys,
     idempotency_key,
+    owner_key,
     record_key,
 )
 from tasks.pulses import Pulses
 from tasks.record import RecordDamaged, TaskRecord, now_ms
+
+log = logging.getLogger(__name__)
 
 # A worker that dies is noticed by the next after two heartbeats and `ALIVE_SECONDS`, at most.
 HEARTBEAT_SECONDS = 0.4
@@ -45,6 +50,7 @@ CRASH_BUDGET = 2
 # An ended task that somebody awaits stays no longer: its result is read at once, unless who waited was killed.
 AWAITED_SECONDS = 600.0
 _RECORDS_AT_ONCE = 1000
+_LOST = "the task record was lost from the store"
 
 
 def new_worker_name() -> str:
@@ -70,6 +76,17 @@ class Depth:
     workers: Mapping[str, Capabilities]
 
 
+class Told(Protocol):
+    """Hears of the end of a task that was not taken back."""
+
+    def __call__(self, record: TaskRecord, *, again: bool = False) -> None:
+        """`again` is one that had ended already, and whose record was found damaged since."""
+
+
+def untold(record: TaskRecord, *, again: bool = False) -> None:
+    """Nobody hears of it."""
+
+
 class TaskStore:
     """Every method may be repeated; raises Overloaded while Redis cannot be reached.
 
@@ -84,7 +101,7 @@ class TaskStore:
         ended: Callable[[str], None] = lambda _: None,
         keys: Keys | None = None,
         *,
-        told: Callable[[TaskRecord], None] = lambda _: None,
+        told: Told = untold,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.redis = redis
@@ -104,7 +121,7 @@ class TaskStore:
         ended: Callable[[str], None] = lambda _: None,
         keys: Keys | None = None,
         *,
-        told: Callable[[TaskRecord], None] = lambda _: None,
+        told: Told = untold,
     ) -> Self:
         return cls(connect(url), ended, keys, told=told)
 
@@ -129,7 +146,7 @@ class TaskStore:
         another request.
         """
         queued = entry(record)
-        own_keys = [queued.job_key, idempotency_key(record.idempotency)]
+        own_keys = [queued.job_key, idempotency_key(record.idempotency), owner_key(record.task_id)]
         answer: bytes = await self.run(
             "submit",
             [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys],
@@ -142,6 +159,7 @@ class TaskStore:
                 queued.job,
                 record.fingerprint if record.idempotency else b"",
                 record_key(""),
+                owners.packed(record, self._keys),
             ],
         )
         if answer == b"conflict":
@@ -267,10 +285,11 @@ class TaskStore:
     async def reconcile(self, record: TaskRecord, *, retention: float) -> bool:
         """Makes all other keys say of the task what its record says; True when one of them did not."""
         queued = entry(record)
-        keys = [queued.job_key, queued.in_progress_key, queued.retry_key, idempotency_key(record.idempotency)]
+        keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
+        besides = [idempotency_key(record.idempotency), owner_key(record.task_id)]
         changed = await self.run(
             "reconcile",
-            [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
+            [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys, *besides],
             [
                 record.as_stored(self._keys),
                 record.task_id,
@@ -279,26 +298,29 @@ class TaskStore:
                 queued.job,
                 int(retention * 1000),
                 record.fingerprint if record.idempotency else b"",
+                owners.packed(record, self._keys),
             ],
         )
         return bool(changed)
 
     async def fail_lost(self, task_id: str, *, retention: float) -> bool:
         """Ends a task that is still open somewhere and has no record. False when there is none such."""
-        return await self._finish(b"", _failed(task_id, "the task record was lost from the store"), retention)
+        return await self._finish(b"", await self._failed(task_id, _LOST), retention)
 
     async def fail_forgotten(self, task_id: str, *, retention: float) -> None:
         """Ends a task of which nothing is left here, unless there is something after all."""
-        ended = _failed(task_id, "the task record was lost from the store")
+        ended = await self._failed(task_id, _LOST)
         async with redis_errors():
             packed, milliseconds = ended.pack(self._keys), int(retention * 1000)
             made = await self.redis.set(record_key(task_id), packed, px=milliseconds, nx=True)
+            if made:
+                await self.redis.pexpire(owner_key(task_id), milliseconds)
         if made:
             self._ended(task_id)
             self._told(ended)
 
     async def fail_damaged(self, task_id: str, error: RecordDamaged, *, retention: float) -> None:
-        """Ends a task whose record cannot be read."""
+        """Ends a task whose record cannot be read, if it had ended already once more."""
         try:
             data = await self._stored(task_id) or b""
         except RecordDamaged:
@@ -310,7 +332,25 @@ class TaskStore:
             async for key in self.redis.scan_iter(match=f"{IDEMPOTENCY}*", count=_RECORDS_AT_ONCE):
                 if await self.redis.hget(key, "task") == task_id.encode():  # type: ignore[misc]
                     await self.redis.pexpire(key, int(retention * 1000))
-        await self._finish(data, _failed(task_id, error.message), retention)
+        ended = await self._failed(task_id, error.message)
+        # Its state cannot change unless the record does, and then this is not its end.
+        again = not await self.still_open([task_id])
+        if await self._finish(data, ended, retention, again=again):
+            log.error("task %s: %s; it is failed%s", task_id, error.message, ", and had ended before" if again else "")
+
+    async def _failed(self, task_id: str, message: str) -> TaskRecord:
+        """The end of a task of which nothing is known any more but whose it is."""
+        made = TaskRecord(task_id, technology="", created_ms=now_ms(), owner=await self.owner(task_id))
+        return made.refused(TaskState.FAILED, TaskInternalError(message).body())
+
+    async def owner(self, task_id: str) -> bytes:
+        """Whose the task is, by what is kept beside its record; empty where that tells nobody."""
+        try:
+            async with redis_errors():
+                kept: bytes | None = await self.redis.hget(owner_key(task_id), "owner")  # type: ignore[misc]
+        except Foreign:
+            return b""
+        return owners.unpacked(task_id, kept, self._keys)
 
     async def _stored(self, task_id: str) -> bytes | None:
         try:
@@ -320,7 +360,7 @@ class TaskStore:
             raise RecordDamaged("the task record in the store is none") from error
         return data
 
-    async def _finish(self, old: bytes, ended: TaskRecord, retention: float) -> bool:
+    async def _finish(self, old: bytes, ended: TaskRecord, retention: float, *, again: bool = False) -> bool:
         if ended.awaited:
             retention = min(retention, AWAITED_SECONDS)
         changed = await self.run(
@@ -338,7 +378,7 @@ class TaskStore:
         )
         if changed:
             self._ended(ended.task_id)
-            self._told(ended)
+            self._told(ended, again=again)
         return bool(changed)
 
     async def depth(self) -> Depth:
@@ -407,12 +447,6 @@ class TaskStore:
         """What the Lua script of that name answers."""
         async with redis_errors():
             return await self._scripts[script](keys=keys, args=arguments)
-
-
-def _failed(task_id: str, message: str) -> TaskRecord:
-    """The end of a task of which nothing is known any more."""
-    made = TaskRecord(task_id, technology="", created_ms=now_ms())
-    return made.refused(TaskState.FAILED, TaskInternalError(message).body())
 
 
 def _capabilities(told: bytes) -> Capabilities:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from schemas.keyring import KeyRing
 from tasks.files import FileStore, LocalFileStore
-from tasks.record import TaskRecord
-from tasks.store import TaskStore
+from tasks.store import TaskStore, Told, untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,6 @@ class Stores:
         keys = self.ring.derive("store") if self.ring else None
         return LocalFileStore(self.store_dir, keys, encrypt=self.encrypt, beside=self.beside)
 
-    def tasks(
-        self, ended: Callable[[str], None] = lambda _: None, told: Callable[[TaskRecord], None] = lambda _: None
-    ) -> TaskStore:
+    def tasks(self, ended: Callable[[str], None] = lambda _: None, told: Told = untold) -> TaskStore:
         """Connects when it is first used. Raises ConfigurationError for an address that cannot be used."""
         return TaskStore.open(self.redis_url, ended, self.ring.derive("record") if self.ring else None, told=told)

@@ -1,7 +1,8 @@
 -- A new task: its record, its place in the queue and a token for a sleeping worker, all or nothing.
--- KEYS record open input_bytes sequence queue wake job idempotency
--- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix
--- The fingerprint is empty for a request without an idempotency key. Answers the id of the task that now stands for it.
+-- KEYS record open input_bytes sequence queue wake job idempotency owner
+-- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix owner
+-- The fingerprint is empty for a request without an idempotency key, the owner for a task without one.
+-- Answers the id of the task that now stands for it.
 -- A repeated call finds its record and changes nothing.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     return ARGV[2]
@@ -29,5 +30,8 @@ redis.call('RPUSH', KEYS[6], 1)
 redis.call('LTRIM', KEYS[6], 0, 63)
 if ARGV[7] ~= '' then
     redis.call('HSET', KEYS[8], 'task', ARGV[2], 'fingerprint', ARGV[7])
+end
+if ARGV[9] ~= '' then
+    redis.call('HSET', KEYS[9], 'task', ARGV[2], 'owner', ARGV[9])
 end
 return ARGV[2]

@@ -15,7 +15,7 @@ from schemas.errors import Internal, NotFound
 from schemas.task import TaskState
 from schemas.technologies import Technology, technologies
 from schemas.waiting import waiting_seconds
-from tasks.erasing import belongs, erase
+from tasks.erasing import erase, may_see
 from tasks.files import ResultDamaged, ResultGone
 from tasks.record import RecordDamaged, TaskRecord
 
@@ -78,7 +78,7 @@ def _task_id(request: web.Request) -> str:
 
 def _of_path(request: web.Request, record: TaskRecord | None) -> TaskRecord:
     """The record, where whoever asks owns it: what others own is unknown, and answered like all that is."""
-    if record is None or not belongs(record, request.match_info["technology"], request[VISITOR].scope):
+    if record is None or not may_see(record, request.match_info["technology"], request[VISITOR].scope):
         raise _unknown()
     return record
 

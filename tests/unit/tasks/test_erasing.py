@@ -6,14 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from schemas.keyring import Keys
 from schemas.task import TaskState
-from tasks.erasing import erase
+from tasks.erasing import erase, may_see
 from tasks.files import LocalFileStore
+from tasks.keys import owner_key, record_key
 from tasks.record import Callback, TaskRecord
 from tasks.store import TaskStore
 from tests.unit.tasks.made_tasks import RETENTION, SHA256, claimed, done, submitted, traces, with_files
 
-FULL = {"idempotency": b"a digest", "callback": Callback("http://x.example", ("192.0.2.1",), "http://here")}
+KEYS = Keys(1, {1: bytes(32)})
+FULL = {
+    "owner": b"an owner",
+    "idempotency": b"a digest",
+    "callback": Callback("http://x.example", ("192.0.2.1",), "http://here"),
+}
 
 
 @pytest.fixture
@@ -104,6 +111,43 @@ async def test_a_damaged_task_is_erased(store: TaskStore, files: LocalFileStore,
     assert left(tmp_path) == []
     again = replace(record, task_id="another")
     assert await store.submit(again, max_open=10, max_input_bytes=1000) == "another"
+
+
+@pytest.mark.parametrize("keys", [None, KEYS], ids=["no key ring", "a key ring"])
+async def test_of_a_damaged_task_every_result_is_erased(redis_url: str, tmp_path: Path, keys: Keys | None) -> None:
+    """Its record no longer tells how many attempts there were, and another task keeps its own."""
+    async with TaskStore.open(redis_url, keys=keys) as store:
+        await store.redis.flushall()
+        files = LocalFileStore(tmp_path, keys)
+        first = await claimed(store)
+        assert await store.requeue(first, crashed=True)
+        ended = await done(store, await claimed(store, first.released(crashed=True)))
+        other = await done(store)
+        await with_files(files, ended, attempts=2)
+        files.write_result(other.task_id, 1, b"kept")
+        await store.redis.setrange(record_key(ended.task_id), 40, b"\xff\xff")
+        assert await erase(store, files, ended.task_id, "a-technology")
+        assert [path.name for path in left(tmp_path)] == [f"{other.task_id}.1"]
+        assert await traces(store, ended.task_id) == []
+
+
+async def test_a_damaged_task_is_its_owners(store: TaskStore, files: LocalFileStore) -> None:
+    """To others there is none such; with what told its owner lost as well, it is nobody's to erase."""
+    record = await submitted(store, owner=b"owner")
+    await store.redis.set(record_key(record.task_id), b"damaged")
+    failed = await store.read(record.task_id, retention=RETENTION)
+    assert failed is not None
+    assert (failed.state, failed.owner) == (TaskState.FAILED, b"owner")
+    assert may_see(failed, "any", b"owner")
+    assert not may_see(failed, "any", b"another")
+    assert not await erase(store, files, record.task_id, "any", b"another")
+    await store.redis.delete(owner_key(record.task_id))
+    await store.redis.set(record_key(record.task_id), b"damaged")
+    nobodys = await store.read(record.task_id, retention=RETENTION)
+    assert nobodys is not None
+    assert may_see(nobodys, "any", b"another")
+    assert not await erase(store, files, record.task_id, "any", b"owner")
+    assert await erase(store, files, record.task_id)
 
 
 async def test_a_worker_that_has_it_can_do_nothing_more(store: TaskStore, files: LocalFileStore) -> None:
