@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.settings import load
 from schemas.errors import ConfigurationError
 
@@ -88,6 +88,7 @@ def add(
         "space": space,
     }
     options = _options(option or [])
+    require(settings)
     content = inspection.read_once(file)
     card_file.require_places(name or file.stem, settings.models)
     _tell(f"{file.name}: looking into {len(content):,} bytes")

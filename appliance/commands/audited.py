@@ -12,8 +12,29 @@ if TYPE_CHECKING:
     from tasks.audit import What
 
 
+def require(settings: Settings, *, ring: bool = True) -> None:
+    """Before anything is changed: that it can be told afterwards, where a key ring is set. With `ring=False` that is
+    only about to be made.
+
+    Raises ConfigurationError when the key ring cannot be read or the log cannot be written.
+    """
+    if settings.key_ring is None:
+        return
+    from tasks.audit.segments import require_writable  # noqa: PLC0415
+
+    if ring:
+        settings.ring()
+    try:
+        require_writable(settings.audit)
+    except OSError as error:
+        raise ConfigurationError(
+            f"nothing is done, since the audit log {settings.audit} could not tell it: {error.strerror}"
+        ) from error
+
+
 def note(settings: Settings, what: "What", **which: str | int) -> None:
-    """Tells what has been done, where a key ring is set; complains when that cannot be written, since it is done."""
+    """Tells what has been done, where a key ring is set; complains when that cannot be written after all, since it is
+    done."""
     from tasks.audit import Event, Who  # noqa: PLC0415
     from tasks.audit.log import AuditLog  # noqa: PLC0415
 

@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from appliance.commands import progress
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.settings import load
 from schemas.errors import ConfigurationError
 
@@ -45,6 +45,7 @@ def backup(
 
     from appliance.backup.making import make  # noqa: PLC0415
 
+    require(settings)
     with _written(out) as file:
         manifest = asyncio.run(make(settings, file, ended=with_results, networks=with_networks, told=_Told()))
     note(settings, "backup.made")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from appliance.commands import table
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.settings import load
 
 heads = typer.Typer(
@@ -49,6 +49,7 @@ def add_head(
 
     from onnx_models.heads.adding import add  # noqa: PLC0415
 
+    require(settings)
     head = add(card, settings.models)
     note(settings, "heads.added", head=head.card.name)
     typer.echo(f"{head.card.name} tells {head.kind} from embeddings of {head.space}. {_RESTART}")
@@ -61,6 +62,7 @@ def remove_head(name: Annotated[str, typer.Argument(help="A head that was added.
 
     from onnx_models.heads.adding import remove  # noqa: PLC0415
 
+    require(settings)
     remove(name, settings.models)
     note(settings, "heads.removed", head=name)
     typer.echo(f"{name} is removed. {_RESTART}")

@@ -7,7 +7,7 @@ import platformdirs
 import typer
 
 from appliance.commands import table
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.commands.inputs import complain
 from appliance.commands.keyring_sign import sign
 from appliance.commands.questions import confirmed
@@ -34,9 +34,12 @@ def create_ring(
 
     settings = load()
     path = (file or settings.key_ring or platformdirs.user_config_path("voiceprint") / "key-ring.toml").absolute()
+    told = settings.key_ring == path
+    if told:
+        require(settings, ring=False)
     ring_file.create(path)
     typer.echo(path)
-    if settings.key_ring == path:
+    if told:
         note(settings, "keyring.created")
     else:
         _tell(f"set {PREFIX}KEY_RING={path} for every process of the appliance, and start them again")
@@ -56,6 +59,7 @@ def rotate_ring() -> None:
 
     settings = load()
     path = _path(settings)
+    require(settings)
     number = ring_file.rotate(path)
     note(settings, "keyring.rotated", key=number)
     typer.echo(number)
@@ -99,6 +103,7 @@ def drop_key(
         _tell(line)
     if not yes:
         confirmed(f"Drop key {number}?", "--yes")
+    require(settings)
     ring_file.drop(path, number)
     note(settings, "keyring.dropped", key=number)
     _tell(f"key {number} is gone; processes that run know it until they are restarted")

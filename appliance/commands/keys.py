@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import table
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.commands.questions import confirmed
 from appliance.settings import load
 from schemas.errors import ConfigurationError
@@ -74,6 +74,7 @@ def create_key(
     from schemas.faults import faults  # noqa: PLC0415
 
     scopes, technologies, end = _scopes(scope), _technologies(technology), _end(expires)
+    require(settings)
     with key_file.changing(settings.keys_file) as kept:
         try:
             made, text = api_key.issued(
@@ -140,6 +141,7 @@ def revoke_key(
     meant = _meant(key_file.read(settings.keys_file), key)
     if not yes:
         confirmed(f"Revoke the key {meant.id} ({meant.name})? Nothing makes it valid again.", "--yes")
+    require(settings)
     with key_file.changing(settings.keys_file) as kept:
         # It may have been revoked while the question was asked.
         meant = _meant(kept, meant.id)

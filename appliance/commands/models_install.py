@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import progress
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.commands.questions import confirmed
 from appliance.settings import Settings, load
 from schemas.errors import ConfigurationError
@@ -57,6 +57,7 @@ def install(
 
     cards = [registry.card(name, settings.models) for name in names or needed(settings)]
     _accept_licences(cards, settings, accept_licence)
+    require(settings)
     for card in cards:
         with progress.shown() as told:
             path = install_model(card, settings.models, source, told)
@@ -97,6 +98,7 @@ def _install_bundle(path: Path, names: list[str], settings: Settings, accept_lic
         with progress.shown() as told:
             found = stack.enter_context(unbundle.opened(path, settings.models, told))
         _accept_licences([card for card in found.cards if card.name in names or not names], settings, accept_licence)
+        require(settings)
         for installed in found.install(names):
             typer.echo(installed)
         for card in found.cards:

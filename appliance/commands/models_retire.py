@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.commands.audited import note
+from appliance.commands.audited import note, require
 from appliance.commands.questions import confirmed
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ApplianceError, ConfigurationError
@@ -45,6 +45,7 @@ def retire(
     _refuse_served(name, settings)
     if not yes:
         confirmed(f"Remove {name}?", "--yes")
+    require(settings)
     for path in retiring.retire(card, settings.models):
         typer.echo(path)
     note(settings, "models.retired", model=name)

@@ -107,6 +107,14 @@ def _lock(descriptor: int, how: int, end: float) -> None:
         time.sleep(_PAUSE_SECONDS)
 
 
+def require_writable(path: Path) -> None:
+    """Raises OSError where nothing could be appended to the log at `path` for want of rights, a folder or the lock.
+    Makes the folder and the file that is locked, and no log."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with locked(path), suppress(FileNotFoundError):
+        os.close(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC))
+
+
 def read_head(descriptor: int) -> Head:
     """The kept head; that of an empty log where none was kept yet, or it cannot be read."""
     try:

@@ -229,16 +229,26 @@ def test_commands_tell_what_they_change(tmp_path: Path) -> None:
     )
 
 
-def test_what_cannot_be_told_is_complained_about(tmp_path: Path, log: Path) -> None:
-    """What the command was for is done all the same."""
+def test_what_cannot_be_told_is_not_done(tmp_path: Path, log: Path) -> None:
+    """Neither where the log cannot be written, nor where the ring cannot be read under which its lines are made."""
     ring = tmp_path / "ring.toml"
     ring.write_text(f'[[key]]\nid = 1\nsecret = "{b64encode(SECRET).decode()}"\n')
     ring.chmod(0o600)
     log.with_name("audit.log.head").unlink()
     log.with_name("audit.log.head").mkdir()
     settings = {"VOICEPRINT_DATA_DIR": str(tmp_path / "data"), "VOICEPRINT_KEY_RING": str(ring)}
-    rotated = subprocess.run(
-        [VOICEPRINT, "keyring", "rotate"], env=os.environ | settings, capture_output=True, text=True, check=True
-    )
-    assert rotated.stdout.strip() == "2"
-    assert f"the audit log {log} does not tell it" in rotated.stderr
+    before = ring.read_text()
+
+    def run(*words: str, **more: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [VOICEPRINT, *words], env=os.environ | settings | more, capture_output=True, text=True, check=False
+        )
+
+    for words in (("keyring", "rotate"), ("keys", "create", "desk")):
+        refused = run(*words)
+        assert (refused.returncode, refused.stdout) == (ExitCode.MISCONFIGURED, "")
+        assert f"nothing is done, since the audit log {log} could not tell it" in refused.stderr
+    refused = run("keys", "create", "desk", VOICEPRINT_KEY_RING=str(tmp_path / "nope"))
+    assert (refused.returncode, refused.stdout) == (ExitCode.MISCONFIGURED, "")
+    assert ring.read_text() == before
+    assert not (tmp_path / "data" / "api-keys.json").exists()
