@@ -75,6 +75,13 @@ class Child:
         finally:
             os.close(output)
 
+    async def try_to_start(self) -> None:
+        try:
+            await self.start()
+        except OSError as error:
+            # Out of processes or memory, most likely: a reason to try again later like any other.
+            log.error("%s could not be started: %s", self.role, error)
+
     async def wait(self) -> int:
         """The exit code, once the process has ended and its last line was read; 0 when it was never started."""
         if (process := self._process) is not None:
@@ -101,11 +108,7 @@ class Child:
             log.warning("%s %s %s; it is started again in %.1f s", self.role, self.name, ending(code), delay)
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_DELAY)
-            try:
-                await self.start()
-            except OSError as error:
-                # Out of processes or memory, most likely: a reason to try again later like any other.
-                log.error("%s could not be started: %s", self.role, error)
+            await self.try_to_start()
 
     def send(self, number: Signals) -> None:
         # It may have ended a moment ago.

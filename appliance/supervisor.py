@@ -4,6 +4,7 @@ import asyncio
 import logging
 import socket
 import sys
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals, getsignal
@@ -11,6 +12,7 @@ from typing import Any
 
 from appliance import listener, redis_server, salvage
 from appliance.child import Child, Launch
+from appliance.crew import Crew
 from appliance.exit_codes import ExitCode
 from appliance.redis_server import RedisServer
 from appliance.rescue import rescue, rewrite
@@ -19,7 +21,6 @@ from appliance.telling import Telling
 from schemas.errors import ConfigurationError, Refusal
 from tasks.audit import Audit
 from tasks.audit.ended import ends
-from tasks.store import new_worker_name
 from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
@@ -60,12 +61,12 @@ class Supervisor:
         self._audit = audit
         self._reserved, self._http_telling, self._grpc_telling = reserved, Telling(), Telling()
         self._grpc = Child("gRPC server", self._launch_grpc(reserved), self._must_be_configured) if reserved else None
-        self._workers = [
-            Child("worker", self._launch_worker(devices[n % len(devices)] if devices else None), self._worker_died)
-            for n in range(workers)
-        ]
+        # A device belongs to a process from its start, so a spare can only replace workers on its own.
+        sizes = Counter(devices[n % len(devices)] if devices else None for n in range(workers))
+        self._crews = [Crew(size, self._launch_worker(device), self._worker_died) for device, size in sizes.items()]
+        self._workers = [member for crew in self._crews for member in crew.members]
         self._redis = Child("Redis", server.launch, self._redis_died) if server else None
-        self._ready = self._salvaged = False
+        self._ready, self._salvaged = asyncio.Event(), False
         self._duties: set[asyncio.Task[None]] = set()
 
     async def run(self) -> ExitCode:
@@ -95,10 +96,11 @@ class Supervisor:
             await self._start_redis(self._redis, self._server)
         else:
             await redis_server.wait_until_ready(self._redis_url, _REDIS_START_SECONDS)
-        kept = [self._http, *filter(None, [self._grpc]), *self._workers]
-        for child in kept:
-            await child.start()
-        duties = [child.keep() for child in (*kept, *filter(None, [self._redis]))]
+        faces = [self._http, *filter(None, [self._grpc])]
+        for start in (*(face.start for face in faces), *(crew.start for crew in self._crews)):
+            await start()
+        duties = [child.keep() for child in (*faces, *filter(None, [self._redis]))]
+        duties += [duty for crew in self._crews for duty in crew.duties(self._ready)]
         try:
             async with asyncio.TaskGroup() as group:
                 for duty in (*duties, self._announce()):
@@ -148,7 +150,7 @@ class Supervisor:
             log.warning("not ready yet: the HTTP server does not serve")
         while self._reserved and not await self._grpc_telling.heard(_COMPLAINT_SECONDS):
             log.warning("not ready yet: the gRPC server does not serve")
-        self._ready = True
+        self._ready.set()
         both = f": gRPC on {listener.reachable(*self._reserved.getsockname()[:2])}, REST" if self._reserved else ""
         # Scripts take the last word.
         sys.stdout.write(f"voiceprint is ready{both} on {self._url}\n")
@@ -168,13 +170,13 @@ class Supervisor:
         memory = {"MALLOC_ARENA_MAX": "2"}
         return lambda: Launch(listener.address(reserved), *self._command(*words, **memory), pass_fds=passed)
 
-    def _launch_worker(self, device: str | None) -> Callable[[], Launch]:
+    def _launch_worker(self, device: str | None) -> Callable[[str, int | None], Launch]:
         variables = {} if device is None else {"CUDA_VISIBLE_DEVICES": device}
 
-        def launch() -> Launch:
-            # Anew each time: the tasks of a dead worker must not look like its successor's.
-            name = new_worker_name()
-            return Launch(name, *self._command("worker", "--name", name, **variables))
+        def launch(name: str, standby: int | None) -> Launch:
+            waiting = () if standby is None else (standby,)
+            words = ("--standby-fd", str(standby)) if waiting else ()
+            return Launch(name, *self._command("worker", "--name", name, *words, **variables), pass_fds=waiting)
 
         return launch
 
@@ -185,7 +187,7 @@ class Supervisor:
 
     async def _must_be_configured(self, child: Child) -> None:
         """A process that says at the start that its settings are wrong would say so for ever."""
-        if child.exit_code == ExitCode.MISCONFIGURED and not self._ready:
+        if child.exit_code == ExitCode.MISCONFIGURED and not self._ready.is_set():
             raise ConfigurationError(f"the {child.role} could not start, for the reason it gave above")
 
     async def _redis_died(self, child: Child) -> None:

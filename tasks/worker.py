@@ -74,21 +74,26 @@ class WorkerConfig:
     longest_attempt: float = 4 * 3600.0
 
 
-def run(config: WorkerConfig) -> None:
-    """Works until SIGTERM (finishes what runs, for at most `drain_timeout`) or SIGINT (gives it back at once).
-
-    Raises ConfigurationError before the first task when the model or the device is missing.
-    """
-    # arq tells how long a job waited from its place in the queue, which is no time here, and warns of jobs that
-    # expired: these are tasks that were erased.
-    logging.getLogger("arq").setLevel(logging.ERROR)
-    models = Served.open(
+def open_models(config: WorkerConfig) -> Served:
+    """What a worker needs and takes long to open. Raises ConfigurationError when the model or the device is missing."""
+    return Served.open(
         config.models,
         models_dir=config.models_dir,
         device=config.device,
         limits=MediaLimits(max_audio_length=config.max_audio_length),
         profile=config.profile,
     )
+
+
+def run(config: WorkerConfig, models: Served | None = None) -> None:
+    """Works until SIGTERM (finishes what runs, for at most `drain_timeout`) or SIGINT (gives it back at once).
+
+    Opens the models unless they are given, and raises ConfigurationError as that does, before the first task.
+    """
+    # arq tells how long a job waited from its place in the queue, which is no time here, and warns of jobs that
+    # expired: these are tasks that were erased.
+    logging.getLogger("arq").setLevel(logging.ERROR)
+    models = models or open_models(config)
     audit = Audit.open(config.audit_log, config.ring)
     with audit.running(f"worker {config.name}"):
         asyncio.run(_Worker(config, models, audit).run())

@@ -155,15 +155,24 @@ def worker(
     name: Annotated[
         str | None, typer.Option(help="A name that no other worker has or had; one is made up when not given.")
     ] = None,
+    standby_fd: Annotated[
+        int | None, typer.Option(hidden=True, help="Where it is told to begin, once it is needed.")
+    ] = None,
 ) -> None:
     """Run one worker; it needs a Redis that others share, and their store folder."""
     _end_quietly_while_starting()
     settings = _settings()
 
+    from appliance import promotion  # noqa: PLC0415
     from tasks.store import new_worker_name  # noqa: PLC0415
-    from tasks.worker import run  # noqa: PLC0415
+    from tasks.worker import open_models, run  # noqa: PLC0415
 
-    run(worker_config(settings, name or new_worker_name()))
+    name = name or new_worker_name()
+    models = open_models(worker_config(settings, name))
+    if standby_fd is not None:
+        promotion.wait(standby_fd)
+    # Only now: the key ring may have changed while it waited.
+    run(worker_config(settings, name), models)
 
 
 def worker_config(settings: Settings, name: str) -> "WorkerConfig":

@@ -47,8 +47,10 @@ def processes(root: int) -> list[Process]:
         except (OSError, ValueError):
             continue  # it has ended since
         role = next((word.decode() for word in words if word in _ROLES), "redis" if b"redis" in words[0] else "up")
+        if b"--standby-fd" in words:
+            role = "spare"
         found.append(Process(pid, "child" if forked else role, int(line.split()[1]) * 1024))
-        waiting += [(int(child), forked or role == "worker") for child in children]
+        waiting += [(int(child), forked or role in {"worker", "spare"}) for child in children]
     return found
 
 
@@ -61,8 +63,8 @@ def sums(found: list[Process]) -> dict[str, int]:
 
 
 def kept(root: int) -> set[tuple[int, str]]:
-    """The processes that are to live as long as the appliance."""
-    return {(process.pid, process.role) for process in processes(root) if process.role != "child"}
+    """The processes that are to live as long as the appliance, but for the spare worker, which comes later."""
+    return {(process.pid, process.role) for process in processes(root) if process.role not in {"child", "spare"}}
 
 
 @contextmanager

@@ -44,10 +44,11 @@ def signed(given: str, ring: Path) -> str:
 
 
 def workers(appliance: Appliance) -> list[int]:
-    """Their process ids."""
+    """Their process ids, without the spare's."""
     pid = appliance.process.pid
     children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return [child for child in children if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")]
+    words = {child: Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in children}
+    return [child for child, given in words.items() if b"worker" in given and b"--standby-fd" not in given]
 
 
 def extracted(client: httpx.Client, recording: bytes = DEMO) -> str:

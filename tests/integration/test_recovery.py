@@ -1,10 +1,11 @@
 """Whatever dies while a task runs, the task ends as if nothing had happened: once, with the same voiceprint."""
 
+import asyncio
 import io
 import os
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 import soundfile
 
 from schemas.voiceprint import Voiceprint, decode, encode, from_base64, to_base64
+from tasks.store import TaskStore
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
 
 Start = Callable[..., Appliance]
@@ -79,15 +81,31 @@ def children(parent: int, mark: str) -> list[int]:
     return found
 
 
-def kill(appliance: Appliance, mark: str, but: Collection[int] = ()) -> int:
-    """Kills the one process with `mark`, as soon as there is one that is not in `but`."""
+def kill(appliance: Appliance, mark: str) -> int:
+    """Kills the one process with `mark`, as soon as there is one."""
     end = time.monotonic() + 30
-    while not (found := set(children(appliance.process.pid, mark)) - set(but)):
+    while not (found := children(appliance.process.pid, mark)):
         assert time.monotonic() < end, f"there is no process {mark}"
         time.sleep(0.005)
     (pid,) = found
     os.kill(pid, signal.SIGKILL)
     return pid
+
+
+def owner(appliance: Appliance, location: str, but: str = "") -> str:
+    """The name of the worker that has the task, once that is not `but`."""
+
+    async def look() -> str:
+        async with TaskStore.open(f"unix://{appliance.data_dir}/redis/redis.sock") as store, asyncio.timeout(30):
+            while True:
+                record = await store.fetch(location.rpartition("/")[2])
+                assert record
+                assert not record.state.terminal
+                if record.worker not in {"", but}:
+                    return record.worker
+                await asyncio.sleep(0.005)
+
+    return asyncio.run(look())
 
 
 def stored(appliance: Appliance, folder: str) -> list[str]:
@@ -118,7 +136,7 @@ def test_a_killed_worker_changes_nothing(start_appliance: Start, recording: byte
     appliance = start_appliance()
     with appliance.client() as client:
         location = running(client, recording)
-        kill(appliance, " worker ")
+        kill(appliance, f" worker --name {owner(appliance, location)}")
         assert equal(done(client, location), undisturbed)
     media_is_gone(appliance, location)
     assert len(stored(appliance, "results")) == 1
@@ -129,10 +147,9 @@ def test_two_killed_workers_are_enough(start_appliance: Start, recording: bytes)
     appliance = start_appliance()
     with appliance.client() as client:
         location = running(client, recording)
-        first = kill(appliance, " worker ")
-        reached(client, location, "pending")
-        reached(client, location, "running")
-        kill(appliance, " worker ", but=[first])
+        first = owner(appliance, location)
+        kill(appliance, f" worker --name {first}")
+        kill(appliance, f" worker --name {owner(appliance, location, but=first)}")
         body: dict[str, Any] = ended(client, location)
         assert (body["task"]["state"], body["error"]["type"]) == ("failed", "internal")
         assert "2 workers died" in body["error"]["message"]
