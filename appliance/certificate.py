@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from appliance.settings import PREFIX, Settings
-from schemas import plain_file
+from schemas import plain_file, private_file
 from schemas.errors import ConfigurationError
 
 AUTHORITIES = f"{PREFIX}TLS_CLIENT_AUTHORITIES"
@@ -42,6 +42,8 @@ def load(settings: Settings, face: Face) -> Certificate | None:
     certificate, key = files[:2]
     chain = _read(chain_setting(face), certificate, _MARK, "a PEM certificate")
     secret = _read(_key_setting(face), key, b"PRIVATE KEY-----", "a PEM private key")
+    if fault := private_file.amiss(key, key.stat(), group_of_root=True):
+        raise ConfigurationError(f"{_key_setting(face)}: {fault}")
     client = trusting(face, certificate)
     server = server_context(face, certificate, key)
     authorities = b""

@@ -10,6 +10,7 @@ from pathlib import Path
 from appliance import certificate
 from appliance.access.door import require_keys
 from appliance.settings import PREFIX, Settings, child_environment
+from schemas import plain_file
 from schemas.errors import ConfigurationError
 
 # Without one of these no CUDA driver works, and loading the runtime to hear so takes a third of a second.
@@ -119,12 +120,14 @@ def locked(data_dir: Path) -> Iterator[None]:
     Raises ConfigurationError when it is in use, naming the process, or cannot be written to.
     """
     path = data_dir / "up.lock"
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = path.open("a+", encoding="ascii")
+        with plain_file.no_link():
+            file = os.fdopen(os.open(path, flags, 0o600), "a+", encoding="ascii")
     except OSError as error:
         raise ConfigurationError(
-            f"{data_dir} cannot be written to ({error.strerror}): make it yours, or set {PREFIX}DATA_DIR to another"
+            f"{path} cannot be written ({error.strerror}): make {data_dir} yours, or set {PREFIX}DATA_DIR to another"
         ) from error
     with file:
         try:

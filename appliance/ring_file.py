@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pybase64
 
+from appliance.ownership import require_own
 from appliance.rewriting import rewrite
 from appliance.settings import Settings
 from onnx_models.install import writing
 from schemas.errors import ConfigurationError
-from schemas.keyring import SECRET_BYTES, KeyRing
+from schemas.keyring import MOST_KEY_ID, SECRET_BYTES, KeyRing
 
 _OPENING = """\
 # The key ring of a voiceprint appliance. Whoever can read this file can read its store and sign in its name.
@@ -24,6 +25,9 @@ _OPENING = """\
 
 def create(path: Path) -> None:
     """A ring with one key, for its owner alone. Raises ConfigurationError when there is a file already."""
+    if path.is_dir():
+        raise ConfigurationError(f"{path} is a folder: name the file, as {path / 'key-ring.toml'}")
+    require_own(path.parent)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -47,6 +51,10 @@ def create(path: Path) -> None:
 def rotate(path: Path) -> int:
     """Adds a key, which becomes the current one, and returns its id. Raises ConfigurationError."""
     with _changing(path) as ring:
+        if ring.current >= MOST_KEY_ID:
+            raise ConfigurationError(
+                f"key {ring.current} of the key ring {path} has the highest id that there is: no key can be added to it"
+            )
         number = ring.current + 1
         rewrite(path, _text(*_with_new(ring.secrets, ring.created, number)))
     return number

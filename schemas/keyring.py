@@ -16,7 +16,7 @@ No secret is used as it is: every purpose has keys of its own, derived by HKDF-E
 """
 
 import hmac
-import stat
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,12 +26,16 @@ from typing import Any, Literal, Self
 
 import pybase64
 
-from schemas import plain_file
+from schemas import plain_file, private_file
 from schemas.errors import ConfigurationError
 
 SECRET_BYTES = 32
 MOST_KEY_ID = (1 << 32) - 1
 _MOST_FILE_BYTES = 1 << 20
+_CURES: Mapping[type[OSError], str] = {
+    FileNotFoundError: "; make one with `voiceprint keyring create`",
+    PermissionError: "; run this as the user to whom it belongs",
+}
 _LABEL = b"voiceprint appliance 1: "
 
 Purpose = Literal["voiceprint", "record", "store", "audit", "backup"]
@@ -69,16 +73,17 @@ class KeyRing:
     def read(cls, path: Path) -> Self:
         """Raises ConfigurationError that says what is wrong with the file and what to do."""
         try:
-            content = plain_file.read_toml(path, _MOST_FILE_BYTES)
-            mode = stat.S_IMODE(path.stat().st_mode)
+            with plain_file.opened(path) as file:
+                found = os.fstat(file.fileno())
+                text = plain_file.rest(file, _MOST_FILE_BYTES)
+            content = plain_file.toml(text)
         except OSError as error:
-            raise ConfigurationError(
-                f"the key ring {path} cannot be read: {error.strerror}; make one with `voiceprint keyring create`"
-            ) from error
+            cure = _CURES.get(type(error), "")
+            raise ConfigurationError(f"the key ring {path} cannot be read: {error.strerror}{cure}") from error
         except ValueError as error:
             raise ConfigurationError(f"the key ring {path} is not TOML: {error}") from error
-        if mode & 0o077:
-            raise ConfigurationError(f"others may read the key ring {path}: chmod 600 {path}")
+        if fault := private_file.amiss(path, found):
+            raise ConfigurationError(f"the key ring cannot be used: {fault}")
         secrets = _secrets(path, content)
         given = ((entry["id"], entry.get("created")) for entry in content["key"])
         return cls(secrets, {number: made for number, made in given if isinstance(made, datetime)}, path)

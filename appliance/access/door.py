@@ -85,11 +85,15 @@ class Door:
 
 def presented(authorization: Sequence[str], api_key: Sequence[str]) -> str:
     """The key in a request, of whose headers these are the values: that of `Authorization: Bearer`, else that of
-    `X-API-Key`. Empty without either, and with more than one of a kind: what stands before us might take the other."""
+    `X-API-Key`. Empty without either, with more than one of a kind, and where the two differ: what stands before us
+    might take the other."""
     if len(authorization) > 1 or len(api_key) > 1:
         return ""
     scheme, _, credentials = "".join(authorization).partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else "".join(api_key)
+    bearer, other = credentials.strip(), "".join(api_key)
+    if scheme.lower() != "bearer":
+        return other
+    return bearer if other in {"", bearer} else ""
 
 
 def require_keys(settings: Settings) -> None:

@@ -5,7 +5,6 @@ Keys that have expired or were revoked stay in it: their ids name tasks, and are
 
 import fcntl
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,14 +14,12 @@ import pydantic
 from pydantic import AfterValidator
 
 from appliance.access.api_key import ApiKey
-from schemas import json, plain_file
+from schemas import json, plain_file, private_file
 from schemas.errors import ConfigurationError
 from schemas.faults import reason
 
 _MOST_BYTES = 16 << 20
 _MODE = 0o600
-# Whoever can write the file could write a key into it.
-_WRITTEN_BY_OTHERS = 0o022
 # Written into the lock beside the file. Where it is there and the file is not, the keys were lost: nobody may come in
 # as if there had never been any.
 _KEPT_ONCE = b"There are API keys in the file beside this one.\n"
@@ -44,13 +41,13 @@ class _Content(pydantic.BaseModel):
 def read(path: Path) -> tuple[ApiKey, ...]:
     """All keys of the file, none where there is no file and never was one.
 
-    Raises ConfigurationError, which says what to do, for a file that cannot be read, is damaged, can be written by
-    others, or has gone.
+    Raises ConfigurationError, which says what to do, for a file that cannot be read, is damaged, belongs to another
+    user, can be read or written by others, is a link, or has gone; and for one without keys where there were some.
     """
     try:
-        with plain_file.opened(path) as file:
-            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-        content = plain_file.read_json(path, _MOST_BYTES)
+        with plain_file.opened(path, follow=False) as file:
+            found = os.fstat(file.fileno())
+            content = plain_file.decoded_json(plain_file.rest(file, _MOST_BYTES))
     except FileNotFoundError as error:
         if not _kept_once(path):
             return ()
@@ -59,14 +56,19 @@ def read(path: Path) -> tuple[ApiKey, ...]:
         ) from error
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"the API keys in {path} cannot be read: {reason(error)}") from error
-    if mode & _WRITTEN_BY_OTHERS:
-        raise ConfigurationError(f"others may write the API keys in {path}: chmod 600 {path}")
+    if fault := private_file.amiss(path, found):
+        raise ConfigurationError(f"the API keys are not safe: {fault}")
     try:
-        return _Content.model_validate(content).keys
+        keys = _Content.model_validate(content).keys
     except pydantic.ValidationError as error:
         raise ConfigurationError(
             f"the API keys in {path} are damaged: {reason(error)}; put back a copy that is whole"
         ) from error
+    if not keys and _kept_once(path):
+        raise ConfigurationError(
+            f"the API keys in {path} have gone: put the file back, or remove it and {_lock_of(path)} to begin anew"
+        )
+    return keys
 
 
 @contextmanager
@@ -78,18 +80,22 @@ def changing(path: Path) -> Iterator[list[ApiKey]]:
     """
     from onnx_models.install.writing import write_atomically  # noqa: PLC0415
 
-    path = path.resolve()
     with _locked(path) as lock:
         keys = list(read(path))
         yield keys
         content = _Content(version=1, keys=tuple(keys))
         write_atomically(path, json.encode(content.model_dump(mode="json"), indent=True) + b"\n", _MODE)
+        if keys:
+            os.pwrite(lock, _KEPT_ONCE, 0)
+
+
+def mark_kept(path: Path) -> None:
+    """Remembers that there are keys in the file at `path`, which was put there whole: should they go, they are missed.
+
+    Raises ConfigurationError where that cannot be written.
+    """
+    with _locked(path) as lock:
         os.pwrite(lock, _KEPT_ONCE, 0)
-        if os.geteuid() == 0:
-            # Made by root for a service that is not: it belongs to whom the folder belongs to.
-            owner = path.parent.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
-            os.fchown(lock, owner.st_uid, owner.st_gid)
 
 
 @contextmanager
@@ -97,9 +103,10 @@ def _locked(path: Path) -> Iterator[int]:
     """Holds the lock of the file at `path`, as a descriptor."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
+        with plain_file.no_link():
+            descriptor = os.open(_lock_of(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, _MODE)
     except OSError as error:
-        raise ConfigurationError(f"{path.parent} cannot be written to: {error.strerror}") from error
+        raise ConfigurationError(f"{_lock_of(path)} cannot be written: {reason(error)}") from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor

@@ -37,6 +37,8 @@ async def restore(settings: Settings, file: BinaryIO, told: "Progress") -> Manif
     Raises ConfigurationError, before anything is changed, for a backup that is damaged or needs another key ring, and
     for an appliance that runs or has tasks; Overloaded or StorageFull when Redis is in the way.
     """
+    from onnx_models.install.writing import write_atomically  # noqa: PLC0415
+
     ring = settings.ring()
     mark = preflight.restore_mark(settings.data_dir)
     with preflight.locked(settings.data_dir):
@@ -55,7 +57,7 @@ async def restore(settings: Settings, file: BinaryIO, told: "Progress") -> Manif
                         f"the restore of another backup into {settings.data_dir} was interrupted: repeat that one"
                     )
                 staging.require_room()
-                mark.write_text(manifest.sums_sha256)
+                write_atomically(mark, manifest.sums_sha256.encode(), 0o600)
                 staging.place()
                 for batch in staging.batches():
                     await revival.add(batch)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from appliance.access import key_file
 from appliance.backup import around
-from appliance.backup.format import BATCH, INPUT, MODELS, RESULT, SavedTask
+from appliance.backup.format import BATCH, INPUT, KEYS_FILE, MODELS, RESULT, SavedTask
 from appliance.backup.reading import unpacked
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
@@ -30,8 +31,14 @@ class Staging:
     def __enter__(self) -> "Staging":
         # One that was killed has left its own.
         self._remove()
+        for top in (self._media, self._others):
+            try:
+                # Where a link of that name was laid, nothing is made behind it.
+                top.mkdir(mode=0o700)
+            except OSError as error:
+                raise ConfigurationError(f"{top} cannot be made: {error.strerror}; move away what is there") from error
         for folder in (self._media / INPUT, self._media / RESULT, self._others / BATCH):
-            folder.mkdir(mode=0o700, parents=True)
+            folder.mkdir(mode=0o700)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -83,6 +90,8 @@ class Staging:
             if name.startswith(MODELS):
                 staged.chmod(0o644)
             _move(staged, around.place(self._settings, name))
+        if KEYS_FILE in self._names:
+            key_file.mark_kept(around.keys_file(self._settings))
 
     def _tasks(self, path: Path) -> list[SavedTask]:
         return unpacked(path.name, path.read_bytes())

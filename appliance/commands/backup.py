@@ -13,7 +13,7 @@ import typer
 
 from appliance.commands import progress
 from appliance.commands.audited import note, require
-from appliance.settings import load
+from appliance.commands.own import own
 from schemas.errors import ConfigurationError
 
 _STEP_PER_CENT = 10
@@ -40,7 +40,7 @@ def backup(
     Tasks with their uploads and results, what is still to be told to callback URLs, API keys (hashes), the audit log,
     and models, profiles and heads of your own. Encrypted files stay encrypted.
     """
-    settings = load()
+    settings = own()
     _end_cleanly()
 
     from appliance.backup.making import make  # noqa: PLC0415
@@ -57,7 +57,7 @@ def verify_backup(archive: In) -> None:
 
     With a key ring also that it is what this ring sealed.
     """
-    settings = load()
+    settings = own()
 
     from appliance.backup.restoring import verify  # noqa: PLC0415
 
@@ -75,7 +75,7 @@ def restore(archive: In) -> None:
     All of the backup is read and checked before anything is changed. One that was interrupted is repeated with the same
     archive.
     """
-    settings = load()
+    settings = own()
     _end_cleanly()
 
     from appliance.backup.restoring import restore as put_back  # noqa: PLC0415

@@ -10,8 +10,9 @@ from appliance.commands import table
 from appliance.commands.audited import note, require
 from appliance.commands.inputs import complain
 from appliance.commands.keyring_sign import sign
+from appliance.commands.own import own
 from appliance.commands.questions import confirmed
-from appliance.settings import PREFIX, Settings, load
+from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError
 
 keyring = typer.Typer(help="The key ring: secrets that sign voiceprints and encrypt the store.", no_args_is_help=True)
@@ -32,7 +33,7 @@ def create_ring(
     """Make a key ring, which only its owner may read; one that is there is left alone."""
     from appliance import ring_file  # noqa: PLC0415
 
-    settings = load()
+    settings = own()
     path = (file or settings.key_ring or platformdirs.user_config_path("voiceprint") / "key-ring.toml").absolute()
     told = settings.key_ring == path
     if told:
@@ -57,7 +58,7 @@ def rotate_ring() -> None:
     """
     from appliance import ring_file  # noqa: PLC0415
 
-    settings = load()
+    settings = own()
     path = _path(settings)
     require(settings)
     number = ring_file.rotate(path)
@@ -76,7 +77,7 @@ def list_keys(
     from schemas import json  # noqa: PLC0415
     from schemas.keyring import KeyRing  # noqa: PLC0415
 
-    ring = KeyRing.read(_path(load()))
+    ring = KeyRing.read(_path(own()))
     dates = {number: ring.created[number].isoformat() if number in ring.created else None for number in ring.secrets}
     keys = [(number, dates[number], number == ring.current) for number in sorted(ring.secrets)]
     if as_json:
@@ -96,7 +97,7 @@ def drop_key(
     from appliance import ring_file  # noqa: PLC0415
     from schemas.keyring import KeyRing  # noqa: PLC0415
 
-    settings = load()
+    settings = own()
     path = _path(settings)
     ring_file.require_droppable(KeyRing.read(path), number)
     for line in _lost(settings, number):

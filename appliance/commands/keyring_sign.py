@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands.inputs import Inputs
-from appliance.settings import PREFIX, load
+from appliance.commands.own import own
+from appliance.settings import PREFIX
 from schemas.errors import ConfigurationError, VoiceprintWrongMagic
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def sign(
     from appliance.rewriting import rewrite  # noqa: PLC0415
     from schemas.signatures import Signatures  # noqa: PLC0415
 
-    ring = load().ring()
+    ring = own().ring()
     if ring is None:
         raise ConfigurationError(f"{PREFIX}KEY_RING is not set: make a key ring with `voiceprint keyring create`")
     signatures, inputs = Signatures.of(ring, "accept"), Inputs()

@@ -10,8 +10,8 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.audited import note, require
+from appliance.commands.own import own
 from appliance.commands.questions import confirmed
-from appliance.settings import load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def create_key(
 
     With the first key, every caller needs one. Callers send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
     """
-    settings = load()
+    settings = own()
 
     import pydantic  # noqa: PLC0415
 
@@ -100,7 +100,7 @@ def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="Print a list of JSON objects instead of a table.")] = False,
 ) -> None:
     """Show every key that was made, those that have expired or were revoked as well; never the key itself."""
-    settings = load()
+    settings = own()
 
     from appliance.access import key_file  # noqa: PLC0415
     from schemas import json  # noqa: PLC0415
@@ -134,7 +134,7 @@ def revoke_key(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Make a key open nothing from now on, for good. Its tasks run on, and are reachable by nobody but webhooks."""
-    settings = load()
+    settings = own()
 
     from appliance.access import key_file  # noqa: PLC0415
 

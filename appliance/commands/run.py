@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
@@ -88,7 +89,7 @@ def serve(
 ) -> None:
     """Run the HTTP server alone; it needs a Redis that others share, and the store folder of the workers."""
     _end_quietly_while_starting()
-    settings = _settings(host=host, http_port=port)
+    settings = _settings(only_asks=check, host=host, http_port=port)
 
     from appliance import asking, listener, preflight  # noqa: PLC0415
 
@@ -122,7 +123,7 @@ def grpc(
 ) -> None:
     """Run the gRPC server alone; it needs a Redis that others share, and the store folder of the workers."""
     _end_quietly_while_starting()
-    settings = _settings(host=host, grpc_port=port)
+    settings = _settings(only_asks=check, host=host, grpc_port=port)
 
     from appliance import listener, preflight  # noqa: PLC0415
 
@@ -201,8 +202,9 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
     )
 
 
-def _settings(**overrides: str | int | None) -> Settings:
-    settings = load(**overrides)
+def _settings(*, only_asks: bool = False, **overrides: str | int | None) -> Settings:
+    # Who only asks a process that runs touches nothing of what it keeps.
+    settings = (load if only_asks else own)(**overrides)
     logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     return settings
 

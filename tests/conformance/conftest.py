@@ -68,6 +68,7 @@ def server(
     authority.cert_pem.write_to_path(root)
     issued = authority.issue_cert("localhost", "127.0.0.1")
     issued.private_key_pem.write_to_path(key)
+    key.chmod(0o600)
     certificate.write_bytes(b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     with running(Settings(**given, grpc_tls_certificate=certificate, grpc_tls_key=key)) as appliance:
         port = appliance.grpc.rpartition(":")[2]

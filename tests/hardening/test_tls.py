@@ -30,6 +30,7 @@ def write(folder: Path, certificate: trustme.LeafCert) -> dict[str, Path]:
     """The settings that name the certificate and its key, for both faces."""
     chain, key = folder / "certificate.pem", folder / "key.pem"
     key.write_bytes(certificate.private_key_pem.bytes())
+    key.chmod(0o600)
     chain.write_bytes(b"".join(one.bytes() for one in certificate.cert_chain_pems))
     return {
         "http_tls_certificate": chain,

@@ -28,6 +28,15 @@ def pair(tmp_path: Path) -> Path:
 def write(folder: Path, made: trustme.LeafCert) -> None:
     (folder / "certificate.pem").write_bytes(b"".join(one.bytes() for one in made.cert_chain_pems))
     (folder / "key.pem").write_bytes(made.private_key_pem.bytes())
+    (folder / "key.pem").chmod(0o600)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o602])
+def test_a_key_that_others_may_read_is_refused(pair: Path, mode: int) -> None:
+    """Or write: with the cure."""
+    (pair / "key.pem").chmod(mode)
+    with pytest.raises(ConfigurationError, match=r"GRPC_TLS_KEY: others may read or write .* chmod 600"):
+        certificate.load(settings(pair), "GRPC")
 
 
 def test_without_files_there_is_none() -> None:

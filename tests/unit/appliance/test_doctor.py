@@ -177,6 +177,7 @@ def test_the_certificate_of_grpc_is_looked_at(configured: Configured, tmp_path: 
     for certificate, status in ((good, "ok"), (old, "warn")):
         files["grpc_tls_certificate"].write_bytes(certificate.cert_chain_pems[0].bytes())
         files["grpc_tls_key"].write_bytes(certificate.private_key_pem.bytes())
+        files["grpc_tls_key"].chmod(0o600)
         finding = found(configured(**files))["grpc"]
         assert finding.status == status
         assert ("with TLS" if status == "ok" else "has expired") in finding.finding

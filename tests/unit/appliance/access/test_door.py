@@ -86,10 +86,12 @@ def test_a_change_holds_for_the_next_who_comes(tmp_path: Path, caplog: pytest.Lo
             (tmp_path / FILE).unlink()
         else:
             (tmp_path / FILE).write_bytes(content)
+            (tmp_path / FILE).chmod(0o600)
         for shown in ("", key, key):
             assert isinstance(door.ask(shown, (), "").refusal, Overloaded)
         assert door.keyed
     (tmp_path / FILE).write_bytes(whole)
+    (tmp_path / FILE).chmod(0o600)
     assert door.ask(key, (), "").refusal is None
     revoke(tmp_path, key, datetime.now(UTC))
     assert isinstance(door.ask(key, (), "").refusal, Unauthorized)
@@ -122,7 +124,8 @@ def test_what_must_be_there_at_the_start(tmp_path: Path) -> None:
     ("authorization", "api_key", "key"),
     [
         (["Bearer word"], [""], "word"),
-        (["bearer  word "], ["other"], "word"),
+        (["bearer  word "], ["word"], "word"),
+        (["Bearer word"], ["other"], ""),
         ([], ["word"], "word"),
         (["Basic abc"], ["word"], "word"),
         (["Bearer"], ["word"], ""),
@@ -133,5 +136,5 @@ def test_what_must_be_there_at_the_start(tmp_path: Path) -> None:
     ],
 )
 def test_where_a_key_is_found(authorization: list[str], api_key: list[str], key: str) -> None:
-    """A bearer token comes before `X-API-Key`; other schemes are no key, and two of a kind are none."""
+    """A bearer token or `X-API-Key`; other schemes are no key, and two that differ or are of a kind are none."""
     assert presented(authorization, api_key) == key

@@ -48,13 +48,17 @@ def test_changes_at_one_time_are_all_there(tmp_path: Path) -> None:
     assert len(key_file.read(tmp_path / FILE)) == 12
 
 
-def test_a_link_stays_one(tmp_path: Path) -> None:
-    """Where the file is a link, what it leads to is changed."""
+@pytest.mark.parametrize("name", [FILE, f"{FILE}.lock"])
+def test_no_link_is_followed(tmp_path: Path, name: str) -> None:
+    """Neither for the file nor for its lock: what they lead to stays as it is."""
     made_keys(tmp_path / "there", "first")
-    (tmp_path / FILE).symlink_to(tmp_path / "there" / FILE)
-    made_keys(tmp_path, "second")
-    assert (tmp_path / FILE).is_symlink()
-    assert len(key_file.read(tmp_path / "there" / FILE)) == 2
+    there = tmp_path / "there" / name
+    before = there.read_bytes()
+    (tmp_path / name).symlink_to(there)
+    with pytest.raises(ConfigurationError, match="it is a link"):
+        made_keys(tmp_path, "second")
+    assert there.read_bytes() == before
+    assert [key.name for key in key_file.read(tmp_path / "there" / FILE)] == ["first"]
 
 
 def test_keys_that_have_gone_are_missed(tmp_path: Path) -> None:
@@ -63,6 +67,11 @@ def test_keys_that_have_gone_are_missed(tmp_path: Path) -> None:
     (tmp_path / FILE).unlink()
     with pytest.raises(ConfigurationError, match="have gone: put the file back"):
         key_file.read(tmp_path / FILE)
+    (tmp_path / FILE).write_text('{"version": 1, "keys": []}')
+    (tmp_path / FILE).chmod(0o600)
+    with pytest.raises(ConfigurationError, match="have gone: put the file back"):
+        key_file.read(tmp_path / FILE)
+    (tmp_path / FILE).unlink()
     (tmp_path / f"{FILE}.lock").unlink()
     assert key_file.read(tmp_path / FILE) == ()
 
@@ -83,6 +92,7 @@ def test_keys_that_have_gone_are_missed(tmp_path: Path) -> None:
 def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
     """With what is wrong with it, and nothing of what is in it; and it is not overwritten."""
     (tmp_path / FILE).write_bytes(content)
+    (tmp_path / FILE).chmod(0o600)
     with pytest.raises(ConfigurationError, match=said):
         key_file.read(tmp_path / FILE)
     with pytest.raises(ConfigurationError, match=said):
@@ -90,12 +100,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path, content: bytes, said: str) ->
     assert (tmp_path / FILE).read_bytes() == content
 
 
-@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666])
-def test_a_file_that_others_may_write_is_refused(tmp_path: Path, mode: int) -> None:
+@pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o644])
+def test_a_file_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: int) -> None:
     """They could write a key of theirs into it."""
     made_keys(tmp_path, "first")
     (tmp_path / FILE).chmod(mode)
-    with pytest.raises(ConfigurationError, match=r"others may write .* chmod 600"):
+    with pytest.raises(ConfigurationError, match=r"others may read or write .* chmod 600"):
         key_file.read(tmp_path / FILE)
 
 

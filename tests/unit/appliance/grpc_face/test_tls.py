@@ -27,6 +27,7 @@ def authority() -> trustme.CA:
 def written(folder: Path, certificate: trustme.LeafCert) -> dict[str, Path]:
     """The settings that name the certificate and its key."""
     (folder / "key.pem").write_bytes(certificate.private_key_pem.bytes())
+    (folder / "key.pem").chmod(0o600)
     (folder / "certificate.pem").write_bytes(b"".join(one.bytes() for one in certificate.cert_chain_pems))
     return {"grpc_tls_certificate": folder / "certificate.pem", "grpc_tls_key": folder / "key.pem"}
 
