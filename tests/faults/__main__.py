@@ -10,9 +10,13 @@ from typing import Annotated
 import typer
 
 from tests.faults.checker import judge
+from tests.faults.configuration import PLAIN
+from tests.faults.configuration import secured as secured_by
 from tests.faults.history import History
+from tests.faults.plan import Plan
 from tests.faults.progress import shown
 from tests.faults.report import told
+from tests.faults.requests import Requests
 from tests.faults.rounds import ROUNDS
 from tests.faults.rounds.quiet import undisturbed
 from tests.faults.run import Run
@@ -24,16 +28,25 @@ def main(
     *,
     seed: Annotated[int, typer.Option(help="What everything that is left to chance is drawn from.")] = 1,
     tasks: Annotated[int, typer.Option(min=1, help="How many are to be acknowledged, over all rounds.")] = 10_000,
-    minutes: Annotated[float, typer.Option(help="After so long every round ends with what it has.")] = 20,
+    minutes: Annotated[float, typer.Option(help="After so long every round ends with what it has.")] = 30,
     only: Annotated[str, typer.Option(help=f"Some of the rounds: {','.join(ROUNDS)}.")] = ",".join(ROUNDS),
     short: Annotated[bool, typer.Option("--short", help="Every fault once instead of many times.")] = False,
+    secured: Annotated[
+        bool | None,
+        typer.Option(
+            "--secured/--plain",
+            help="With a key ring and API keys, or without; every other round when not given.",
+            show_default=False,
+        ),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where the history goes; a new folder when not given.", show_default=False)
     ] = None,
 ) -> None:
     """Break a real appliance in every way that one machine can break, and check that nothing is lost.
 
-    Exit code 0 says that every acknowledged task ended once, as undisturbed; 1 that one did not.
+    Exit code 0 says that every acknowledged task ended once, as undisturbed, and that there were as many tasks and
+    faults as there should be; 1 that it was not so.
     """
     names = only.split(",")
     if unknown := set(names) - ROUNDS.keys():
@@ -46,7 +59,8 @@ def main(
     typer.echo(f"history: {place / 'history.ndjson'}", err=True)
     try:
         with History.open(place / "history.ndjson") as history:
-            asyncio.run(_all(place, history, names, seed=seed, tasks=tasks, minutes=minutes, thorough=not short))
+            plan = Plan(names, seed, tasks, minutes, thorough=not short, secured=secured)
+            asyncio.run(_all(place, history, plan))
             verdict = judge(history.events)
     except KeyboardInterrupt:
         typer.echo("\ninterrupted: nothing is judged, nothing was left running", err=True)
@@ -54,38 +68,38 @@ def main(
     lines = "\n".join(told(verdict))
     (place / "verdict.txt").write_text(lines + "\n")
     typer.echo(lines)
-    typer.echo(f"again         {again}{' --short' if short else ''}")
+    forced = {None: "", True: " --secured", False: " --plain"}[secured]
+    typer.echo(f"again         {again}{' --short' if short else ''}{forced}")
     if verdict.kept:
-        for name in ("quiet", *names):
+        for name in ("quiet plain", "quiet secured", *names):
             shutil.rmtree(place / name, ignore_errors=True)
     else:
         typer.echo(f"look at       {place}")
     raise typer.Exit(not verdict.kept)
 
 
-async def _all(
-    place: Path, history: History, names: list[str], *, seed: int, tasks: int, minutes: float, thorough: bool
-) -> None:
-    """The quiet round, then those that were asked for, each with its part of the tasks and of the time."""
-    shares = {name: ROUNDS[name].share for name in names}
-    with shown(tasks) as progress:
-        progress.begins("quiet", history)
-        requests = await undisturbed(place / "quiet", history, seed, few=not thorough)
+async def _all(place: Path, history: History, plan: Plan) -> None:
+    """The quiet round of each configuration, then those that were asked for."""
+    history.note("wanted", tasks=plan.tasks)
+    requests: dict[bool, Requests] = {}
+    with shown(plan.tasks) as progress:
+        for kind in sorted({plan.is_secured(name) for name in plan.names}):
+            configuration = secured_by(place / "secrets") if kind else PLAIN
+            quiet = f"quiet {configuration.name}"
+            progress.begins(quiet, history)
+            requests[kind] = await undisturbed(place / quiet, history, plan.seed, configuration, few=not plan.thorough)
         begun = time.monotonic()
-        for number, name in enumerate(names):
-            # What earlier rounds did not use is there for later ones.
-            left = begun + 60 * minutes - time.monotonic()
-            ahead = sum(shares[later] for later in names[number:])
+        for name in plan.names:
             history.scope = name
             run = Run(
                 name,
                 place / name,
                 history,
-                requests,
-                seed,
-                share=round(tasks * shares[name] / sum(shares.values())),
-                deadline=time.monotonic() + max(0, left) * shares[name] / ahead,
-                thorough=thorough,
+                requests[plan.is_secured(name)],
+                plan.seed,
+                share=plan.share(name, history.acknowledged),
+                deadline=plan.deadline(name, begun),
+                thorough=plan.thorough,
             )
             progress.begins(name, history)
             await ROUNDS[name].run(run)

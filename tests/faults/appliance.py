@@ -52,6 +52,12 @@ class Appliance:
         return self.folder / "data"
 
     @property
+    def data_within(self) -> Path:
+        """The same as its processes see it, which may have something else mounted there."""
+        running = self._process and self._process.returncode is None
+        return Path(f"/proc/{self.pid}/root{self.data}") if running else self.data
+
+    @property
     def log(self) -> Path:
         return self.folder / "appliance.log"
 
@@ -142,7 +148,7 @@ class Appliance:
 
     def stored(self, kind: str) -> set[str]:
         """Names in the store folder: of `inputs` or `results`."""
-        return {path.name for path in (self.data / "store" / kind).glob("*")}
+        return {path.name for path in (self.data_within / "store" / kind).glob("*")}
 
 
 def models_dir() -> Path:

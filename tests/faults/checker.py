@@ -8,11 +8,12 @@ It knows nothing but the events: it can judge a history that was written long ag
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.faults.history import Event, read
-from tests.faults.recovery import Recovery, recoveries
+from tests.faults.recovery import recoveries
+from tests.faults.verdict import Verdict
 
 _CRASH_BUDGET = 2
 # No task is made, and the client is told so: full or away.
@@ -31,6 +32,27 @@ class Seen:
     crashes: int = 0
     # Seen at the end of the round, when everything was whole again.
     settled: bool = False
+    # Its erasure was asked for, and at some time it was gone; what was told of it after that.
+    erasing: bool = False
+    gone: float | None = None
+    risen: list[Event] = field(default_factory=list)
+
+    def hear(self, event: Event, *, final: bool) -> None:
+        """What was told of it, or done with it, once it was acknowledged."""
+        match event["what"]:
+            case "ended" | "open" if self.gone is not None and event["asked"] > self.gone:
+                self.risen.append(event)
+            case "ended":
+                self.ends.append(event)
+                self.settled = final
+            case "denied" if self.erasing and event["status"] == 404:
+                self.gone, self.settled = self.gone or event["at"], final
+            case "denied":
+                self.denials.append(event)
+            case "erasing":
+                self.erasing = True
+            case "erased":
+                self.gone = self.gone or event["at"]
 
 
 @dataclass
@@ -43,45 +65,32 @@ class Scope:
     damaged: bool = False
     final: bool = False
 
+    def made(self, event: Event) -> None:
+        """A task, by a key if there is one."""
+        if event["key"]:
+            self.made_by[event["key"]].add(event["task"])
+
     def copied(self) -> "Scope":
         copy = Scope(damaged=self.damaged)
         for task_id, seen in self.tasks.items():
-            copy.tasks[task_id] = Seen(seen.request, list(seen.ends), list(seen.denials), seen.crashes)
+            copy.tasks[task_id] = replace(
+                seen, ends=list(seen.ends), denials=list(seen.denials), risen=list(seen.risen), settled=False
+            )
         for key, made in self.made_by.items():
             copy.made_by[key] = set(made)
         return copy
-
-
-@dataclass
-class Verdict:
-    """What the history says. Lists name each case; `failed` counts the ends that had to be feared, by their reason."""
-
-    acknowledged: int = 0
-    answered: int = 0
-    judged: int = 0
-    states: Counter[str] = field(default_factory=Counter)
-    lost: list[str] = field(default_factory=list)
-    duplicated: list[str] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)
-    failed: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    faults: Counter[str] = field(default_factory=Counter)
-    recovery: list[Recovery] = field(default_factory=list)
-    # What could not be tried, and why.
-    untried: list[str] = field(default_factory=list)
-
-    @property
-    def kept(self) -> bool:
-        """Whether the promise was kept, and there was something to keep."""
-        return self.judged > 0 and not (self.lost or self.duplicated or self.wrong)
 
 
 def judge(events: Sequence[Event]) -> Verdict:
     """What `events` say of the promise."""
     verdict, scopes = Verdict(), _scopes(events)
     undisturbed = {event["request"]: event for event in events if event["what"] == "undisturbed"}
-    disturbed = [event for event in events if event["scope"] != "quiet"]
+    disturbed = [event for event in events if not event["scope"].startswith("quiet")]
     verdict.acknowledged = sum(event["what"] == "acknowledged" and not event["again"] for event in disturbed)
+    verdict.erased = sum(event["what"] == "erased" for event in disturbed)
+    wanted = sum(event["tasks"] for event in events if event["what"] == "wanted")
+    if verdict.acknowledged < wanted:
+        verdict.missed.append(f"{wanted:,} tasks were to be acknowledged, and {verdict.acknowledged:,} were")
     verdict.faults = Counter(event["kind"] for event in events if event["what"] == "fault")
     verdict.recovery = recoveries(events)
     for name, scope in scopes.items():
@@ -92,6 +101,7 @@ def judge(events: Sequence[Event]) -> Verdict:
             _judge_task(verdict, f"{name} {seen.request}", task_id, seen, undisturbed, damaged=scope.damaged)
     for event in disturbed:
         _judge_call(verdict, event, undisturbed)
+        _judge_finding(verdict, event)
     return verdict
 
 
@@ -99,17 +109,12 @@ def _scopes(events: Iterable[Event]) -> dict[str, Scope]:
     scopes: dict[str, Scope] = defaultdict(Scope)
     for event in events:
         scope = scopes[event["scope"]]
-        seen = scope.tasks.get(event.get("task", ""))
         match event["what"]:
             case "acknowledged":
                 scope.tasks.setdefault(event["task"], Seen(event["request"]))
-                if event["key"]:
-                    scope.made_by[event["key"]].add(event["task"])
-            case "ended" if seen:
-                seen.ends.append(event)
-                seen.settled = scope.final
-            case "denied" if seen:
-                seen.denials.append(event)
+                scope.made(event)
+            case "made":
+                scope.made(event)
             case "fault":
                 for task_id in event.get("under_way", ()):
                     if task_id in scope.tasks:
@@ -120,6 +125,8 @@ def _scopes(events: Iterable[Event]) -> dict[str, Scope]:
                 scope.final = True
             case "copied":
                 scopes[event["to"]] = scope.copied()
+            case _ if seen := scope.tasks.get(event.get("task", "")):
+                seen.hear(event, final=scope.final)
     return scopes
 
 
@@ -133,12 +140,18 @@ def _judge_task(
         told = f", was answered with {seen.denials[-1]['status']} {seen.denials[-1]['why']}" if seen.denials else ""
         verdict.lost.append(f"{title}: {'unknown' if unknown else 'never ended'}{told}")
         return
+    if seen.risen and not (damaged and all(event.get("state") == "failed" for event in seen.risen)):
+        verdict.wrong.append(f"{title}: it was erased, and is told of again")
+        return
     # A damaged record is told with a 500 until a worker has found it.
     if seen.denials and not damaged:
         verdict.wrong.append(f"{title}: a poll was answered with {seen.denials[0]['status']} {seen.denials[0]['why']}")
         return
     if any(end["told"] != task_id for end in seen.ends):
         verdict.wrong.append(f"{title}: answered with another task's id")
+        return
+    if not seen.ends:
+        verdict.states["erased"] += 1
         return
     last = seen.ends[-1]
     verdict.states[last["state"]] += 1
@@ -171,12 +184,26 @@ def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event]
             verdict.refused[str(event["status"])] += 1
             if event["status"] not in _REFUSALS:
                 verdict.wrong.append(f"{event['scope']} {event['request']}: {event['status']} {event['why']}")
-        case "unreached":
-            verdict.untried.append(f"{event['scope']}: the time was up before {event['many']} of its faults")
-        case "skipped":
-            verdict.untried.append(f"{event['scope']}: {event['why']}")
         case "unanswered":
             verdict.refused["no answer"] += 1
+
+
+def _judge_finding(verdict: Verdict, event: Event) -> None:
+    match event["what"]:
+        case "unreached":
+            verdict.missed.append(f"{event['scope']}: the time was up before {event['many']} of its faults")
+        case "skipped":
+            verdict.untried.append(f"{event['scope']}: {event['why']}")
+        case "kept":
+            verdict.wrong.append(f"{event['scope']} {event['task']}: its erasure: {event['status']} {event['why']}")
+        case "snooped":
+            verdict.snooped += 1
+            if event["status"] not in (404, 503):
+                verdict.wrong.append(f"{event['scope']} {event['task']}: told to another caller: {event['status']}")
+        case "audited":
+            verdict.audited += not event["why"]
+            if event["why"]:
+                verdict.wrong.append(f"{event['scope']}: the audit log is not whole: {event['why']}")
         case "left":
             verdict.wrong.append(f"{event['scope']}: left behind: {event['kind']} {event['names']}")
 

@@ -34,8 +34,7 @@ class Disk:
     """The small disk on which a running appliance keeps its data."""
 
     def __init__(self, appliance: Appliance) -> None:
-        # As its processes see it.
-        self._filler = Path(f"/proc/{appliance.pid}/root{appliance.data}") / "filler"
+        self._filler = appliance.data_within / "filler"
 
     def fill(self, left: int) -> None:
         """Takes all room but `left` bytes, in whole pages."""

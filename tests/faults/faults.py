@@ -18,7 +18,7 @@ from tests.faults.processes import Process
 
 KINDS = tuple(f"{deed} {role}" for role in ("worker", "serve", "grpc", "redis") for deed in ("kill", "stop"))
 # A worker counts as dead after 2 s, and a call to Redis gives up after 5 s: some freeze for less, some for longer.
-_FROZEN_SECONDS = (0.3, 6.0)
+SHORTLY, LONG = (0.3, 2.5), (0.3, 6.0)
 _AGAIN_SECONDS = 30.0
 # Longer than a queue takes that is there besides.
 _TAKEN_SECONDS = 5.0
@@ -51,21 +51,33 @@ class Watch:
 
 
 async def signals(
-    appliance: Appliance, clients: Clients, random: Random, *, deals: int, enough: Callable[[], bool]
-) -> None:
-    """Every kind of fault, in `deals` shuffles or until it is enough, one after the other with pauses between."""
+    appliance: Appliance,
+    clients: Clients,
+    random: Random,
+    *,
+    deals: int,
+    frozen: tuple[float, float],
+    enough: Callable[[], bool],
+) -> int:
+    """Every kind of fault, in `deals` shuffles or until it is enough, one after the other with pauses between.
+
+    What freezes does so for the seconds `frozen`, at least and at most. Returns how many faults were left.
+    """
     deck: list[str] = []
     while not enough() and (deck or deals):
         if not deck:
             deck, deals = random.sample(KINDS, len(KINDS)), deals - 1
         await asyncio.sleep(random.uniform(0.2, 1.2))
-        await inject(appliance, clients, random, deck.pop())
+        await inject(appliance, clients, random, deck.pop(), frozen)
+    return len(deck) + deals * len(KINDS)
 
 
-async def inject(appliance: Appliance, clients: Clients, random: Random, kind: str) -> None:
+async def inject(
+    appliance: Appliance, clients: Clients, random: Random, kind: str, frozen: tuple[float, float] = LONG
+) -> None:
     """One fault, over when this returns; what it caused may not be. Nothing, when there is no such process just now."""
     deed, role = kind.split()
-    seconds = random.uniform(*_FROZEN_SECONDS)
+    seconds = random.uniform(*frozen)
     if role == "worker":
         try:
             watch = Watch(f"unix://{appliance.redis_socket()}")

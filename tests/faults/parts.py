@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -20,8 +20,10 @@ _START_SECONDS, _PAUSE_SECONDS = 60.0, 0.1
 class Parts(Appliance):
     """`voiceprint serve`, `voiceprint grpc` and `workers` workers that die of media with the SHA-256 of `deadly`."""
 
-    def __init__(self, folder: Path, redis_url: str, *, workers: int, deadly: Sequence[str] = ()) -> None:
-        super().__init__(folder, {"redis_url": redis_url})
+    def __init__(
+        self, folder: Path, settings: Mapping[str, object], *, workers: int, deadly: Sequence[str] = ()
+    ) -> None:
+        super().__init__(folder, settings)
         self.deaths = 0
         self._deadly = deadly
         self._launches = [self._part("serve"), self._part("grpc"), *[self._worker] * workers]

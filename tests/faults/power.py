@@ -47,6 +47,7 @@ class Saved:
             async with self.appliance.running():
                 run.history.note("settling")
                 await self.clients.settle(_SETTLE_SECONDS)
+                await run.audited(self.appliance)
         except NotStarted as error:
             run.history.note("settling")
             run.history.note("down", why=str(error))
@@ -63,7 +64,7 @@ async def lost(run: Run, name: str, share: int, last: str) -> Saved:
     run.history.scope = f"{run.name}-{name}"
     port = free_port()
     proxy = Proxy(port, run.history)
-    appliance = Appliance(run.folder / name, {"redis_url": f"redis://127.0.0.1:{proxy.port}"})
+    appliance = Appliance(run.folder / name, run.settings | {"redis_url": f"redis://127.0.0.1:{proxy.port}"})
     folder = appliance.data / "redis"
     folder.mkdir(parents=True)
     begun, enough = run.history.acknowledged, asyncio.Event()
@@ -84,7 +85,7 @@ async def lost(run: Run, name: str, share: int, last: str) -> Saved:
     size = aof.append_only_file(appliance.data).stat().st_size
     saved = appliance.data.rename(appliance.folder / "saved")
     # Started again with a Redis of its own.
-    again = Appliance(appliance.folder)
+    again = Appliance(appliance.folder, run.settings)
     clients.url = again.url
     return Saved(again, clients, saved, run.history.scope, floors[0], size)
 

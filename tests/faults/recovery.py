@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from tests.faults.history import Event
 
+# Within how many seconds another worker has what a dead one had.
+TARGETS = {"kill worker, its task runs": 0.5, "kill lone worker, its task runs": 3.0}
+
 
 @dataclass(frozen=True, slots=True)
 class Recovery:

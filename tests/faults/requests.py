@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from schemas.voiceprint import Voiceprint, decode, encode, from_base64, to_base64
+from schemas.errors import VoiceprintError
+from schemas.signatures import Signatures
+from schemas.voiceprint import Voiceprint, from_base64, to_base64
+from tests.faults.configuration import Configuration
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 _PREFIX = "speaker-identification-voiceprint"
@@ -43,6 +46,7 @@ class Request:
     """
 
     name: str
+    kind: str
     technology: str
     body: bytes
     content_type: str = "application/json"
@@ -55,12 +59,14 @@ class Request:
 
 
 class Requests:
-    """All requests of a run, made from `seed` alone, but for one voiceprint that the appliance extracted itself.
+    """All requests of a run to appliances of one `configuration`, made from `seed` alone, but for one voiceprint that
+    the appliance extracted itself.
 
     With `few`, there are fewer of them.
     """
 
-    def __init__(self, seed: int, extracted: Voiceprint, *, few: bool = False) -> None:
+    def __init__(self, seed: int, extracted: Voiceprint, configuration: Configuration, *, few: bool = False) -> None:
+        self.configuration = configuration
         self._random = Random(f"requests {seed}")
         self._numbers = np.random.default_rng(seed)
         self._like = extracted
@@ -79,11 +85,12 @@ class Requests:
         return self._by_kind[kind]
 
     def _made(self, kind: str, number: int) -> Request:
-        name = f"{kind}-{number}"
+        name = f"{kind}-{number} {self.configuration.name}"
         voiceprints, random = self._voiceprints, self._random
         if kind.endswith("extraction"):
             return recording(
                 name,
+                kind,
                 {
                     "extraction": lambda: self._spoken(random.uniform(2.5, 5)),
                     "long-extraction": lambda: self._spoken(random.uniform(20, 30)),
@@ -98,14 +105,15 @@ class Requests:
             "killing": lambda: {"voiceprints": voiceprints(1, 1)},
         }[kind]()
         technology = kind if kind in ("comparison", "merging") else "conversion"
-        return self._document(name, technology, **lists)
+        return self._document(name, kind, technology, **lists)
 
-    def _document(self, name: str, technology: str, **lists: list[bytes]) -> Request:
+    def _document(self, name: str, kind: str, technology: str, **lists: list[bytes]) -> Request:
         body = json.dumps({key: [to_base64(one) for one in many] for key, many in lists.items()})
         together = tuple(one for many in lists.values() for one in many)
-        return Request(name, f"{_PREFIX}-{technology}", body.encode(), voiceprints=together)
+        return Request(name, kind, f"{_PREFIX}-{technology}", body.encode(), voiceprints=together)
 
     def _voiceprints(self, least: int, most: int) -> list[bytes]:
+        encode = self.configuration.signatures.encode
         return [encode(self._somebody()) for _ in range(self._random.randint(least, most))]
 
     def _somebody(self) -> Voiceprint:
@@ -121,7 +129,7 @@ class Requests:
         return file.getvalue()
 
 
-def recording(name: str, file: bytes) -> Request:
+def recording(name: str, kind: str, file: bytes) -> Request:
     """The extraction of `file`, vectors included."""
     head = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; name="
     parts = [
@@ -130,7 +138,7 @@ def recording(name: str, file: bytes) -> Request:
         f"--{_BOUNDARY}--\r\n".encode(),
     ]
     content_type = f"multipart/form-data; boundary={_BOUNDARY}"
-    return Request(name, f"{_PREFIX}-extraction", b"\r\n".join(parts), content_type, file=file)
+    return Request(name, kind, f"{_PREFIX}-extraction", b"\r\n".join(parts), content_type, file=file)
 
 
 def _flipped(container: bytes) -> bytes:
@@ -138,15 +146,19 @@ def _flipped(container: bytes) -> bytes:
     return container[:100] + bytes([container[100] ^ 1]) + container[101:]
 
 
-def undated(container: bytes) -> bytes:
-    """A voiceprint without the time at which it was asked for: all that two runs may differ in."""
-    return encode(replace(decode(container), created_ms=0))
+def undated(container: bytes, signatures: Signatures) -> bytes:
+    """A voiceprint without the time at which it was asked for: all that two runs may differ in, but for its signature,
+    which is checked and made anew. One that cannot be taken is left as it is, and so differs from every other."""
+    try:
+        return signatures.encode(replace(signatures.decode(container), created_ms=0))
+    except VoiceprintError:
+        return container
 
 
-def undated_poll(task_id: str, body: bytes) -> bytes:
+def undated_poll(task_id: str, body: bytes, signatures: Signatures) -> bytes:
     """A poll's bytes without the task's id and the times in its voiceprints."""
     anonymous = body.replace(task_id.encode(), b"")
-    return _VOICEPRINT.sub(lambda found: undated(from_base64(found[1].decode())).hex().encode(), anonymous)
+    return _VOICEPRINT.sub(lambda found: undated(from_base64(found[1].decode()), signatures).hex().encode(), anonymous)
 
 
 def digest(answer: bytes) -> str:

@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.faults.appliance import Appliance
 from tests.faults.clients import Clients
+from tests.faults.configuration import fault_of_audit_log
 from tests.faults.grpc_clients import GrpcClients
 from tests.faults.history import History
 from tests.faults.requests import Requests
@@ -47,6 +49,20 @@ class Run:
         """Whether as many tasks were acknowledged as there should be, or the time is up."""
         return self.late or self.history.acknowledged >= self._target
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """Those of the configuration that this round has."""
+        return dict(self.requests.configuration.settings)
+
+    def appliance(self, settings: Mapping[str, object] | None = None, **more: Any) -> Appliance:
+        """One of this round's configuration, with `settings` besides."""
+        return Appliance(self.folder, self.settings | dict(settings or {}), **more)
+
+    def unreached(self, many: int) -> None:
+        """Tells of faults for which there was no time."""
+        if many:
+            self.history.note("unreached", many=many)
+
     def clients(self, appliance: Appliance, enough: Callable[[], bool], many: int = 12) -> Clients:
         return Clients(
             appliance.url, self.requests, self.history, Random(f"{self.name} clients {self.seed}"), enough, many
@@ -82,13 +98,26 @@ class Run:
         self.history.note("settling")
         await clients.settle(_SETTLE_SECONDS)
         await self._media_is_gone(appliance, clients)
+        await self.audited(appliance)
         if left := await appliance.stop():
             self.history.note("left", kind="processes", names=left)
 
+    async def audited(self, appliance: Appliance) -> None:
+        """Whether the audit log of a running appliance is whole, where one is kept."""
+        if self.requests.configuration.secured:
+            log = appliance.data_within / "audit.log"
+            why = await asyncio.to_thread(fault_of_audit_log, self.requests.configuration, log)
+            self.history.note("audited", why=why)
+
     async def _media_is_gone(self, appliance: Appliance, clients: Clients) -> None:
-        """Of tasks that have ended."""
+        """Of tasks that have ended, and all that there was of those that were erased."""
+
+        def kept() -> set[str]:
+            over = clients.ended.keys() | clients.gone
+            return (appliance.stored("inputs") & over) | (appliance.stored("results") & clients.gone)
+
         end = time.monotonic() + _MEDIA_SECONDS
-        while (kept := appliance.stored("inputs") & clients.ended.keys()) and time.monotonic() < end:
+        while (left := kept()) and time.monotonic() < end:
             await asyncio.sleep(0.1)
-        if kept:
-            self.history.note("left", kind="media", names=sorted(kept))
+        if left:
+            self.history.note("left", kind="media", names=sorted(left))

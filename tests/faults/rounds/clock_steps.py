@@ -3,7 +3,6 @@
 import asyncio
 
 from tests.faults import clock, faults
-from tests.faults.appliance import Appliance
 from tests.faults.clients import Clients
 from tests.faults.clock import Clock
 from tests.faults.run import Run
@@ -19,10 +18,14 @@ async def run(run: Run) -> None:
         return
     set_by_us = Clock(run.folder, cc)
     # gRPC's library waits by the time of day and sleeps for hours when a step is not the system's: an artefact.
-    appliance = Appliance(run.folder, {"grpc": "off"}, variables=set_by_us.variables)
+    appliance = run.appliance({"grpc": "off"}, variables=set_by_us.variables)
 
     async def steps(clients: Clients) -> None:
-        for number in range(24 if run.thorough else 4):
+        many = 24 if run.thorough else 4
+        for number in range(many):
+            if run.late:
+                run.unreached(many - number)
+                return
             await asyncio.sleep(run.random.uniform(0.3, 1.5))
             wanted = run.random.randint(0, _MOST_HOURS * _HOUR)
             if number % 2:
@@ -34,8 +37,6 @@ async def run(run: Run) -> None:
             run.history.note("relieved", kind="clock step")
             if number % 3 == 2:
                 await faults.inject(appliance, clients, run.random, "kill worker")
-            if run.late:
-                return
 
     async with appliance.running():
         await run.settled(appliance, await run.under(appliance, steps, grpc=False))

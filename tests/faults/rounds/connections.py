@@ -1,11 +1,13 @@
-"""Connections to Redis break at every point of every call that changes a task."""
+"""Connections break: those to Redis at every point of every call that changes a task, and those of clients."""
 
 import asyncio
 from itertools import product
+from random import Random
 
 from tests.faults import faults
-from tests.faults.appliance import Appliance, free_port
+from tests.faults.appliance import free_port
 from tests.faults.clients import Clients
+from tests.faults.cut_clients import CutClients
 from tests.faults.faults import Watch
 from tests.faults.proxy import POINTS, Proxy
 from tests.faults.redis import redis_on
@@ -19,9 +21,11 @@ _OFTEN = 6
 async def run(run: Run) -> None:
     port = free_port()
     proxy = Proxy(port, run.history)
-    appliance = Appliance(run.folder, {"redis_url": f"redis://127.0.0.1:{proxy.port}"})
+    appliance = run.appliance({"redis_url": f"redis://127.0.0.1:{proxy.port}"})
     async with redis_on(port, run.folder), proxy.serving(), appliance.running():
-        points = list(product(_CALLS, POINTS)) * (_OFTEN if run.thorough else 1)
+        often = _OFTEN if run.thorough else 1
+        few = zip(_CALLS, run.random.sample(POINTS, len(_CALLS)), strict=True)
+        points = list(product(_CALLS, POINTS)) * often if run.thorough else list(few)
         run.random.shuffle(points)
         proxy.arm(points)
 
@@ -37,6 +41,15 @@ async def run(run: Run) -> None:
                 run.history.note("relieved", kind=kind)
                 await asyncio.sleep(1)
 
-        await run.settled(appliance, await run.under(appliance, broken))
-    if proxy.left():
-        run.history.note("unreached", many=proxy.left())
+        async def cut(clients: Clients) -> None:
+            run.unreached(
+                await CutClients(appliance, clients, Random(f"{run.name} cuts {run.seed}")).run(often, lambda: run.late)
+            )
+
+        async def both(clients: Clients) -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(broken(clients))
+                group.create_task(cut(clients))
+
+        await run.settled(appliance, await run.under(appliance, both))
+    run.unreached(proxy.left())

@@ -23,14 +23,17 @@ async def run(run: Run) -> None:
     deadly = [hashlib.sha256(request.body).hexdigest() for request in killing]
     for request in killing:
         run.history.note("undisturbed", request=request.name, state="failed", digest="")
-    parts = Parts(run.folder, url, workers=_WORKERS, deadly=deadly)
+    parts = Parts(run.folder, run.settings | {"redis_url": url}, workers=_WORKERS, deadly=deadly)
     kills = 0
     async with redis_on(port, run.folder), parts.running():
 
         async def deaths(clients: Clients) -> None:
             nonlocal kills
             watch = Watch(url)
-            for request in killing:
+            for number, request in enumerate(killing):
+                if run.late:
+                    run.unreached(len(killing) - number)
+                    return
                 run.history.note("fault", kind="job kills its worker", request=request.name)
                 await clients.submit_all([request])
                 await asyncio.sleep(run.random.uniform(0.5, 3))

@@ -18,5 +18,6 @@ async def run(run: Run) -> None:
 
         for flip in range(flips):
             if run.late and flip:
+                run.unreached((often - number) * flips - flip)
                 return
             await saved.started_again(run, f"flip-{flip}", damage)

@@ -3,7 +3,6 @@
 import asyncio
 
 from tests.faults import disk
-from tests.faults.appliance import Appliance
 from tests.faults.clients import Clients
 from tests.faults.disk import Disk
 from tests.faults.run import Run
@@ -18,10 +17,14 @@ async def run(run: Run) -> None:
     mounted = disk.can_be_mounted(run.folder / "data")
     run.history.note("ran", how="tmpfs in name spaces" if mounted else "RLIMIT_FSIZE of Redis")
     around = disk.around(run.folder / "data") if mounted else ()
-    appliance = Appliance(run.folder, {"minimum_free_space": _RESERVE}, around=around)
+    appliance = run.appliance({"minimum_free_space": _RESERVE}, around=around)
 
     async def filled(clients: Clients) -> None:
-        for kind in list(_KINDS) * (4 if run.thorough else 1):
+        kinds = list(_KINDS) * (4 if run.thorough else 1)
+        for number, kind in enumerate(kinds):
+            if run.late:
+                run.unreached(len(kinds) - number)
+                return
             await asyncio.sleep(run.random.uniform(0.5, 1.5))
             # With something at work whose result will not find any room.
             await clients.submit_all(run.requests.of_kind("long-extraction"))
@@ -33,8 +36,6 @@ async def run(run: Run) -> None:
             else:
                 disk.limit_redis(appliance, run.random)
             run.history.note("relieved", kind=kind)
-            if run.late:
-                return
 
     async with appliance.running():
         await run.settled(appliance, await run.under(appliance, filled))

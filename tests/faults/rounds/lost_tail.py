@@ -14,6 +14,7 @@ async def run(run: Run) -> None:
     calls = _CALLS * 2 if run.thorough else [run.random.choice(_CALLS)]
     for number, last in enumerate(calls):
         if run.late and number:
+            run.unreached((len(calls) - number) * cuts)
             return
         saved = await power.lost(run, f"{number}-{last}", run.share // len(calls), last)
         # Both ends, and between them what the seed says.

@@ -27,7 +27,8 @@ class MadeUp:
     def ended(
         self, task: str = "a", state: str = "done", digest: str = DONE, why: str = "", told: str = ""
     ) -> "MadeUp":
-        return self.note("ended", task=task, told=told or task, state=state, digest=digest, why=why)
+        asked = len(self.events) - 0.5
+        return self.note("ended", task=task, told=told or task, asked=asked, state=state, digest=digest, why=why)
 
     def fault(self, kind: str = "kill worker", *under_way: str) -> "MadeUp":
         return self.note("fault", kind=kind, under_way=list(under_way))
