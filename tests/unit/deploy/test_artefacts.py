@@ -135,7 +135,7 @@ def test_who_gets_in_is_the_same_for_both_faces() -> None:
 
 
 def test_published_on_loopback_unless_told_otherwise() -> None:
-    """What compose opens to anonymous callers is reachable from its own machine only, and Redis from nowhere."""
+    """What compose opens is reachable from its own machine only, and Redis from nowhere."""
     services = compose()["services"]
     for name in ("serve", "grpc"):
         assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for port in services[name]["ports"])
@@ -245,8 +245,19 @@ def test_drop_ins_change_settings_that_units_have() -> None:
     cuda = unit(DEPLOY / "systemd" / "cuda.conf")["Service"]
     assert {"PrivateDevices", "MemoryDenyWriteExecute"} <= set(cuda) & set(unit(UNITS[0])["Service"])
     network = unit(DEPLOY / "systemd" / "private-network.conf")["Service"]
-    assert f"{PREFIX}ALLOW_ANONYMOUS=true" in network["Environment"]
     assert network["IPAddressDeny"] == ["any"]
+
+
+def test_nothing_lets_strangers_in_by_itself() -> None:
+    """Whatever opens more than loopback starts with an API key only, until whoever runs it says otherwise."""
+    switch = f"{PREFIX}ALLOW_ANONYMOUS"
+    for name in ("serve", "grpc"):
+        assert compose()["services"][name]["environment"][switch] == f"${{{switch}:-false}}"
+    assert f"\n{switch}=false" in (DEPLOY / ".env.example").read_text()
+    for path in (DEPLOY / "systemd").iterdir():
+        assert not re.search(rf"^[^#]*{switch}=true", path.read_text(), re.MULTILINE), path.name
+    steps = (DEPLOY / "README.md").read_text()
+    assert 0 < steps.index("serve keys create") < steps.index("docker compose up --build --wait\n")
 
 
 def test_redis_keeps_what_it_accepted() -> None:
