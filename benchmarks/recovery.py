@@ -1,9 +1,10 @@
 """How long a task waits for another worker when its own is killed.
 
-    python -m benchmarks.recovery RECORDING [--times 20] [--supervised]
+    python -m benchmarks.recovery RECORDING [--times 20] [--workers 3] [--busy 1] [--supervised]
 
-Three workers; each time the one that has the task is killed with SIGKILL, and it is measured until another has claimed
-it. With `--supervised` they belong to `voiceprint up`, else each runs for itself.
+As many workers as are `--busy` have a task each; each time one of these is killed with SIGKILL, and it is measured
+until another has claimed its task. With `--supervised` the workers belong to `voiceprint up`, else each runs for
+itself. Before each kill there is a pause, in which what was killed last is replaced.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,23 +30,28 @@ from tasks.record import TaskRecord, now_ms
 from tasks.store import TaskStore, new_worker_name
 
 _TECHNOLOGY = "speaker-identification-voiceprint-extraction"
-_WORKERS = 3
 _COMMAND = [sys.executable, "-m", "appliance"]
 _PATIENCE_SECONDS = 120.0
+_PAUSE_SECONDS = 4.0
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recording", type=Path, help="long enough to be interrupted: some minutes of speech")
     parser.add_argument("--times", type=int, default=20)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--busy", type=int, default=1)
     parser.add_argument("--supervised", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        settings = Settings(http_port=0, grpc="off", data_dir=Path(folder), workers=_WORKERS)
+        settings = Settings(http_port=0, grpc="off", data_dir=Path(folder), workers=options.workers)
         start = stack.enter_context((_supervised if options.supervised else _alone)(settings))
-        seconds = asyncio.run(_measured(settings, start, options.recording.read_bytes(), options.times))
+        seconds = asyncio.run(
+            _measured(settings, start, [options.recording.read_bytes()] * options.busy, options.times)
+        )
     print(
-        f"{'supervised' if options.supervised else 'alone'}: {len(seconds)} kills, until another worker has the task: "
+        f"{'supervised' if options.supervised else 'alone'}, {options.workers} workers, {options.busy} busy: "
+        f"{len(seconds)} kills, until another worker has the task: "
         f"median {statistics.median(seconds):.3f} s, max {max(seconds):.3f} s"
     )
 
@@ -73,7 +79,7 @@ def _alone(settings: Settings) -> Iterator[list[str]]:
             redis.wait(20)
 
 
-async def _measured(settings: Settings, alone: list[str], recording: bytes, times: int) -> list[float]:
+async def _measured(settings: Settings, alone: list[str], recordings: Sequence[bytes], times: int) -> list[float]:
     url = f"unix://{settings.data_dir}/redis/redis.sock"
     workers: list[subprocess.Popen[bytes]] = []
     seconds = []
@@ -81,11 +87,12 @@ async def _measured(settings: Settings, alone: list[str], recording: bytes, time
         async with TaskStore.open(url) as store:
             for _ in range(times):
                 workers = [worker for worker in workers if worker.poll() is None]
-                while alone and len(workers) < _WORKERS:
+                while alone and len(workers) < (settings.workers or 0):
                     workers.append(_worker(settings, url))
-                while len((await store.depth()).workers) < _WORKERS:  # noqa: ASYNC110  # other processes
+                while len((await store.depth()).workers) < (settings.workers or 0):  # noqa: ASYNC110  # other processes
                     await asyncio.sleep(0.1)
-                seconds.append(await _once(store, LocalFileStore(settings.store), recording))
+                await asyncio.sleep(_PAUSE_SECONDS)
+                seconds.append(await _once(store, LocalFileStore(settings.store), recordings))
                 print(f"{seconds[-1]:.3f} s", file=sys.stderr)
     finally:
         for worker in workers:
@@ -99,21 +106,28 @@ def _worker(settings: Settings, url: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(words, env=child_environment(settings, VOICEPRINT_REDIS_URL=url))  # noqa: S603  # our own
 
 
-async def _once(store: TaskStore, files: LocalFileStore, recording: bytes) -> float:
+async def _once(store: TaskStore, files: LocalFileStore, recordings: Sequence[bytes]) -> float:
+    tasks = [await _submitted(store, files, recording) for recording in recordings]
+    running, *_ = [await _claimed(store, task_id, 1) for task_id in tasks]
+    # At any moment of its heartbeat.
+    await asyncio.sleep((uuid.uuid4().int % 400) / 1000)
+    os.kill(_process(running.worker), signal.SIGKILL)
+    killed = time.monotonic()
+    await _claimed(store, running.task_id, 2)
+    taken = time.monotonic() - killed
+    for task_id in tasks:
+        await erase(store, files, task_id)
+    return taken
+
+
+async def _submitted(store: TaskStore, files: LocalFileStore, recording: bytes) -> str:
+    """The id of a new task."""
     record = TaskRecord(str(uuid.uuid4()), _TECHNOLOGY, now_ms())
     async with files.upload(record.task_id) as upload:
         await upload.write(recording)
     record = replace(record, input_bytes=upload.size, input_sha256=upload.sha256)
     await store.submit(record, max_open=10, max_input_bytes=1 << 30)
-    running = await _claimed(store, record.task_id, 1)
-    # At any moment of its heartbeat.
-    await asyncio.sleep((uuid.uuid4().int % 400) / 1000)
-    os.kill(_process(running.worker), signal.SIGKILL)
-    killed = time.monotonic()
-    await _claimed(store, record.task_id, 2)
-    taken = time.monotonic() - killed
-    await erase(store, files, record.task_id)
-    return taken
+    return record.task_id
 
 
 async def _claimed(store: TaskStore, task_id: str, attempt: int) -> TaskRecord:

@@ -76,6 +76,7 @@ class WorkerConfig:
 
 def open_models(config: WorkerConfig) -> Served:
     """What a worker needs and takes long to open. Raises ConfigurationError when the model or the device is missing."""
+    jobs()  # which are imported with their schemas, once
     return Served.open(
         config.models,
         models_dir=config.models_dir,
