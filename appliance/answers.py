@@ -1,5 +1,6 @@
 """What every answer carries, and every error as the contract's body."""
 
+import re
 import uuid
 
 from aiohttp import hdrs, web
@@ -30,6 +31,7 @@ CORRELATION_ID, REQUEST_ID = "X-Correlation-Id", "X-Request-Id"
 _KEPT = {header: web.RequestKey(header, str) for header in (CORRELATION_ID, REQUEST_ID)}
 # Callers choose their ids; longer ones would be a place to hide things in logs.
 ID_CHARACTERS = 256
+_WORD = re.compile(r"[\w.:/+=-]+", re.ASCII)
 
 
 def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
@@ -40,6 +42,13 @@ def request_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
         usable = 0 < len(given) <= ID_CHARACTERS and given.isascii() and given.isprintable()
         request[kept] = given if usable else str(uuid.uuid4())
     return request[kept]
+
+
+def logged_id(request: web.BaseRequest, header: str = REQUEST_ID) -> str:
+    """The same as it stands in the log: in quotes, unless it is one plain word, so that it cannot be taken for words or
+    lines of ours."""
+    found = request_id(request, header)
+    return found if _WORD.fullmatch(found) else json.encode(found).decode()
 
 
 def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:

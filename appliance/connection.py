@@ -123,7 +123,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answers bytes that are not HTTP; raises ConnectionError when nobody can be answered any more."""
         if isinstance(exc, ConnectionError):
-            log.info("a client left before it was answered, correlation %s", answers.request_id(request))
+            log.info("a client left before it was answered, request %s", answers.logged_id(request))
             raise exc
         if request.writer.output_size:
             raise ConnectionError("the answer had begun and cannot become another") from exc

@@ -14,7 +14,7 @@ from appliance.access.door import Door, presented
 from appliance.access.needs import needs
 from appliance.access.visitor import Visitor
 from appliance.addresses import base_url, client_address, host_header, is_loopback_name
-from appliance.answers import CORRELATION_ID, error, repeated, request_id, translated
+from appliance.answers import CORRELATION_ID, error, logged_id, repeated, request_id, translated
 from appliance.context import AUDIT, SETTINGS, VISITOR
 from appliance.description.assets import ASSETS
 from appliance.settings import Settings
@@ -48,7 +48,7 @@ async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
         path if len(path) < _PATH_CHARACTERS else "(long path)",
         response.status,
         (time.perf_counter() - started) * 1000,
-        request_id(request, CORRELATION_ID),
+        logged_id(request, CORRELATION_ID),
     )
     return response
 
@@ -60,7 +60,7 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except Refusal as refusal:
         if isinstance(refusal, Internal):
-            log.error("request %s: %s", request_id(request), refusal.message)
+            log.error("request %s: %s", logged_id(request), refusal.message)
         visitor = request.get(VISITOR) or Visitor(address=client_address(request, request.app[SETTINGS]))
         if event := audited.refused("rest", visitor, refusal):
             request.app[AUDIT].note(event, repeated=True)
@@ -74,7 +74,7 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
     except ConnectionError:
         raise  # nobody is left to be answered
     except Exception as fault:
-        log.exception("request %s failed", request_id(request))
+        log.exception("request %s failed", logged_id(request))
         if request.writer.output_size:
             # Part of the answer has left: only cutting it off tells the client that it is not whole.
             raise ConnectionError from fault
