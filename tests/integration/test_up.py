@@ -275,6 +275,47 @@ def test_a_killed_worker_is_replaced(start_appliance: Start) -> None:
     assert children(appliance.process.pid)["worker"] != [worker]
 
 
+def spare(appliance: Appliance) -> int:
+    """The one that waits, once it has everything open: it then has a process that decodes."""
+    eventually(lambda: children(appliance.process.pid)["spare"])
+    (pid,) = children(appliance.process.pid)["spare"]
+    eventually(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text())
+    return pid
+
+
+def names(appliance: Appliance) -> list[str]:
+    """The workers that are counted."""
+    return [worker["name"] for worker in httpx.get(f"{appliance.url}/api/system/status", timeout=5).json()["workers"]]
+
+
+def test_the_spare_takes_the_task_of_a_killed_worker(start_appliance: Start) -> None:
+    """It counts as a worker from then on, and not before; the task is done by it."""
+    appliance = start_appliance()
+    waiting = spare(appliance)
+    (before,) = names(appliance)
+    location = submitted(appliance, 300)
+    eventually(lambda: state(appliance, location) == "running")
+    os.kill(children(appliance.process.pid)["worker"][0], signal.SIGKILL)
+    with appliance.client() as client:
+        assert ended(client, location)["task"] == {"task_id": location.rpartition("/")[2], "state": "done"}
+    eventually(lambda: names(appliance) != [before] and len(names(appliance)) == 1)
+    assert f"--name {names(appliance)[0]} " in (process(waiting) or (0, ""))[1]
+
+
+def test_what_is_killed_with_the_spare_is_replaced(start_appliance: Start) -> None:
+    """Worker and spare killed at once leave the task to those that come after them."""
+    appliance = start_appliance()
+    waiting = spare(appliance)
+    location = submitted(appliance, 300)
+    eventually(lambda: state(appliance, location) == "running")
+    for pid in (waiting, *children(appliance.process.pid)["worker"]):
+        os.kill(pid, signal.SIGKILL)
+    with appliance.client() as client:
+        assert ended(client, location)["task"] == {"task_id": location.rpartition("/")[2], "state": "done"}
+    assert alive([waiting]) == []
+    eventually(lambda: len(every(children(appliance.process.pid))) == 5)
+
+
 def test_a_killed_redis_is_replaced(start_appliance: Start) -> None:
     """After Redis is killed, the others still run, and know the tasks from before."""
     appliance = start_appliance()
