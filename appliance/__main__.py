@@ -1,6 +1,7 @@
 """`python -m appliance`, the same as `voiceprint`; the supervisor starts its processes this way."""
 
 import os
+import resource
 import signal
 from types import FrameType
 
@@ -9,6 +10,8 @@ from appliance.exit_codes import ExitCode
 
 def main() -> None:
     """Runs the command line. Ctrl-C while it is imported ends the process without a stack trace."""
+    # Keys, recordings and vectors are in memory. What this process starts has the same limit.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The supervisor has blocked it until here. Elsewhere a shell may have said that Ctrl-C is not meant for us.
     supervised = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     if supervised or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:

@@ -95,7 +95,8 @@ def audit(settings: Settings, held: ExitStack) -> Iterator[tuple[str, BinaryIO, 
         return
     with segments.locked(log, shared=True) as kept:
         head = os.pread(kept, _MOST_HEAD_BYTES, 0)
-        paths = (*segments.earlier(log), log)
+        # A full file has been renamed, and the next event begins another; or there was none yet.
+        paths = [path for path in (*segments.earlier(log), log) if os.path.lexists(path)]
         files = [(path, held.enter_context(plain_file.opened(path, follow=False))) for path in paths]
         sizes = [os.fstat(file.fileno()).st_size for _, file in files]
     for (path, file), size in zip(files, sizes, strict=True):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.commands import progress
+from appliance.commands.inputs import complain
+from appliance.commands.named_out import Force, require_free
 from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, Settings
@@ -70,6 +72,7 @@ def show_head(
         Path | None, typer.Option(help="Write it to this file, for `verify --head`.", show_default=False)
     ] = None,
     log: Log = None,
+    force: Force = False,
 ) -> None:
     """Print where the log ends: the number and the MAC of its last event.
 
@@ -77,7 +80,10 @@ def show_head(
     """
     from tasks.audit.reading import ending  # noqa: PLC0415
 
-    path = own(audit_log=log).audit
+    settings = own(audit_log=log)
+    path = settings.audit
+    if out is not None:
+        require_free(settings, out, force=force)
     try:
         found = ending(path).encode()
     except FileNotFoundError as error:
@@ -85,7 +91,9 @@ def show_head(
     if out is None:
         sys.stdout.buffer.write(found)
     else:
-        out.write_bytes(found)
+        from onnx_models.install.writing import write_atomically  # noqa: PLC0415
+
+        write_atomically(out, found)
 
 
 @audit.command("show")
@@ -115,6 +123,7 @@ def show_events(
     from tasks.audit.chain import Line  # noqa: PLC0415
     from tasks.audit.event import written  # noqa: PLC0415
 
+    named: set[str] = set()
     first = written(int(since.replace(tzinfo=UTC).timestamp() * 1000)) if since else ""
     snapshot = _opened(settings)
     try:
@@ -126,9 +135,13 @@ def show_events(
             fields = line.fields
             if str(fields.get("time")) < first or not _is_of(fields, task, who, what):
                 continue
+            if who is not None and fields["who"].get("name") == who:
+                named.add(str(fields["who"].get("id", "")))
             typer.echo(line.text if as_json else _row(fields))
     finally:
         snapshot.close()
+    if len(ids := sorted(named - {""})) > 1:
+        complain(f"{len(ids)} keys are named {who}: tell them apart with --who and the id, {', '.join(ids)}")
 
 
 def _is_of(fields: dict[str, Any], task: str | None, who: str | None, what: str | None) -> bool:

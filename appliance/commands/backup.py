@@ -13,7 +13,9 @@ import typer
 
 from appliance.commands import progress
 from appliance.commands.audited import note, require
+from appliance.commands.named_out import Force, require_free
 from appliance.commands.own import own
+from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 
 _STEP_PER_CENT = 10
@@ -34,6 +36,7 @@ def backup(
             "--with-networks/--without-networks", help="Take networks too that `models install` could fetch again."
         ),
     ] = False,
+    force: Force = False,
 ) -> None:
     """Write the appliance's state to one archive, while it runs or not; never the key ring.
 
@@ -46,7 +49,7 @@ def backup(
     from appliance.backup.making import make  # noqa: PLC0415
 
     require(settings)
-    with _written(out) as file:
+    with _written(settings, out, force=force) as file:
         manifest = asyncio.run(make(settings, file, ended=with_results, networks=with_networks, told=_Told()))
     note(settings, "backup.made")
     typer.echo(f"{manifest.counts.told()}{_needed(manifest.key_ids)}", err=True)
@@ -100,7 +103,7 @@ class _Told:
 
 
 @contextmanager
-def _written(out: Path) -> Iterator[BinaryIO]:
+def _written(settings: Settings, out: Path, *, force: bool) -> Iterator[BinaryIO]:
     if str(out) == "-":
         if sys.stdout.isatty():
             raise ConfigurationError("a backup is not for a terminal: give a file, or lead the output into one")
@@ -110,6 +113,7 @@ def _written(out: Path) -> Iterator[BinaryIO]:
 
     from onnx_models.install.writing import replacing, require_writable  # noqa: PLC0415
 
+    require_free(settings, out, force=force)
     require_writable(out)
     with replacing(out, mode=0o600) as file:
         yield file

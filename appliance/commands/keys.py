@@ -17,7 +17,9 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from appliance.access.api_key import ApiKey, Scope
 
-_SPAN = re.compile(r"([1-9][0-9]{0,4})([dhm])")
+_SPAN = re.compile(r"([0-9]+)([dhm])", re.ASCII)
+# Enough for any time that there is; Python reads no number of thousands of digits.
+_MOST_DIGITS = 18
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 keys = typer.Typer(help="The API keys of callers: make, show and revoke them.", no_args_is_help=True)
@@ -87,10 +89,16 @@ def create_key(
             )
         except pydantic.ValidationError as error:
             raise ConfigurationError(faults(error)) from error
+        if same := next((key for key in kept if key.name == name and key.state(made.created) == "valid"), None):
+            raise ConfigurationError(
+                f"the key {same.id} has the name {name} already: choose another, or `voiceprint keys revoke {same.id}`"
+            )
         kept.append(made)
+        # The key alone where a script reads it, and the rest for people. Before it is kept: where nobody could read it,
+        # on a full disk say, nothing must open to it.
+        typer.echo(text)
+        sys.stdout.flush()
     note(settings, "keys.created", key=made.id, name=made.name, scopes=" ".join(made.scopes))
-    # The key alone where a script reads it, and the rest for people.
-    typer.echo(text)
     until = f" until {_minute(end)} UTC" if end else ""
     typer.echo(f"key {made.id} ({made.name}) opens {', '.join(made.scopes)}{until}; it is not shown again", err=True)
 
@@ -191,7 +199,7 @@ def _end(given: str | None) -> datetime | None:
         return None
     now = datetime.now(UTC).replace(microsecond=0)
     if span := _SPAN.fullmatch(given):
-        return now + int(span[1]) * _UNITS[span[2]]
+        return _after(now, given, span)
     try:
         end = datetime.combine(date.fromisoformat(given) + timedelta(days=1), time(), UTC)
     except (ValueError, OverflowError) as error:
@@ -201,6 +209,17 @@ def _end(given: str | None) -> datetime | None:
     if end <= now:
         raise ConfigurationError(f"--expires: {given} is over already")
     return end
+
+
+def _after(now: datetime, given: str, span: re.Match[str]) -> datetime:
+    if not span[1].strip("0"):
+        raise ConfigurationError(f"--expires: {given} is no time at all, and the key would never open anything")
+    try:
+        return now + int(span[1][:_MOST_DIGITS]) * _UNITS[span[2]]
+    except OverflowError as error:
+        raise ConfigurationError(
+            f"--expires: {given} is further away than the calendar goes: without --expires a key never expires"
+        ) from error
 
 
 def _minute(moment: datetime) -> str:

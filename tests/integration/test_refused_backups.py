@@ -159,19 +159,20 @@ def test_an_interrupted_backup(here: Settings, archive: Path, number: signal.Sig
 
 def test_a_secret_among_the_models(here: Settings, archive: Path) -> None:
     """A key ring that lies where a backup takes files from stops it, even by a link."""
+    over = ("backup", "--force", archive)
     (here.models / "heads").mkdir()
     ring = backups.ring(here.models / "heads" / "ring.toml")
-    assert "no backup holds one" in backups.refused(here.model_copy(update={"key_ring": ring}), "backup", archive)
+    assert "no backup holds one" in backups.refused(here.model_copy(update={"key_ring": ring}), *over)
     kept = Settings.model_validate(dict(here) | {"key_ring": ring.rename(here.data_dir / "ring.toml")})
-    backups.run(kept, "backup", archive)
+    backups.run(kept, *over)
     (here.models / "heads" / "link.toml").symlink_to(here.data_dir / "ring.toml")
-    assert "no backup holds one" in backups.refused(kept, "backup", archive)
+    assert "no backup holds one" in backups.refused(kept, *over)
 
 
 def test_where_no_appliance_is(here: Settings, archive: Path) -> None:
     """A wrong folder is an error, and not an empty backup."""
     nowhere = here.model_copy(update={"data_dir": here.data_dir / "nowhere"})
-    assert "there is no appliance" in backups.refused(nowhere, "backup", archive)
+    assert "there is no appliance" in backups.refused(nowhere, "backup", "--force", archive)
 
 
 def test_verifying_without_the_key_ring(here: Settings, archive: Path) -> None:

@@ -1,5 +1,6 @@
 """`voiceprint keyring`: making the ring and changing it, and what `voiceprint doctor` says of it."""
 
+import errno
 import json
 import os
 import subprocess
@@ -14,8 +15,9 @@ from appliance import ring_file
 from appliance.exit_codes import ExitCode
 from appliance.ring_check import key_ring
 from appliance.settings import Settings
+from schemas import plain_file
 from schemas.errors import ConfigurationError
-from schemas.keyring import KeyRing
+from schemas.keyring import MOST_KEY_ID, KeyRing
 from tasks.files import LocalFileStore
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -103,6 +105,35 @@ def test_rotation_adds_a_key(run: Run, ring: Path) -> None:
     assert after[2] != after[1]
     assert ring.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in ring.parent.iterdir()) == [ring.name]
+
+
+def test_the_highest_id_is_the_last(ring: Path) -> None:
+    """A ring that could not be read any more is not made; it stays as it was."""
+    last = ring.read_text().replace("id = 1", f"id = {MOST_KEY_ID}")
+    ring.write_text(last)
+    with pytest.raises(ConfigurationError, match="no key can be added"):
+        ring_file.rotate(ring)
+    assert ring.read_text() == last
+
+
+def test_a_folder_is_no_ring(run: Run, tmp_path: Path) -> None:
+    """Whoever names one is told what to name."""
+    made = run("create", tmp_path)
+    assert made.returncode == ExitCode.MISCONFIGURED
+    assert f"{tmp_path} is a folder: name the file, as {tmp_path / 'key-ring.toml'}" in made.stderr
+
+
+def test_the_cure_is_of_the_fault(ring: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not read a ring is not told to make one."""
+
+    def refused(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with pytest.raises(ConfigurationError, match=r"No such file .*keyring create"):
+        KeyRing.read(ring.with_name("none"))
+    monkeypatch.setattr(plain_file, "opened", refused)
+    with pytest.raises(ConfigurationError, match="Permission denied; run this as the user to whom it belongs"):
+        KeyRing.read(ring)
 
 
 def test_a_ring_behind_a_link_is_changed_where_it_lies(ring: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from appliance.access import key_file
 from appliance.access.api_key import ApiKey, Scope, matches
-from tests.made_keys import FILE
+from tests.made_keys import FILE, made_keys
 
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -73,7 +73,9 @@ def test_what_it_may_be_used_for(run: Run, tmp_path: Path) -> None:
         (("desk", "--scope", "write"), "there is no scope write, but submit: submit tasks; read:"),
         (("desk", "--technology", "telepathy"), "there is no telepathy, but age-estimation"),
         (("desk", "--expires", "tomorrow"), "neither a span such as 90d nor a day such as 2027-06-30"),
-        (("desk", "--expires", "0d"), "neither a span"),
+        (("desk", "--expires", "0d"), "0d is no time at all"),
+        (("desk", "--expires", "99999999999d"), "99999999999d is further away than the calendar goes"),
+        (("desk", "--expires", "9" * 5000 + "m"), "is further away than the calendar goes"),
         (("desk", "--expires", "2020-01-01"), "2020-01-01 is over already"),
         (("01234567",), "a name"),
         (("",), "a name is 1 to 64 characters"),
@@ -89,10 +91,38 @@ def test_what_is_wrong_is_named(run: Run, tmp_path: Path, words: tuple[str, ...]
     assert not (tmp_path / FILE).exists()
 
 
+def test_a_name_is_given_to_one_key_at_a_time(run: Run, tmp_path: Path) -> None:
+    """The second is refused with the cure, which is one."""
+    run("create", "desk")
+    again = run("create", "desk")
+    (key,) = kept(tmp_path)
+    assert again.returncode == 2
+    assert f"the key {key.id} has the name desk already: choose another, or" in again.stderr
+    assert again.stdout == ""
+    assert run("revoke", key.id, "--yes").returncode == 0
+    assert run("create", "desk").returncode == 0
+
+
+def test_a_key_that_nobody_could_read_is_not_kept(tmp_path: Path) -> None:
+    """Where standard output is full, no key is valid that nobody knows."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [VOICEPRINT, "keys", "create", "desk"],
+            env=os.environ | {"VOICEPRINT_DATA_DIR": str(tmp_path)},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert done.returncode != 0
+    assert "No space left" in done.stderr
+    assert not kept(tmp_path)
+
+
 def test_a_key_is_revoked_for_good(run: Run, tmp_path: Path) -> None:
     """By its name or its id, once it was said that it is meant; it stays in the list."""
-    for name in ("desk", "desk", "other"):
-        run("create", name)
+    made_keys(tmp_path, "desk", "desk", "other")
     first, second, other = kept(tmp_path)
     for word, said in (("other", "--yes"), ("desk", f"{first.id} of "), ("nobody", "there is no key nobody")):
         refused = run("revoke", word) if word == "other" else run("revoke", word, "--yes")
