@@ -7,7 +7,7 @@ from tests.faults.run import Run
 
 
 async def run(run: Run) -> None:
-    often, flips = (2, 12) if run.thorough else (1, 2)
+    often, flips = (2, 12) if run.thorough else (1, 1)
     for number in range(often):
         saved = await power.lost(run, str(number), run.share // often, "claim")
 

@@ -10,15 +10,17 @@ _CALLS = ["submit", "claim", "finish"]
 
 
 async def run(run: Run) -> None:
-    cuts = 4 if run.thorough else 2
+    between = 2 if run.thorough else 1
     calls = _CALLS * 2 if run.thorough else [run.random.choice(_CALLS)]
     for number, last in enumerate(calls):
         if run.late and number:
-            run.unreached((len(calls) - number) * cuts)
+            run.unreached((len(calls) - number) * (between + 2))
             return
         saved = await power.lost(run, f"{number}-{last}", run.share // len(calls), last)
         # Both ends, and between them what the seed says.
-        places = [saved.floor, *(run.random.randint(saved.floor, saved.size) for _ in range(cuts - 2)), saved.size]
+        places = [run.random.randint(saved.floor, saved.size) for _ in range(between)]
+        if run.thorough:
+            places += [saved.floor, saved.size]
         for place in places:
 
             def damage(data: Path, place: int = place, saved: power.Saved = saved) -> None:

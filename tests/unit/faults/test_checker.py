@@ -13,6 +13,7 @@ from tests.unit.faults.made_up import OTHER, MadeUp
 
 ROOT = Path(__file__).parents[3]
 DIED = "2 workers died while they worked on this task"
+FULL = "the disk that holds the store folder is full"
 DAMAGED = "the task record was damaged in the store"
 
 
@@ -100,6 +101,16 @@ def test_damage_excuses_only_where_there_was_some() -> None:
 def test_damage_excuses_no_other_result() -> None:
     """After a flipped bit another result is as wrong as ever."""
     assert judge(MadeUp().acknowledged().note("damaged").settling().ended(digest=OTHER).events).wrong
+
+
+def test_a_full_disk_excuses_only_where_there_was_one() -> None:
+    """A task, or a call, whose result found no room is fine when the disk was full, and wrong when it was not."""
+    for kind, kept in (("disk full", True), ("kill worker", False)):
+        made_up = MadeUp().acknowledged().note("fault", kind=kind).settling()
+        assert judge(made_up.ended(state="failed", digest=OTHER, why=FULL).events).kept is kept
+        made_up = MadeUp().acknowledged().note("fault", kind=kind).settling().ended()
+        made_up.note("uncalled", request="grpc conversion-1", status="INTERNAL", why=f"INTERNAL: {FULL}")
+        assert judge(made_up.events).kept is kept
 
 
 def test_each_copy_is_judged() -> None:
