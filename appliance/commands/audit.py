@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.commands import progress
-from appliance.commands.inputs import complain
 from appliance.commands.named_out import Force, require_free
 from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
@@ -141,7 +140,7 @@ def show_events(
     finally:
         snapshot.close()
     if len(ids := sorted(named - {""})) > 1:
-        complain(f"{len(ids)} keys are named {who}: tell them apart with --who and the id, {', '.join(ids)}")
+        typer.echo(f"{len(ids)} keys are named {who}: --who with an id tells them apart ({', '.join(ids)})", err=True)
 
 
 def _is_of(fields: dict[str, Any], task: str | None, who: str | None, what: str | None) -> bool:

@@ -175,6 +175,18 @@ def test_showing(run: Run, log: Path, words: tuple[str, ...], numbers: list[int]
     assert run("show", "--json", *words).stdout.splitlines() == [lines[number - 1] for number in numbers]
 
 
+def test_a_name_of_two_keys(run: Run, log: Path) -> None:
+    """Their events are shown with their ids, and that they are two."""
+    lines = AuditLog(log, KeyRing({1: SECRET}).derive("audit"))
+    lines.append([Event("task.read", Who("key", id="4e5f6a7b", name="front desk"), {"task": "two"}, "delivered")])
+    lines.sync()
+    lines.close()
+    shown = run("show", "--who", "front desk")
+    assert [row.split("\t")[4].split()[1] for row in shown.stdout.splitlines()] == ["0a1b2c3d", "4e5f6a7b"]
+    assert "2 keys are named front desk" in shown.stderr
+    assert not run("show", "--who", "4e5f6a7b").stderr
+
+
 def test_a_row(run: Run, log: Path) -> None:
     """Has number, time, what, outcome, who, which task, and how often."""
     assert log.exists()
