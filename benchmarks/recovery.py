@@ -4,7 +4,7 @@
 
 As many workers as are `--busy` have a task each; each time one of these is killed with SIGKILL, and it is measured
 until another has claimed its task. With `--supervised` the workers belong to `voiceprint up`, else each runs for
-itself. Before each kill there is a pause, in which what was killed last is replaced.
+itself. A kill waits until what was killed before is replaced, and the supervisor's spare has opened everything.
 """
 
 import argparse
@@ -32,7 +32,8 @@ from tasks.store import TaskStore, new_worker_name
 _TECHNOLOGY = "speaker-identification-voiceprint-extraction"
 _COMMAND = [sys.executable, "-m", "appliance"]
 _PATIENCE_SECONDS = 120.0
-_PAUSE_SECONDS = 4.0
+# A spare that has spent no processor time for so long has nothing left to open.
+_REST_SECONDS = 1.0
 
 
 def main() -> None:
@@ -91,7 +92,8 @@ async def _measured(settings: Settings, alone: list[str], recordings: Sequence[b
                     workers.append(_worker(settings, url))
                 while len((await store.depth()).workers) < (settings.workers or 0):  # noqa: ASYNC110  # other processes
                     await asyncio.sleep(0.1)
-                await asyncio.sleep(_PAUSE_SECONDS)
+                while not (alone or await _spare_rests(settings)):
+                    pass
                 seconds.append(await _once(store, LocalFileStore(settings.store), recordings))
                 print(f"{seconds[-1]:.3f} s", file=sys.stderr)
     finally:
@@ -137,6 +139,27 @@ async def _claimed(store: TaskStore, task_id: str, attempt: int) -> TaskRecord:
             raise SystemExit(f"nobody has claimed the task; is the recording too short? {record}")
         await asyncio.sleep(0.002)
     return record
+
+
+async def _spare_rests(settings: Settings) -> bool:
+    """Whether the newest process that was started as a spare has done nothing for a while."""
+    before = _newest_spare(settings)
+    await asyncio.sleep(_REST_SECONDS)
+    return before is not None and before == _newest_spare(settings)
+
+
+def _newest_spare(settings: Settings) -> tuple[int, int, int] | None:
+    """When it was started, its id, and the processor time that it has spent."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            ours = str(settings.data_dir).encode() in (folder / "environ").read_bytes()
+            if ours and b"--standby-fd" in (folder / "cmdline").read_bytes().split(b"\0"):
+                fields = (folder / "stat").read_text().rpartition(")")[2].split()
+                found.append((int(fields[19]), int(folder.name), int(fields[11]) + int(fields[12])))
+        except OSError:
+            continue
+    return max(found, default=None)
 
 
 def _process(worker: str) -> int:
