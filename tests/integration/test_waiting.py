@@ -18,6 +18,7 @@ from aiohttp import web
 from appliance.app import create_app
 from appliance.connection import Connection
 from appliance.context import ENDINGS
+from appliance.crowd import Crowd
 from appliance.settings import Settings
 from schemas.task import TaskState
 from tasks.store import TaskStore
@@ -36,7 +37,8 @@ async def served(redis_url: str, folder: Path) -> AsyncIterator[tuple[web.Applic
     runner = web.AppRunner(app)
     await runner.setup()
     server = cast("web.Server", runner.server)
-    listening = await asyncio.get_running_loop().create_server(partial(Connection, server), "127.0.0.1", 0)
+    connection = partial(Connection, server, Crowd(2000, lambda _: b""))
+    listening = await asyncio.get_running_loop().create_server(connection, "127.0.0.1", 0)
     try:
         yield app, listening.sockets[0].getsockname()[1]
     finally:

@@ -67,13 +67,16 @@ async def test_who_sends_a_byte_now_and_then_is_cut_off() -> None:
     async with serving(idle=0.3) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(asked("/small") + b"GET /")
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
         ended = asyncio.create_task(reader.read())
         for _ in range(3000):
             writer.write(b"a")
             await asyncio.sleep(0.01)
             if ended.done():
                 break
-        assert (await ended).count(b"HTTP/1.1 200") == 1
+        # What is still sent after the end may be answered by a reset.
+        with suppress(ConnectionResetError):
+            assert b"HTTP/1.1" not in await asyncio.wait_for(ended, 1)
         writer.close()
 
 
