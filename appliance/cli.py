@@ -104,6 +104,8 @@ def _complaint(error: Exception) -> ExitCode:
         return ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT
     if isinstance(error, OSError):
         # What is printed may end on a full disk or in a pipe that nobody reads.
-        complain(error.strerror or str(error))
+        named = f"{error.filename}: " if error.filename else ""
+        cure = "; run this as the user to whom it belongs" if named and isinstance(error, PermissionError) else ""
+        complain(f"{named}{error.strerror or error}{cure}")
         return ExitCode.FAULT
     raise error

@@ -19,8 +19,10 @@ import redis
 
 from appliance import asking, certificate, listener, redis_server
 from appliance.access import key_file
+from appliance.ownership import require_own
 from appliance.redis_server import Binary
 from appliance.settings import PREFIX, Settings
+from schemas import private_file
 from schemas.errors import ConfigurationError
 from tasks.connection import shown as printable
 
@@ -48,6 +50,10 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
         except ConfigurationError as error:
             finding, _, cure = error.message.partition(": ")
             yield name, Finding("fail", finding, cure)
+        except OSError as error:
+            # One check that may not look must not hide what the others find.
+            found = f"{error.filename or name}: {error.strerror or error}"
+            yield name, Finding("fail", found, "run this as the user of the appliance")
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
@@ -199,6 +205,10 @@ def _folder(folder: Path, setting: str) -> Finding:
     place = _existing(folder)
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         return Finding("fail", f"{place} cannot be written to", f"make it yours, or set {PREFIX}{setting}")
+    require_own(folder)
+    if fault := private_file.folder_amiss(folder):
+        finding, _, cure = fault.partition(": ")
+        return Finding("fail", finding, cure)
     return Finding("ok", f"{folder} is writable" if place == folder else f"{folder} will be made")
 
 

@@ -143,7 +143,7 @@ class LocalFileStore:
         partial = self._partial / task_id
         try:
             with storage_errors():
-                async with aiofiles.open(partial, "wb") as file:
+                async with aiofiles.open(partial, "wb", opener=_private) as file:
                     _hold(file.fileno())
                     sealing_keys = self._keys if self._encrypt else None
                     upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None)
@@ -176,7 +176,7 @@ class LocalFileStore:
     def write_result(self, task_id: str, attempt: int, data: bytes) -> tuple[int, bytes]:
         partial = self._partial / _attempt(task_id, attempt)
         try:
-            with storage_errors(), partial.open("wb") as file:
+            with storage_errors(), open(partial, "wb", opener=_private) as file:
                 _hold(file.fileno())
                 file.writelines(self._sealed(data, _result(task_id, attempt)))
                 file.flush()
@@ -273,6 +273,11 @@ class LocalFileStore:
 
     def erase_abandoned(self, name: str) -> None:
         (self._partial / name).unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    """Makes a file for its owner alone, whatever the mask of the process."""
+    return os.open(path, flags, 0o600)
 
 
 def _hold(descriptor: int) -> None:

@@ -168,6 +168,30 @@ def test_missing_packages_of_grpc(configured: Configured, monkeypatch: pytest.Mo
         assert "voiceprint-appliance[grpc]" in finding.cure
 
 
+def test_a_folder_of_data_that_others_write_to_fails(configured: Configured, tmp_path: Path) -> None:
+    """With the cure; what the appliance would do with it, doctor foretells."""
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    finding = found(configured(data_dir=tmp_path / "open"))["data folder"]
+    assert (finding.status, finding.cure) == ("fail", f"chmod go-w {tmp_path / 'open'}")
+
+
+def test_what_may_not_be_looked_at_hides_nothing_else(
+    configured: Configured, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A check that is refused by the system names the file and the cure, and the others go on."""
+
+    def refused(_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "it"))
+
+    monkeypatch.setattr("appliance.doctor._space", refused)
+    findings = found(configured())
+    finding = findings["free space"]
+    assert (finding.status, finding.finding) == ("fail", f"{tmp_path / 'it'}: Permission denied")
+    assert "as the user of the appliance" in finding.cure
+    assert "open files" in findings
+
+
 def test_the_certificate_of_grpc_is_looked_at(configured: Configured, tmp_path: Path) -> None:
     """A certificate that cannot be used is a fault, one that has expired a warning, a good one is told."""
     authority, files = trustme.CA(), {"grpc_tls_certificate": tmp_path / "c.pem", "grpc_tls_key": tmp_path / "k.pem"}

@@ -89,6 +89,19 @@ def test_other_errors_are_not_called_a_full_disk(files: LocalFileStore, tmp_path
         files.write_result("id", 1, DATA)
 
 
+async def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Folders as well, whatever the mask of the process."""
+    before = os.umask(0)
+    try:
+        files = LocalFileStore(tmp_path / "store")
+        files.write_result("id", 1, DATA)
+        upload = await store_input(files, "id")
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (upload, files.result("id", 1))] == [0o600, 0o600]
+    assert {path.stat().st_mode & 0o777 for path in (tmp_path / "store").iterdir()} == {0o700}
+
+
 def test_a_result_comes_back(files: LocalFileStore, tmp_path: Path) -> None:
     """What was stored is read from its start, as many bytes and with the hash that were told."""
     size, sha256 = files.write_result("id", 2, DATA)
