@@ -10,7 +10,7 @@ async def run(run: Run) -> None:
     async with appliance.running():
 
         async def signals(clients: Clients) -> None:
-            deals, frozen = (8, faults.LONG) if run.thorough else (1, faults.SHORTLY)
+            deals, frozen = (6, faults.LONG) if run.thorough else (1, faults.SHORTLY)
             left = await faults.signals(
                 appliance, clients, run.random, deals=deals, frozen=frozen, enough=lambda: run.late
             )
