@@ -102,8 +102,9 @@ class Intake:
         among those of the caller's key, TooLarge, StorageFull, Overloaded or RateLimited before a byte is read when it
         is clear that the task cannot be taken, Unavailable when the technology or the head that it needs is not there;
         RequestInvalid or ValidationError for a document that is not what the technology takes or a callback that may
-        not be called, Conflict for an idempotency key that was used for another request. Whatever is raised, nothing
-        stays stored, but for Unreachable: then the task may exist all the same.
+        not be called, Conflict for an idempotency key that was used for another request, Unauthorized for an API key
+        that opens nothing any more when the request has come to its end. Whatever is raised, nothing stays stored, but
+        for Unreachable: then the task may exist all the same.
         """
         _require_allowed(technology, caller.visitor)
         self._audit.require()
@@ -141,6 +142,7 @@ class Intake:
                     owner=caller.visitor.scope,
                     awaited=caller.waits,
                 )
+                caller.visitor.require_still()
                 arrival.task_id = await self._submitted(record, place)
                 arrival.replayed = arrival.task_id != task_id
                 # What is sent again counts for no rate: so it must not fill the audit log either.

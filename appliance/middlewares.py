@@ -2,6 +2,8 @@
 
 import logging
 import time
+from dataclasses import replace
+from functools import partial
 
 from aiohttp import ClientPayloadError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -103,7 +105,8 @@ def doors(settings: Settings, door: Door) -> Middleware:
         address = client_address(request, settings)
         request[VISITOR] = Visitor(address=address)
         if request.path not in _NO_KEY_NEEDED:
-            visitor = request[VISITOR] = door.ask(_presented(request), needs(request.method, request.path), address)
+            ask = partial(door.ask, _presented(request), needs(request.method, request.path), address)
+            visitor = request[VISITOR] = replace(ask(), anew=ask)
             if visitor.refusal is not None:
                 raise visitor.refusal
         return await handler(request)

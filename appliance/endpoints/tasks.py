@@ -38,7 +38,8 @@ async def poll(request: web.Request) -> web.StreamResponse:
         record = _of_path(request, await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention))
         if seconds and not record.state.terminal:
             with cast("Connection", request.protocol).while_connected():
-                record = _of_path(request, await request.app[ENDINGS].wait(task_id, seconds))
+                record = _of_path(request, await _waited(request, task_id, seconds))
+            request[VISITOR].require_still()
     except RecordDamaged as error:
         raise Internal(error.message) from error
     if not record.result_bytes:
@@ -50,11 +51,18 @@ async def poll(request: web.Request) -> web.StreamResponse:
     except ResultGone as error:
         raise _unknown() from error
     except ResultDamaged as error:
-        raise Internal(error.message) from error
+        raise Internal(f"task {task_id}: {error.message}") from error
     with stored:
         if record.state is TaskState.DONE:
             await request.app[AUDIT].agreed(audited.read(request[VISITOR], record))
         return await _send(request, record, _rendered(record, technologies()[record.technology], stored))
+
+
+async def _waited(request: web.Request, task_id: str, seconds: float) -> TaskRecord | None:
+    try:
+        return await request.app[ENDINGS].wait(task_id, seconds)
+    except RecordDamaged:
+        return await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention)
 
 
 async def take_back(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -40,7 +41,8 @@ class Doors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in
         visitor, method = Visitor(), handler_call_details.method
         # What a load balancer asks, before anyone could give it a key.
         if not method.startswith(f"/{health.SERVICE_NAME}/"):
-            visitor = self._door.ask(_presented(handler_call_details.invocation_metadata), _needs(method), "")
+            ask = partial(self._door.ask, _presented(handler_call_details.invocation_metadata), _needs(method), "")
+            visitor = replace(ask(), anew=ask)
         CALLING.set(visitor)
         if visitor.refusal is None:
             return await continuation(handler_call_details)

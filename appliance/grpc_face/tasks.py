@@ -34,7 +34,8 @@ async def performed(
     """What `read` makes, in a thread, of the stored result of a task of `technology` that `fill` has filled.
 
     Whatever happens meanwhile, the end of the call included, neither task nor media nor result stay. Raises what
-    `Intake.arrival` raises, and the TaskRefusal with which the task ends.
+    `Intake.arrival` raises, the TaskRefusal with which the task ends, and Unauthorized when the caller's key opens
+    nothing any more by then.
     """
     async with AsyncExitStack() as stack:
         arrival = await _to_its_end(stack.enter_async_context(calls.intake.arrival(technology, None, caller)))
@@ -44,6 +45,7 @@ async def performed(
         # A submission that was cut short could leave a task of which nobody knows.
         await _to_its_end(submitting.aclose())
         record = await _ended(calls, arrival.task_id)
+        caller.visitor.require_still()
         if record.state is TaskState.DONE:
             await calls.audit.agreed(audited.read(caller.visitor, record))
         return await asyncio.to_thread(_read, calls, record, read)
@@ -90,7 +92,7 @@ async def _ended(calls: Calls, task_id: str) -> TaskRecord:
         try:
             record = await _aside(calls.endings.wait(task_id, _WAIT_SECONDS))
         except RecordDamaged as error:
-            raise Internal(error.message) from error
+            raise Internal(f"task {task_id}: {error.message}") from error
         if record is None:
             raise Internal("the task was erased before it had ended")
         if record.state.terminal:
@@ -105,7 +107,7 @@ def _read(calls: Calls, record: TaskRecord, read: Callable[[BinaryIO], _T]) -> _
     try:
         stored = calls.files.open_result(record.task_id, record.attempt, record.result_bytes, record.result_sha256)
     except (ResultGone, ResultDamaged) as error:
-        raise Internal(error.message) from error
+        raise Internal(f"task {record.task_id}: {error.message}") from error
     with stored:
         if record.state is not TaskState.DONE:
             raise _refusal(record.state, json.decode(stored.read()))

@@ -1,5 +1,6 @@
 """Who may call, with real calls."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,10 +16,14 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
 from appliance.access.api_key import Scope
+from schemas.errors import TaskInternalError
+from schemas.task import TaskState
+from tasks.store import TaskStore
 from tests.made_keys import FILE, made_keys, revoke
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.made import voiceprints
-from tests.unit.appliance.grpc_face.streams import status
+from tests.unit.appliance.grpc_face.streams import content, each, extract_requests, status
+from tests.unit.tasks.made_tasks import claimed
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
@@ -161,3 +166,22 @@ async def test_what_changes_in_the_file_holds_at_once(serving: Serving, tmp_path
             assert dict(closed.trailing_metadata())["retry-after"] == "10"
         (tmp_path / FILE).write_bytes(whole)
         assert await stub.GetStatus(status_pb2.GetStatusRequest(), metadata=shown)
+
+
+async def test_a_key_that_is_revoked_meanwhile_gets_no_answer(
+    serving: Serving, store: TaskStore, tmp_path: Path
+) -> None:
+    """A call that waits for its task ends as one without a key, and its task is gone."""
+    (key,) = made_keys(tmp_path, "desk")
+    async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        stub = pb_grpc.VoiceprintExtractionStub(channel)
+        asking = each(extract_requests(content("demo.flac")))
+        call = stub.Extract(asking, metadata=(("x-api-key", key),))  # type: ignore[arg-type]
+        while not (found := [record async for record in store.open_records()]):  # noqa: ASYNC110  # by the server
+            await asyncio.sleep(0.005)
+        revoke(tmp_path, key, datetime.now(UTC))
+        running = await claimed(store, found[0])
+        failed = running.refused(TaskState.FAILED, TaskInternalError("it failed").body())
+        assert await store.finish(running, failed, retention=60)
+        assert (await status(call))[0] is grpc.StatusCode.UNAUTHENTICATED
+    assert await store.fetch(running.task_id) is None
