@@ -2,12 +2,15 @@
 
 import asyncio
 
+from tasks.connection import redis_errors
 from tasks.files import FileStore
+from tasks.keys import RECORD
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 
 # How long what cannot be read stays as a failed task, if it is not erased in the next moment.
 _DAMAGED_SECONDS = 60.0
+_SCANNED_AT_ONCE = 1000
 
 
 def belongs(record: TaskRecord, technology: str, owner: bytes) -> bool:
@@ -39,6 +42,20 @@ async def erase(
             return True
         # It was claimed or it ended between the two: look again.
     return False
+
+
+async def of_owner(store: TaskStore, owner: bytes) -> list[str]:
+    """The ids of all tasks of `owner`, those with damaged records among them. Raises Overloaded."""
+    found: set[str] = set()
+    cursor = -1
+    while cursor != 0:
+        async with redis_errors():
+            cursor, names = await store.redis.scan(max(cursor, 0), match=f"{RECORD}*", count=_SCANNED_AT_ONCE)
+        task_ids = [name.decode(errors="replace").removeprefix(RECORD) for name in names]
+        for task_id, record in (await store.records(task_ids)).items():
+            if (await store.owner(task_id) if record is None else record.owner) == owner:
+                found.add(task_id)
+    return sorted(found)
 
 
 async def _fetched(store: TaskStore, task_id: str) -> TaskRecord | None:

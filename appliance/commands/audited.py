@@ -2,6 +2,7 @@
 
 import os
 import pwd
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from appliance.commands.inputs import complain
@@ -35,6 +36,11 @@ def require(settings: Settings, *, ring: bool = True) -> None:
 def note(settings: Settings, what: "What", **which: str | int) -> None:
     """Tells what has been done, where a key ring is set; complains when that cannot be written after all, since it is
     done."""
+    note_each(settings, what, [which])
+
+
+def note_each(settings: Settings, what: "What", each: Sequence[Mapping[str, str | int]], outcome: str = "done") -> None:
+    """As `note`, of what was done with each of several."""
     from tasks.audit import Event, Who  # noqa: PLC0415
     from tasks.audit.log import AuditLog  # noqa: PLC0415
 
@@ -42,7 +48,8 @@ def note(settings: Settings, what: "What", **which: str | int) -> None:
         if (ring := settings.ring()) is None:
             return
         log = AuditLog(settings.audit, ring.derive("audit"))
-        log.append([Event(what, Who("command", name=_user()), which)])
+        who = Who("command", name=_user())
+        log.append([Event(what, who, which, outcome) for which in each])
         log.sync()
         log.close()
     except (OSError, ConfigurationError) as error:
