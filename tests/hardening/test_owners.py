@@ -7,7 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from redis import Redis
 
+from tasks.keys import record_key
 from tests.conftest import CONVERSION, EXTRACTION, Appliance, ended
 from tests.hardening.conftest import GOOD, stored
 from tests.hardening.wire import assert_refused
@@ -124,3 +126,16 @@ def test_a_damaged_file_of_keys_closes_the_door(serve: Serve, tmp_path: Path) ->
     log = (appliance.data_dir / "up.log").read_text()
     assert log.count("nobody is let in: ") >= len(damages)
     assert key[12:] not in log
+
+
+def test_a_damaged_task_of_another_is_unknown(serve: Serve, tmp_path: Path, redis_url: str) -> None:
+    """Its owner learns that it has failed and erases it; to everybody else there is still none such."""
+    owner, other = made_keys(tmp_path, "owner", "other")
+    with serve().client() as client, Redis.from_url(redis_url) as redis:
+        location = submit(client, owner)
+        redis.set(record_key(location.rpartition("/")[2]), b"damaged")
+        for method in ("GET", "DELETE"):
+            assert_refused(asked(client, method, location, other), 404, "resource.not-found")
+        assert asked(client, "GET", location, owner).json()["task"]["state"] == "failed"
+        assert asked(client, "DELETE", location, owner).status_code == 204
+        assert asked(client, "GET", location, owner).status_code == 404
