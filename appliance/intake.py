@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import ipaddress
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ import pydantic
 
 from appliance import audited
 from appliance.access.visitor import Visitor
+from appliance.addresses import network
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
@@ -163,7 +163,7 @@ class Intake:
         limit = visitor.rate_limit or self._settings.rate_limit
         if limit is None:
             return None
-        named = hashlib.blake2b(visitor.scope or _network(visitor.address), digest_size=16).digest()
+        named = hashlib.blake2b(visitor.scope or network(visitor.address), digest_size=16).digest()
         return await (self._rates.look(named, limit) if again else self._rates.take(named, limit))
 
     async def _state(self, task_id: str) -> TaskState:
@@ -247,17 +247,6 @@ def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -
             f"{technology} needs a head that tells {head} from a model's embeddings, and none is installed: "
             "install one with `voiceprint heads add` and restart the workers"
         )
-
-
-def _network(address: str) -> bytes:
-    """What callers without a key are told apart by. In IPv6 one machine has as many addresses as it likes."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address.encode()
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False).network_address
-    return found.packed
 
 
 def _digest(caller: Caller) -> bytes:
