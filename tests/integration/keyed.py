@@ -47,7 +47,8 @@ def started(folder: Path, models_dir: Path, **settings: object) -> Iterator[Appl
 
 def events(folder: Path, what: str = "") -> list[dict[str, Any]]:
     """Of the audit log in the data folder, those of one kind."""
-    lines = (folder / "audit.log").read_text().splitlines()
+    # The last line may be on its way.
+    lines = (folder / "audit.log").read_bytes().rpartition(b"\n")[0].splitlines()
     return [found for found in map(json.loads, lines) if found["what"].startswith(what)]
 
 

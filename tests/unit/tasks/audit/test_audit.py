@@ -30,7 +30,9 @@ def told(path: Path) -> Iterator[Audit]:
 
 
 def lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    # The last line may be on its way.
+    whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    return [json.loads(line) for line in whole.splitlines()]
 
 
 async def until(true: Callable[[], object]) -> None:
