@@ -22,6 +22,7 @@ from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
 from appliance.secure_port import SecurePort
 from appliance.settings import Settings
+from appliance.shared_stores import shared
 from appliance.telling import told_once
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
@@ -31,7 +32,6 @@ from tasks.connection import shown
 from tasks.duties import kept
 from tasks.endings import Endings
 from tasks.store import HEARTBEAT_SECONDS
-from tasks.stores import Stores
 
 log = logging.getLogger(__name__)
 
@@ -50,13 +50,7 @@ def create_app(settings: Settings) -> web.Application:
     app[SETTINGS], app[DOOR] = settings, door
     ring = settings.ring()
     app[AUDIT] = Audit.open(settings.audit, ring)
-    stores = Stores(
-        settings.redis_url.get_secret_value(),
-        settings.store,
-        ring,
-        encrypt=settings.encrypt_store,
-        beside=settings.data_dir if settings.data_dir.is_dir() else None,
-    )
+    stores = shared(settings, settings.redis_url.get_secret_value(), ring)
     app[STORE], app[FILES] = stores.tasks(told=ends(app[AUDIT], "http")), stores.files()
     app[INTAKE] = Intake(settings, app[STORE], app[FILES], app[AUDIT])
     app[ENDINGS] = Endings(app[STORE])

@@ -22,13 +22,13 @@ from appliance.grpc_face.refusals import refuse
 from appliance.grpc_face.services import services
 from appliance.intake import Intake
 from appliance.settings import Settings
+from appliance.shared_stores import shared
 from schemas.errors import ConfigurationError
 from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.duties import kept
 from tasks.endings import Endings
 from tasks.store import HEARTBEAT_SECONDS
-from tasks.stores import Stores
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
 # may hold a message of that length, so it bounds the memory of the process.
@@ -139,13 +139,7 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'grpc' needs one")
     ring = settings.ring()
     audit = Audit.open(settings.audit, ring)
-    stores = Stores(
-        settings.redis_url.get_secret_value(),
-        settings.store,
-        ring,
-        encrypt=settings.encrypt_store,
-        beside=settings.data_dir if settings.data_dir.is_dir() else None,
-    )
+    stores = shared(settings, settings.redis_url.get_secret_value(), ring)
     files = stores.files()
     # Who is alive is seen by looking steadily.
     with audit.running("grpc"):
