@@ -15,7 +15,7 @@ from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
 from appliance.connection import Connection
-from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE
+from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, WORKFORCE
 from appliance.crowd import Crowd, most_connections
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
@@ -31,7 +31,7 @@ from tasks.audit.ended import ends
 from tasks.connection import shown
 from tasks.duties import kept
 from tasks.endings import Endings
-from tasks.store import HEARTBEAT_SECONDS
+from tasks.workforce import HEARTBEAT_SECONDS, Workforce
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def create_app(settings: Settings) -> web.Application:
     app[AUDIT] = Audit.open(settings.audit, ring)
     stores = shared(settings, settings.redis_url.get_secret_value(), ring)
     app[STORE], app[FILES] = stores.tasks(told=ends(app[AUDIT], "http")), stores.files()
-    app[INTAKE] = Intake(settings, app[STORE], app[FILES], app[AUDIT])
+    app[WORKFORCE] = Workforce(app[STORE])
+    app[INTAKE] = Intake(settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT])
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_audited)
@@ -83,7 +84,7 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
         # Who is alive is seen by looking steadily.
-        async with app[ENDINGS], kept(HEARTBEAT_SECONDS, app[STORE].depth):
+        async with app[ENDINGS], kept(HEARTBEAT_SECONDS, app[WORKFORCE].depth):
             yield
 
 

@@ -10,10 +10,12 @@ from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 
 SETTINGS = web.AppKey("settings", Settings)
 DOOR = web.AppKey("door", Door)
 STORE = web.AppKey("store", TaskStore)
+WORKFORCE = web.AppKey("workforce", Workforce)
 FILES = web.AppKey("files", FileStore)
 AUDIT = web.AppKey("audit", Audit)
 INTAKE = web.AppKey("intake", Intake)

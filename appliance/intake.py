@@ -25,7 +25,8 @@ from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
 from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
-from tasks.store import Capabilities, TaskStore
+from tasks.store import TaskStore
+from tasks.workforce import Capabilities, Workforce
 
 # JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
@@ -85,10 +86,13 @@ class Arrival:
 class Intake:
     """The use case of submitting, over the task store and the file store."""
 
-    def __init__(self, settings: Settings, store: TaskStore, files: FileStore, audit: Audit) -> None:
+    def __init__(
+        self, settings: Settings, store: TaskStore, workforce: Workforce, files: FileStore, audit: Audit
+    ) -> None:
         self._settings = settings
         self._audit = audit
         self._store = store
+        self._workforce = workforce
         self._files = files
         self._room = Room()
         self._rates = Rates(store.redis)
@@ -177,7 +181,7 @@ class Intake:
     async def _capacity(self, technology: Technology, *, waits: bool) -> tuple[int, str]:
         """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded for a task that `waits`
         when no more may."""
-        settings, depth = self._settings, await self._store.depth()
+        settings, depth = self._settings, await self._workforce.depth()
         if technology.head and depth.workers:
             _require_head(technology.name, technology.head, depth.workers.values())
         if waits and depth.waiting + depth.running >= settings.max_queue_length:

@@ -6,17 +6,17 @@ from appliance.settings import PREFIX, Settings
 from schemas.errors import Refusal
 from tasks.audit import Audit
 from tasks.files import FileStore
-from tasks.store import TaskStore
+from tasks.workforce import Workforce
 
 # Those who ask for our health give up after a few seconds themselves.
 _PATIENCE_SECONDS = 2.0
 
 
-async def pings(settings: Settings, store: TaskStore, files: FileStore, audit: Audit) -> dict[str, str | None]:
+async def pings(settings: Settings, workforce: Workforce, files: FileStore, audit: Audit) -> dict[str, str | None]:
     """What is wrong with each thing that the service needs, or None where nothing is."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
-            depth = await store.depth()
+            depth = await workforce.depth()
     except (Refusal, TimeoutError):
         unknown = "unknown without Redis"
         return {

@@ -22,6 +22,7 @@ from schemas.errors import ConfigurationError, Refusal
 from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.stores import Stores
+from tasks.workforce import Workforce
 
 log = logging.getLogger(__name__)
 
@@ -220,7 +221,7 @@ class Supervisor:
 
     async def _bury(self, worker: str) -> None:
         try:
-            returned = await self._store.bury(worker, retention=self._settings.retention)
+            returned = await Workforce(self._store).bury(worker, retention=self._settings.retention)
         except Refusal as error:
             log.warning("the tasks of %s stay until its heartbeat lapses: %s", worker, error.message)
         else:

@@ -28,6 +28,7 @@ from tasks.erasing import erase
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord, now_ms
 from tasks.store import TaskStore, new_worker_name
+from tasks.workforce import Workforce
 
 _TECHNOLOGY = "speaker-identification-voiceprint-extraction"
 _COMMAND = [sys.executable, "-m", "appliance"]
@@ -86,11 +87,12 @@ async def _measured(settings: Settings, alone: list[str], recordings: Sequence[b
     seconds = []
     try:
         async with TaskStore.open(url) as store:
+            workforce = Workforce(store)
             for _ in range(times):
                 workers = [worker for worker in workers if worker.poll() is None]
                 while alone and len(workers) < (settings.workers or 0):
                     workers.append(_worker(settings, url))
-                while len((await store.depth()).workers) < (settings.workers or 0):  # noqa: ASYNC110  # other processes
+                while len((await workforce.depth()).workers) < (settings.workers or 0):  # noqa: ASYNC110  # other processes
                     await asyncio.sleep(0.1)
                 while not (alone or await _spare_rests(settings)):
                     pass

@@ -1,9 +1,13 @@
 """One attempt at one task: its job is run, and what comes of it becomes the end of the record."""
 
+import faulthandler
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+from onnx_models.passage import Stopped
 from onnx_models.served import Served
 from schemas import json
 from schemas.errors import Refusal, StorageFull, TaskInternalError, TaskRefusal
@@ -17,42 +21,52 @@ from tasks.record import TaskRecord, fits_inline
 
 log = logging.getLogger(__name__)
 
+# How often it is tried to write what found no room.
+_ROOM_SECONDS = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """Attempts with the `models` that are open here, on media in `files`; `quality` and `signatures` are as in Work."""
+    """Attempts with the `models` that are open here, on media in `files`; `quality` and `signatures` are as in Work.
+
+    A job that takes longer than `longest` seconds hangs: its process ends with it.
+    """
 
     models: Served
     files: FileStore
     quality: Thresholds
     signatures: Signatures
+    longest: float
 
     def run(self, record: TaskRecord, stop: Callable[[], bool]) -> TaskRecord:
         """The record as the task ends, its result written. Not for event loops.
 
-        Raises Stopped when `stop` says that the attempt is to be given up, InputGone or InputDamaged for its upload,
-        and whatever nobody foresaw.
+        While the disk is full it keeps the result and waits: the task has been promised one. Raises Stopped when `stop`
+        says that the attempt is to be given up, InputGone or InputDamaged for its upload, and whatever nobody foresaw.
         """
         try:
-            with self.files.open_input(record.task_id, record.input_sha256) as opened:
-                work = Work(
-                    parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
-                    input=opened,
-                    input_sha256=record.input_sha256,
-                    created_ms=record.created_ms,
-                    models=self.models,
-                    stop=stop,
-                    quality=self.quality,
-                    signatures=self.signatures,
-                )
-                result = jobs()[record.technology](work)
-            return record.done(*self.files.write_result(record.task_id, record.attempt, result))
+            result = self._worked(record, stop)
         except TaskRefusal as refusal:
-            return self._refused(record, refusal)
+            return self._refused(record, refusal, stop)
         except Refusal as refusal:
-            return self._refused(record, TaskInternalError(refusal.message))
+            return self._refused(record, TaskInternalError(refusal.message), stop)
+        return record.done(*self._written(record, result, stop))
 
-    def _refused(self, record: TaskRecord, refusal: TaskRefusal) -> TaskRecord:
+    def _worked(self, record: TaskRecord, stop: Callable[[], bool]) -> bytes:
+        with _bounded(self.longest), self.files.open_input(record.task_id, record.input_sha256) as opened:
+            work = Work(
+                parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
+                input=opened,
+                input_sha256=record.input_sha256,
+                created_ms=record.created_ms,
+                models=self.models,
+                stop=stop,
+                quality=self.quality,
+                signatures=self.signatures,
+            )
+            return jobs()[record.technology](work)
+
+    def _refused(self, record: TaskRecord, refusal: TaskRefusal, stop: Callable[[], bool]) -> TaskRecord:
         state = TaskState.FAILED if refusal.retryable else TaskState.REJECTED
         log.log(
             logging.WARNING if refusal.retryable else logging.INFO,
@@ -63,8 +77,31 @@ class Attempts:
         )
         if fits_inline(refusal):
             return record.refused(state, refusal.body())
-        try:
-            stored = self.files.write_result(record.task_id, record.attempt, json.encode(refusal.body()))
-        except StorageFull:
-            return record.refused(state, type(refusal)(refusal.message).body())
-        return record.refused(state, None, stored)
+        return record.refused(state, None, self._written(record, json.encode(refusal.body()), stop))
+
+    def _written(self, record: TaskRecord, data: bytes, stop: Callable[[], bool]) -> tuple[int, bytes]:
+        told = False
+        while True:
+            try:
+                return self.files.write_result(record.task_id, record.attempt, data)
+            except StorageFull as error:
+                if not told:
+                    log.warning("task %s waits for room for its result: %s", record.task_id, error.message)
+                told = True
+            if stop():
+                raise Stopped("there is no room for its result") from None
+            time.sleep(_ROOM_SECONDS)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Iterator[None]:
+    """Ends the process when the context takes longer, even one that hangs in native code and lets no other thread run.
+
+    Standard error then has the place where every thread was. To the task it is the death of its worker, which it
+    survives once.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()

@@ -5,18 +5,14 @@ are those of `tasks/keys.py`.
 import logging
 import secrets
 import socket
-import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
-from schemas import json
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import Keys
 from schemas.task import TaskState
@@ -24,29 +20,21 @@ from tasks import owners
 from tasks.connection import Foreign, connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.keys import (
-    CAPABILITIES,
     ENDED,
     IDEMPOTENCY,
     INPUT_BYTES,
     OPEN,
-    REPORTS,
     RUNNING,
     SEQUENCE,
-    WORKERS,
     end_keys,
     idempotency_key,
     owner_key,
     record_key,
 )
-from tasks.pulses import Pulses
 from tasks.record import RecordDamaged, TaskRecord, now_ms
 
 log = logging.getLogger(__name__)
 
-# A worker that dies is noticed by the next after two heartbeats and `ALIVE_SECONDS`, at most.
-HEARTBEAT_SECONDS = 0.4
-ALIVE_SECONDS = 1.8
-CRASH_BUDGET = 2
 # An ended task that somebody awaits stays no longer: its result is read at once, unless who waited was killed.
 AWAITED_SECONDS = 600.0
 _RECORDS_AT_ONCE = 1000
@@ -56,24 +44,6 @@ _LOST = "the task record was lost from the store"
 def new_worker_name() -> str:
     """A name for one process and no other: in a container that is restarted, host name and process id come back."""
     return f"{socket.gethostname()}-{secrets.token_hex(4)}"
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a worker can do: the `models` it serves by name, the default first, and the kinds of its `heads`."""
-
-    models: tuple[str, ...]
-    heads: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Depth:
-    """`waiting` and `running` tasks, bytes of their uploads, and what the live workers can do, by their names."""
-
-    waiting: int
-    running: int
-    input_bytes: int
-    workers: Mapping[str, Capabilities]
 
 
 class Told(Protocol):
@@ -92,7 +62,7 @@ class TaskStore:
 
     `ended` is told the id of every task that reaches its end through this store, so that its upload can be erased, and
     `told` the record of each that was not taken back.
-    Records are authenticated with `keys`. `clock` tells seconds and is never put forward or back.
+    Records are authenticated with `keys`.
     """
 
     def __init__(
@@ -102,13 +72,11 @@ class TaskStore:
         keys: Keys | None = None,
         *,
         told: Told = untold,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.redis = redis
         self._told = told
         self._ended = ended
         self._keys = keys
-        self._pulses = Pulses(ALIVE_SECONDS, clock)
         folder = Path(__file__).parent
         self._scripts: dict[str, AsyncScript] = {
             path.stem: redis.register_script(path.read_text()) for path in folder.glob("*.lua")
@@ -227,61 +195,6 @@ class TaskStore:
             self._ended(record.task_id)
         return bool(changed)
 
-    async def owned_by(self, worker: str) -> set[str]:
-        """The tasks that are `worker`'s to finish."""
-        async with redis_errors():
-            running = await self.redis.hgetall(RUNNING)  # type: ignore[misc]
-        return {task_id.decode() for task_id, owner in running.items() if owner == worker.encode()}
-
-    async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
-        """Says that `worker` is alive; `report` is the JSON list that describes its models."""
-        await self.run(
-            "heartbeat", [WORKERS, CAPABILITIES, REPORTS], [worker, json.encode(asdict(capabilities)), report]
-        )
-
-    async def reports(self) -> dict[str, list[dict[str, Any]]]:
-        """What every live worker tells of its models, by the worker's name."""
-        alive = (await self.depth()).workers
-        async with redis_errors():
-            told = await self.redis.hmget(REPORTS, list(alive)) if alive else []  # type: ignore[misc]
-        return {name: _report(report) for name, report in zip(alive, told, strict=True) if report}
-
-    async def bury(self, worker: str, *, retention: float) -> int:
-        """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
-        return await self._give_back([worker, ""], retention)
-
-    async def recover(self, *, retention: float) -> int:
-        """Gives back the tasks of dead workers and those that arq lost; returns how many.
-
-        Who is dead comes out only when this is called every `HEARTBEAT_SECONDS`. A task that has cost `CRASH_BUDGET`
-        workers their lives ends as failed; so does one whose record is damaged.
-        """
-        await self.depth()
-        return await self._give_back(list(chain.from_iterable(self._pulses.dead.items())), retention)
-
-    async def _give_back(self, gone: list[str | bytes | float], retention: float) -> int:
-        found = await self.run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)
-        for task_id, worker in found:
-            await self._recover(task_id.decode(), worker.decode(errors="replace"), retention=retention)
-        return len(found)
-
-    async def _recover(self, task_id: str, worker: str, *, retention: float) -> None:
-        try:
-            record = await self.fetch(task_id) or self.unpack(task_id, b"")
-        except RecordDamaged as error:
-            await self.fail_damaged(task_id, error, retention=retention)
-            return
-        # Since the survey it may have ended after all, or another worker may have recovered it, even have claimed it.
-        if record.state.terminal or record.worker != worker:
-            await self.reconcile(record, retention=retention)
-            return
-        crashed = bool(worker)
-        if crashed and record.crashes + 1 >= CRASH_BUDGET:
-            refusal = TaskInternalError(f"{CRASH_BUDGET} workers died while they worked on this task")
-            await self.finish(record, record.refused(TaskState.FAILED, refusal.body()), retention=retention)
-        else:
-            await self.requeue(record, crashed=crashed)
-
     async def reconcile(self, record: TaskRecord, *, retention: float) -> bool:
         """Makes all other keys say of the task what its record says; True when one of them did not."""
         queued = entry(record)
@@ -381,28 +294,6 @@ class TaskStore:
             self._told(ended, again=again)
         return bool(changed)
 
-    async def depth(self) -> Depth:
-        """How it stands now. Who is alive is told by what has happened between the calls, so somebody calls this every
-        `HEARTBEAT_SECONDS` where that matters."""
-        async with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
-            pipe.zcard(OPEN)
-            pipe.hvals(RUNNING)
-            pipe.get(INPUT_BYTES)
-            pipe.zrange(WORKERS, 0, -1, withscores=True)
-            pipe.hgetall(CAPABILITIES)
-            opened, owners, input_bytes, workers, told = await pipe.execute()
-        # Who has a task and was never heard is watched as well.
-        self._pulses.look(dict.fromkeys(owners, 0.0) | dict(workers))
-        alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
-        try:
-            return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
-        except ValueError as error:
-            raise Foreign from error
-
-    def is_first(self, worker: str) -> bool:
-        """Whether `worker` is the one of those alive that does what one of them is enough for. At its start each is."""
-        return worker.encode() == min(self._pulses.alive | {worker.encode()})
-
     async def open_records(self) -> AsyncIterator[TaskRecord]:
         """The records of the tasks that have not ended; one that ends meanwhile, or is damaged, is passed over."""
         async with redis_errors():
@@ -447,20 +338,3 @@ class TaskStore:
         """What the Lua script of that name answers."""
         async with redis_errors():
             return await self._scripts[script](keys=keys, args=arguments)
-
-
-def _capabilities(told: bytes) -> Capabilities:
-    try:
-        found = json.decode(told)
-        return Capabilities(tuple(map(str, found.get("models", ()))), tuple(map(str, found.get("heads", ()))))
-    except (ValueError, TypeError, AttributeError):
-        # Whoever wrote that is no worker of ours.
-        return Capabilities(())
-
-
-def _report(told: bytes) -> list[dict[str, Any]]:
-    try:
-        found = json.decode(told)
-    except ValueError:
-        return []
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []

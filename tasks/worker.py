@@ -4,13 +4,11 @@ Who owns a task, how often it has been tried and what came of it is decided by i
 """
 
 import asyncio
-import faulthandler
 import logging
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,9 +34,9 @@ from tasks.mending import mend
 from tasks.queue import Queue, Retry
 from tasks.reconciler import Reconciler
 from tasks.record import RecordDamaged, TaskRecord
-from tasks.store import HEARTBEAT_SECONDS, Capabilities
 from tasks.stores import Stores
 from tasks.sweeping import Sweeper
+from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +106,9 @@ class _Worker:
         stores = Stores(config.redis_url, config.store_dir, config.ring, encrypt=config.encrypt_store)
         self._files = stores.files()
         self._store = stores.tasks(ended=self._files.erase_input, told=ends(audit, f"worker {config.name}"))
+        self._workforce = Workforce(self._store)
         signatures = Signatures.of(config.ring, config.unsigned_voiceprints)
-        self._attempts = Attempts(models, self._files, config.quality, signatures)
+        self._attempts = Attempts(models, self._files, config.quality, signatures, config.longest_attempt)
         self._sweeper = Sweeper(self._store, self._files)
         self._give_back = threading.Event()
         # What drops those under way, when their tasks are erased and no longer need an end.
@@ -146,12 +145,12 @@ class _Worker:
                 ended.set()
             # What did not stop in time goes to another worker now, not when this one's heartbeat lapses.
             with suppress(Overloaded, StorageFull):
-                await self._store.bury(self._config.name, retention=self._config.retention)
+                await self._workforce.bury(self._config.name, retention=self._config.retention)
 
     async def _heartbeat(self) -> None:
         """Says that this worker lives, and looks after the tasks of those that do not."""
         try:
-            await self._store.heartbeat(self._config.name, self._capabilities, self._report())
+            await self._workforce.heartbeat(self._config.name, self._capabilities, self._report())
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
@@ -161,14 +160,14 @@ class _Worker:
             log.info("worker %s is ready", self._config.name)
             self._silent, self._heard = False, True
         await self._compare()
-        recovered = await self._store.recover(retention=self._config.retention)
+        recovered = await self._workforce.recover(retention=self._config.retention)
         if recovered:
             log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
 
     async def _compare(self) -> None:
         """Drops what was erased; gives back what this worker has without knowing: its claim was not answered."""
         under_way = dict(self._under_way)
-        owned = await self._store.owned_by(self._config.name)
+        owned = await self._workforce.owned_by(self._config.name)
         for task_id in under_way.keys() - owned:
             under_way[task_id].set()
         for task_id in owned - self._wanted:
@@ -185,7 +184,7 @@ class _Worker:
         return self._reported
 
     async def _sweep(self) -> None:
-        if self._store.is_first(self._config.name):
+        if self._workforce.is_first(self._config.name):
             await self._sweeper.inputs()
             await asyncio.to_thread(self._sweeper.partial)
 
@@ -195,7 +194,7 @@ class _Worker:
             await self._reconcile(ended)
 
     async def _look_around(self, ended: asyncio.Event) -> None:
-        if self._store.is_first(self._config.name):
+        if self._workforce.is_first(self._config.name):
             await self._reconcile(ended)
             await self._sweeper.results()
 
@@ -230,10 +229,9 @@ class _Worker:
             raise Retry
         dropped = self._under_way[task_id] = threading.Event()
         try:
-            with _bounded(self._config.longest_attempt):
-                ended = await asyncio.to_thread(
-                    self._attempts.run, claimed, lambda: self._give_back.is_set() or dropped.is_set()
-                )
+            ended = await asyncio.to_thread(
+                self._attempts.run, claimed, lambda: self._give_back.is_set() or dropped.is_set()
+            )
         except Stopped:
             # Of a task that was erased there is nothing to give back, and this does nothing.
             await self._store.requeue(claimed)
@@ -261,23 +259,9 @@ class _Worker:
         """The client learns that it was our fault, the operator reads why; unless its media went with its task."""
         owned = True
         with suppress(Overloaded):
-            owned = claimed.task_id in await self._store.owned_by(self._config.name)
+            owned = claimed.task_id in await self._workforce.owned_by(self._config.name)
         foreseen = isinstance(fault, InputGone | InputDamaged)
         if owned:
             log.error("task %s failed: %s", claimed.task_id, fault, exc_info=None if foreseen else fault)
         words = f"{fault}: send it again" if foreseen else "the task failed unexpectedly; it may succeed when repeated"
         return claimed.refused(TaskState.FAILED, TaskInternalError(words).body())
-
-
-@contextmanager
-def _bounded(seconds: float) -> Iterator[None]:
-    """Ends the process when the context takes longer, even one that hangs in native code and lets no other thread run.
-
-    Standard error then has the place where every thread was. To the task it is the death of its worker, which it
-    survives once.
-    """
-    faulthandler.dump_traceback_later(seconds, exit=True)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()

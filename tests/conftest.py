@@ -20,6 +20,7 @@ from appliance.settings import Settings, child_environment
 from onnx_models import registry
 from schemas.errors import ConfigurationError
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 
 # Tests call gRPC and start processes: without this it would tell of every fork on standard error.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
@@ -83,6 +84,12 @@ async def store(redis_url: str) -> AsyncIterator[TaskStore]:
     async with TaskStore.open(redis_url) as opened:
         await opened.redis.flushall()
         yield opened
+
+
+@pytest.fixture
+def workforce(store: TaskStore) -> Workforce:
+    """Those who look at the empty task store and work there."""
+    return Workforce(store)
 
 
 @contextmanager

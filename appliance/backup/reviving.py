@@ -24,7 +24,7 @@ from tasks.keys import (
     record_key,
 )
 from tasks.record import RecordDamaged, TaskRecord
-from tasks.store import ALIVE_SECONDS
+from tasks.workforce import ALIVE_SECONDS
 
 
 class Revival:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from appliance import readiness
-from appliance.context import AUDIT, FILES, SETTINGS, STORE
+from appliance.context import AUDIT, FILES, SETTINGS, WORKFORCE
 from schemas import json
 
 
@@ -28,4 +28,4 @@ async def ready(request: web.Request) -> web.Response:
 
 async def pings(app: web.Application) -> dict[str, str | None]:
     """What is wrong with each thing that the service needs, or None where nothing is."""
-    return await readiness.pings(app[SETTINGS], app[STORE], app[FILES], app[AUDIT])
+    return await readiness.pings(app[SETTINGS], app[WORKFORCE], app[FILES], app[AUDIT])

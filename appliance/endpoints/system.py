@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from appliance.context import FILES, SETTINGS, STORE
+from appliance.context import FILES, SETTINGS, WORKFORCE
 from appliance.endpoints.health import pings
 from schemas import json
 from schemas.technologies import technologies
@@ -27,7 +27,7 @@ async def info(_: web.Request) -> web.Response:
 
 async def status(request: web.Request) -> web.Response:
     """Depth of the queue, workers and storage. Raises Overloaded while Redis cannot be reached."""
-    settings, depth = request.app[SETTINGS], await request.app[STORE].depth()
+    settings, depth = request.app[SETTINGS], await request.app[WORKFORCE].depth()
     checks = await pings(request.app)
     body: dict[str, object] = {
         "status": "ready" if all(check is None for check in checks.values()) else "degraded",
@@ -53,7 +53,7 @@ async def models(request: web.Request) -> web.Response:
     """The speaker models that live workers serve. Workers of one kind of machine tell the same of a model but its
     speed, of which the median is shown. Raises Overloaded while Redis cannot be reached."""
     told: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for report in (await request.app[STORE].reports()).values():
+    for report in (await request.app[WORKFORCE].reports()).values():
         for model in report:
             told.setdefault((model["name"], model["device"]), []).append(model)
     served = request.app[SETTINGS].served_models

@@ -13,6 +13,6 @@ async def model_info(calls: Calls) -> licensing_pb2.ModelInfo:
     The version is empty while no worker lives that could tell it. Raises Overloaded while Redis cannot be reached.
     """
     name = calls.settings.model
-    told = (model for report in (await calls.store.reports()).values() for model in report)
+    told = (model for report in (await calls.workforce.reports()).values() for model in report)
     spaces = (str(model["space"]) for model in told if model["name"] == name)
     return licensing_pb2.ModelInfo(name=name, version=next(spaces, ""))

@@ -9,6 +9,7 @@ from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 
 # Each is there several times over while it becomes a document: as a message, as Base64, on its way to the disk.
 _LISTS_AT_A_TIME = 2
@@ -20,6 +21,7 @@ class Calls:
 
     settings: Settings
     store: TaskStore
+    workforce: Workforce
     files: FileStore
     intake: Intake
     endings: Endings

@@ -62,7 +62,9 @@ class Health:
 
     async def _faults(self) -> list[str]:
         try:
-            found = await readiness.pings(self._calls.settings, self._calls.store, self._calls.files, self._calls.audit)
+            found = await readiness.pings(
+                self._calls.settings, self._calls.workforce, self._calls.files, self._calls.audit
+            )
         except Exception:
             # Whatever it is, it must not leave the last answer standing for ever.
             log.exception("looking after the health failed")

@@ -28,7 +28,7 @@ from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.duties import kept
 from tasks.endings import Endings
-from tasks.store import HEARTBEAT_SECONDS
+from tasks.workforce import HEARTBEAT_SECONDS, Workforce
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
 # may hold a message of that length, so it bounds the memory of the process.
@@ -141,11 +141,10 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     audit = Audit.open(settings.audit, ring)
     stores = shared(settings, settings.redis_url.get_secret_value(), ring)
     files = stores.files()
-    # Who is alive is seen by looking steadily.
     with audit.running("grpc"):
-        async with (
-            stores.tasks(told=ends(audit, "grpc")) as store,
-            Endings(store) as endings,
-            kept(HEARTBEAT_SECONDS, store.depth),
-        ):
-            yield Calls(settings, store, files, Intake(settings, store, files, audit), endings, audit)
+        async with stores.tasks(told=ends(audit, "grpc")) as store, Endings(store) as endings:
+            workforce = Workforce(store)
+            intake = Intake(settings, store, workforce, files, audit)
+            # Who is alive is seen by looking steadily.
+            async with kept(HEARTBEAT_SECONDS, workforce.depth):
+                yield Calls(settings, store, workforce, files, intake, endings, audit)

@@ -18,8 +18,8 @@ from tests.faults.verdict import Verdict
 _CRASH_BUDGET = 2
 # No task is made, and the client is told so: full or away.
 _REFUSALS = {429, 503, 507}
-# How a task ends for which two workers died, and one whose result found no room; over gRPC nobody knows which it was.
-_DIED, _NO_ROOM = "workers died", "the disk that holds the store folder is full"
+# How a call over gRPC ends whose task had two workers die; nobody knows which task it was.
+_DIED = "workers died"
 _GRPC_REFUSALS = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
@@ -59,13 +59,12 @@ class Seen:
 
 @dataclass
 class Scope:
-    """One state of one appliance. `damaged` says that a bit was flipped in it, `filled` that its disk was full, `final`
-    that its tasks should all have ended."""
+    """One state of one appliance. `damaged` says that a bit was flipped in it, `final` that its tasks should all
+    have ended."""
 
     tasks: dict[str, Seen] = field(default_factory=dict)
     made_by: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     damaged: bool = False
-    filled: bool = False
     final: bool = False
 
     def made(self, event: Event) -> None:
@@ -74,7 +73,7 @@ class Scope:
             self.made_by[event["key"]].add(event["task"])
 
     def copied(self) -> "Scope":
-        copy = Scope(damaged=self.damaged, filled=self.filled)
+        copy = Scope(damaged=self.damaged)
         for task_id, seen in self.tasks.items():
             copy.tasks[task_id] = replace(
                 seen, ends=list(seen.ends), denials=list(seen.denials), risen=list(seen.risen), settled=False
@@ -103,7 +102,7 @@ def judge(events: Sequence[Event]) -> Verdict:
         for task_id, seen in scope.tasks.items() if scope.final else ():
             _judge_task(verdict, f"{name} {seen.request} {task_id}", seen, undisturbed, scope)
     for event in disturbed:
-        _judge_call(verdict, event, undisturbed, scopes[event["scope"]])
+        _judge_call(verdict, event, undisturbed)
         _judge_finding(verdict, event)
     return verdict
 
@@ -119,7 +118,6 @@ def _scopes(events: Iterable[Event]) -> dict[str, Scope]:
             case "made":
                 scope.made(event)
             case "fault":
-                scope.filled |= event["kind"].startswith("disk")
                 for task_id in event.get("under_way", ()):
                     if task_id in scope.tasks:
                         scope.tasks[task_id].crashes += 1
@@ -157,7 +155,7 @@ def _judge_task(verdict: Verdict, title: str, seen: Seen, undisturbed: Mapping[s
         return
     last = seen.ends[-1]
     verdict.states[last["state"]] += 1
-    feared = seen.crashes >= _CRASH_BUDGET or (scope.filled and _NO_ROOM in last["why"])
+    feared = seen.crashes >= _CRASH_BUDGET
     found = scope.damaged and last["state"] == "failed" and "damaged" in last["why"]
     if not found and len({(end["state"], end["digest"]) for end in seen.ends}) > 1:
         verdict.wrong.append(f"{title}: its end changed: {[(end['state'], end['why']) for end in seen.ends]}")
@@ -172,7 +170,7 @@ def _judge_task(verdict: Verdict, title: str, seen: Seen, undisturbed: Mapping[s
         )
 
 
-def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event], scope: Scope) -> None:
+def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event]) -> None:
     match event["what"]:
         case "answered":
             verdict.answered += 1
@@ -180,8 +178,7 @@ def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event]
                 verdict.wrong.append(f"{event['scope']} {event['request']}: another answer than undisturbed")
         case "uncalled":
             verdict.refused[event["status"]] += 1
-            feared = _DIED in event["why"] or (scope.filled and _NO_ROOM in event["why"])
-            if event["status"] not in _GRPC_REFUSALS and not feared:
+            if event["status"] not in _GRPC_REFUSALS and _DIED not in event["why"]:
                 verdict.wrong.append(f"{event['scope']} {event['request']}: {event['why']}")
         case "refused":
             verdict.refused[str(event["status"])] += 1

@@ -11,7 +11,7 @@ from tests.faults.appliance import Appliance
 
 _MEGABYTES = 64
 _ALONE = ("unshare", "--user", "--map-root-user", "--mount")
-_MOUNTED = f'mount -t tmpfs -o size={_MEGABYTES}m tmpfs "$0" && exec "$@"'
+_MOUNTED = f'mount -t tmpfs -o size={_MEGABYTES}m,mode=700 tmpfs "$0" && exec "$@"'
 # What the last write of Redis finds: some of it fits.
 _LEFT_BYTES = (0, 4096)
 

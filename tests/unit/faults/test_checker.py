@@ -103,14 +103,13 @@ def test_damage_excuses_no_other_result() -> None:
     assert judge(MadeUp().acknowledged().note("damaged").settling().ended(digest=OTHER).events).wrong
 
 
-def test_a_full_disk_excuses_only_where_there_was_one() -> None:
-    """A task, or a call, whose result found no room is fine when the disk was full, and wrong when it was not."""
-    for kind, kept in (("disk full", True), ("kill worker", False)):
-        made_up = MadeUp().acknowledged().note("fault", kind=kind).settling()
-        assert judge(made_up.ended(state="failed", digest=OTHER, why=FULL).events).kept is kept
-        made_up = MadeUp().acknowledged().note("fault", kind=kind).settling().ended()
-        made_up.note("uncalled", request="grpc conversion-1", status="INTERNAL", why=f"INTERNAL: {FULL}")
-        assert judge(made_up.events).kept is kept
+def test_a_full_disk_is_no_excuse() -> None:
+    """A task, or a call, that ended because its result found no room is wrong, full as the disk may have been."""
+    made_up = MadeUp().acknowledged().note("fault", kind="disk full").settling()
+    assert judge(made_up.ended(state="failed", digest=OTHER, why=FULL).events).wrong
+    made_up = MadeUp().acknowledged().note("fault", kind="disk full").settling().ended()
+    made_up.note("uncalled", request="grpc conversion-1", status="INTERNAL", why=f"INTERNAL: {FULL}")
+    assert judge(made_up.events).wrong
 
 
 def test_each_copy_is_judged() -> None:

@@ -18,7 +18,7 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
     """Starts workers that end with the module."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start() -> Working:
+    def start(**changes: object) -> Working:
         folder = tmp_path_factory.mktemp("store")
         config = {
             "name": f"worker-{len(running)}",
@@ -31,7 +31,7 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
             "max_audio_length": 7200.0,
             "retention": 1000.0,
             "drain_timeout": 30.0,
-        }
+        } | changes
         log = folder.with_suffix(".log")
         with log.open("wb") as errors:
             running.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)], stderr=errors))

@@ -13,6 +13,7 @@ from tasks.files import LocalFileStore
 from tasks.keys import owner_key, record_key
 from tasks.record import Callback, TaskRecord
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 from tests.unit.tasks.made_tasks import RETENTION, SHA256, claimed, done, submitted, traces, with_files
 
 KEYS = Keys(1, {1: bytes(32)})
@@ -51,7 +52,9 @@ async def made(store: TaskStore, state: str) -> TaskRecord:
 
 
 @pytest.mark.parametrize("state", ["pending", "running", "given back", "done", "rejected", "failed"])
-async def test_nothing_is_left(store: TaskStore, files: LocalFileStore, tmp_path: Path, state: str) -> None:
+async def test_nothing_is_left(
+    store: TaskStore, workforce: Workforce, files: LocalFileStore, tmp_path: Path, state: str
+) -> None:
     """Record, queue, key, callback, media and result are gone, the counters are at zero, and there is nothing to
     erase any more."""
     record = await made(store, state)
@@ -59,9 +62,9 @@ async def test_nothing_is_left(store: TaskStore, files: LocalFileStore, tmp_path
     assert await erase(store, files, record.task_id)
     assert await traces(store, record.task_id) == []
     assert left(tmp_path) == []
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
-    assert await store.recover(retention=RETENTION) == 0
+    assert await workforce.recover(retention=RETENTION) == 0
     assert not await erase(store, files, record.task_id)
 
 
@@ -75,7 +78,9 @@ async def test_results_of_earlier_attempts_go_as_well(store: TaskStore, files: L
     assert left(tmp_path) == []
 
 
-async def test_others_are_left_alone(store: TaskStore, files: LocalFileStore, tmp_path: Path) -> None:
+async def test_others_are_left_alone(
+    store: TaskStore, workforce: Workforce, files: LocalFileStore, tmp_path: Path
+) -> None:
     """Their records, their files and the room that they take stay."""
     kept, erased = [await submitted(store, idempotency=key) for key in (b"kept", b"erased")]
     for record in (kept, erased):
@@ -83,7 +88,7 @@ async def test_others_are_left_alone(store: TaskStore, files: LocalFileStore, tm
     assert await erase(store, files, erased.task_id)
     assert await store.fetch(kept.task_id) == kept
     assert [path.name for path in left(tmp_path)] == [kept.task_id]
-    assert (await store.depth()).input_bytes == kept.input_bytes
+    assert (await workforce.depth()).input_bytes == kept.input_bytes
     assert await store.remembers(b"kept")
 
 
@@ -150,12 +155,14 @@ async def test_a_damaged_task_is_its_owners(store: TaskStore, files: LocalFileSt
     assert await erase(store, files, record.task_id)
 
 
-async def test_a_worker_that_has_it_can_do_nothing_more(store: TaskStore, files: LocalFileStore) -> None:
+async def test_a_worker_that_has_it_can_do_nothing_more(
+    store: TaskStore, workforce: Workforce, files: LocalFileStore
+) -> None:
     """It no longer owns the task, and can neither finish it nor give it back."""
     running = await claimed(store)
-    assert await store.owned_by("a-worker") == {running.task_id}
+    assert await workforce.owned_by("a-worker") == {running.task_id}
     assert await erase(store, files, running.task_id)
-    assert await store.owned_by("a-worker") == set()
+    assert await workforce.owned_by("a-worker") == set()
     assert not await store.finish(running, running.done(1, SHA256), retention=RETENTION)
     assert not await store.requeue(running)
     assert not await store.requeue(running, crashed=True)
@@ -163,7 +170,7 @@ async def test_a_worker_that_has_it_can_do_nothing_more(store: TaskStore, files:
 
 
 async def test_an_end_in_the_same_moment_changes_nothing(
-    store: TaskStore, files: LocalFileStore, tmp_path: Path, redis_url: str
+    store: TaskStore, workforce: Workforce, files: LocalFileStore, tmp_path: Path, redis_url: str
 ) -> None:
     """Whether the end or the erasing comes first, nothing is left of any of fifty tasks."""
     running = [await claimed(store) for _ in range(50)]
@@ -183,13 +190,15 @@ async def test_an_end_in_the_same_moment_changes_nothing(
     for one in running:
         assert await traces(store, one.task_id) == []
     assert left(tmp_path) == []
-    assert (await store.depth()).input_bytes == 0
+    assert (await workforce.depth()).input_bytes == 0
 
 
-async def test_two_who_erase_are_one(store: TaskStore, files: LocalFileStore, redis_url: str) -> None:
+async def test_two_who_erase_are_one(
+    store: TaskStore, workforce: Workforce, files: LocalFileStore, redis_url: str
+) -> None:
     """Of two at the same time one erases the task, and its bytes are taken off the count once."""
     kept, erased = await submitted(store), await submitted(store)
     async with TaskStore.open(redis_url) as other:
         answers = await asyncio.gather(*(erase(one, files, erased.task_id) for one in (store, other)))
     assert sorted(answers) == [False, True]
-    assert (await store.depth()).input_bytes == kept.input_bytes
+    assert (await workforce.depth()).input_bytes == kept.input_bytes

@@ -5,15 +5,16 @@ import pytest
 from schemas.errors import Overloaded
 from tasks.keys import INPUT_BYTES, OPEN, SEQUENCE
 from tasks.mending import KINDS, mend
-from tasks.store import Capabilities, TaskStore
+from tasks.store import TaskStore
+from tasks.workforce import Capabilities, Workforce
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
 
 NAMES = sorted(KINDS)
 
 
-async def test_nothing_of_ours_is_deleted(store: TaskStore) -> None:
+async def test_nothing_of_ours_is_deleted(store: TaskStore, workforce: Workforce) -> None:
     """With tasks that wait, run and have ended, and a worker, every key is as it should be."""
-    await store.heartbeat("a-worker", Capabilities(("ge2e",)))
+    await workforce.heartbeat("a-worker", Capabilities(("ge2e",)))
     await submitted(store)
     await claimed(store)
     await done(store)
@@ -47,11 +48,11 @@ async def test_a_counter_that_does_not_count_is_deleted(store: TaskStore, name: 
     await submitted(store)
 
 
-async def test_until_then_it_is_no_fault_of_ours(store: TaskStore) -> None:
+async def test_until_then_it_is_no_fault_of_ours(store: TaskStore, workforce: Workforce) -> None:
     """Who meets it is asked to come again."""
     await store.redis.set(OPEN, "x")
     with pytest.raises(Overloaded) as refused:
         await submitted(store)
     assert refused.value.headers["Retry-After"]
     with pytest.raises(Overloaded):
-        await store.recover(retention=RETENTION)
+        await workforce.recover(retention=RETENTION)

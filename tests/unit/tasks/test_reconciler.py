@@ -13,6 +13,7 @@ from tasks.keys import INPUT_BYTES, OPEN, RUNNING, SEQUENCE, idempotency_key, re
 from tasks.reconciler import Reconciler
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
 
 Damage = Callable[[TaskStore, TaskRecord], Awaitable[object]]
@@ -46,14 +47,16 @@ async def test_what_is_right_is_left_alone(store: TaskStore, reconciler: Reconci
     assert await everything(store) == before
 
 
-async def test_everything_comes_back_from_the_records(store: TaskStore, reconciler: Reconciler) -> None:
+async def test_everything_comes_back_from_the_records(
+    store: TaskStore, workforce: Workforce, reconciler: Reconciler
+) -> None:
     """With every other key gone, what waited waits in a queue, what ran is its worker's, and room is counted anew."""
     pending, another, running, ended, _ = await a_task_of_each_kind(store)
     for key in await store.redis.keys():
         if not key.startswith(b"voiceprint:task:"):
             await store.redis.delete(key)
     assert await reconciler.round() > 0
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (2, 1, 300)
     assert set(await store.redis.zrange(QUEUE, 0, -1)) == {pending.task_id.encode(), another.task_id.encode()}
     assert await store.redis.get(entry(pending).job_key) == entry(pending).job
@@ -94,7 +97,7 @@ DAMAGES: dict[str, Damage] = {
 @pytest.mark.parametrize("kind", range(5))
 @pytest.mark.parametrize("damage", DAMAGES)
 async def test_whatever_is_damaged_is_put_right(
-    store: TaskStore, reconciler: Reconciler, damage: str, kind: int
+    store: TaskStore, workforce: Workforce, reconciler: Reconciler, damage: str, kind: int
 ) -> None:
     """After one round nothing is left to do, all tasks are in the keys of their state and in no other, and every task
     that has not ended can be brought to its end."""
@@ -112,7 +115,7 @@ async def test_whatever_is_damaged_is_put_right(
         assert key_left != -1 or not task.state.terminal
     for task in tasks[:3]:
         await done(store, task if task.worker else await claimed(store, task))
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
 
 
@@ -183,16 +186,16 @@ async def test_who_comes_later_stays_behind(store: TaskStore, reconciler: Reconc
     ]
 
 
-async def test_two_that_count_correct_once(store: TaskStore) -> None:
+async def test_two_that_count_correct_once(store: TaskStore, workforce: Workforce) -> None:
     """However many find the same difference, it is made up for once."""
     for _ in range(20):
         await submitted(store)
     await store.redis.incrby(INPUT_BYTES, 777)
     await asyncio.gather(*(Reconciler(store, retention=RETENTION).round() for _ in range(8)))
-    assert (await store.depth()).input_bytes == 2000
+    assert (await workforce.depth()).input_bytes == 2000
 
 
-async def test_work_goes_on_meanwhile(store: TaskStore, redis_url: str) -> None:
+async def test_work_goes_on_meanwhile(store: TaskStore, workforce: Workforce, redis_url: str) -> None:
     """Rounds beside tasks that are submitted, claimed, given back, erased and ended change nothing of what comes of
     them."""
     over = asyncio.Event()
@@ -218,6 +221,6 @@ async def test_work_goes_on_meanwhile(store: TaskStore, redis_url: str) -> None:
     await rounding
     for record in filter(None, ended):
         assert await store.fetch(record.task_id) == record
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
     assert await store.redis.zcard(QUEUE) == 0

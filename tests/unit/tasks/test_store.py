@@ -13,7 +13,8 @@ from schemas.task import TaskState
 from tasks.connection import Unreachable
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.record import Callback, RecordDamaged, TaskRecord
-from tasks.store import Capabilities, TaskStore
+from tasks.store import TaskStore
+from tasks.workforce import Capabilities, Workforce
 
 RETENTION = 60.0
 SHA256 = bytes(range(32))
@@ -173,7 +174,9 @@ async def test_a_key_whose_task_is_gone_is_free(store: TaskStore) -> None:
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])
-async def test_the_key_of_a_task_without_a_good_record_goes(store: TaskStore, damage: str) -> None:
+async def test_the_key_of_a_task_without_a_good_record_goes(
+    store: TaskStore, workforce: Workforce, damage: str
+) -> None:
     """Nobody can read with which key it was made; the key expires with the task all the same, and no other does."""
     record, other = keyed(), keyed(b"other")
     await taken(store, record)
@@ -181,7 +184,7 @@ async def test_the_key_of_a_task_without_a_good_record_goes(store: TaskStore, da
     key = f"voiceprint:task:{record.task_id}"
     await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
     await store.redis.zrem(QUEUE, record.task_id)
-    assert await store.recover(retention=RETENTION) == 1
+    assert await workforce.recover(retention=RETENTION) == 1
     assert 0 < await store.redis.pttl(f"voiceprint:idempotency:{record.idempotency.hex()}") <= RETENTION * 1000
     assert await store.redis.pttl(f"voiceprint:idempotency:{other.idempotency.hex()}") == -1
 
@@ -232,7 +235,7 @@ async def test_many_submits_at_once_do_not_pass_the_limit(store: TaskStore) -> N
     assert len(await waiting(store)) == 10
 
 
-async def test_counters_return_to_zero(store: TaskStore) -> None:
+async def test_counters_return_to_zero(store: TaskStore, workforce: Workforce) -> None:
     """When all tasks have ended, by whatever way, nothing waits, runs or takes room."""
     await finished(store, await claimed(store))
     running = await claimed(store)
@@ -240,20 +243,20 @@ async def test_counters_return_to_zero(store: TaskStore) -> None:
     running = await claimed(store)
     assert await store.requeue(running)
     await finished(store, await claimed(store, record=running.released(crashed=False)))
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
 
 
-async def test_depth_tells_what_there_is(store: TaskStore) -> None:
+async def test_depth_tells_what_there_is(store: TaskStore, workforce: Workforce) -> None:
     """Waiting and running tasks, their bytes, and the live workers with their models."""
     await submitted(store, 5)
     await submitted(store, 7)
     await claimed(store, record=await submitted(store, 11))
     for worker in ("alive", "still"):
-        await store.heartbeat(worker, SERVED)
-    await store.depth()
-    await store.heartbeat("alive", SERVED)
-    depth = await store.depth()
+        await workforce.heartbeat(worker, SERVED)
+    await workforce.depth()
+    await workforce.heartbeat("alive", SERVED)
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes, depth.workers) == (2, 1, 23, {"alive": SERVED})
 
 
@@ -299,17 +302,17 @@ async def test_an_older_attempt_cannot_finish(store: TaskStore) -> None:
     assert await store.redis.hget("voiceprint:running", late.task_id) == b"second"
 
 
-async def test_a_finish_may_be_repeated(store: TaskStore) -> None:
+async def test_a_finish_may_be_repeated(store: TaskStore, workforce: Workforce) -> None:
     """The same end told twice is told once, and takes its bytes off the count once."""
     await submitted(store, 1000)
     running = await claimed(store)
     done = running.done(10, SHA256)
     assert await store.finish(running, done, retention=RETENTION)
     assert await store.finish(running, done, retention=RETENTION)
-    assert (await store.depth()).input_bytes == 1000
+    assert (await workforce.depth()).input_bytes == 1000
 
 
-async def test_an_end_is_final(store: TaskStore) -> None:
+async def test_an_end_is_final(store: TaskStore, workforce: Workforce) -> None:
     """Whoever holds any earlier record can neither end, give back, claim nor bury what has ended."""
     pending = await submitted(store)
     running = await claimed(store, record=pending)
@@ -318,7 +321,7 @@ async def test_an_end_is_final(store: TaskStore) -> None:
     assert not await store.requeue(running)
     assert not await store.requeue(pending)
     assert await store.claim(pending, "other") is None
-    assert await store.bury("w", retention=RETENTION) == 0
+    assert await workforce.bury("w", retention=RETENTION) == 0
     assert await store.fetch(done.task_id) == done
 
 
@@ -343,23 +346,23 @@ async def test_a_repeated_requeue_is_one(store: TaskStore) -> None:
     assert (await store.fetch(running.task_id)) == running.released(crashed=True)
 
 
-async def test_what_arq_lost_is_rebuilt(store: TaskStore) -> None:
+async def test_what_arq_lost_is_rebuilt(store: TaskStore, workforce: Workforce) -> None:
     """When all that arq knows is gone, every waiting task comes back in its order, and counts no crash."""
     records = [await submitted(store) for _ in range(3)]
     await store.redis.delete(QUEUE, WAKE, *(entry(record).job_key for record in records))
-    assert await store.recover(retention=RETENTION) == 3
+    assert await workforce.recover(retention=RETENTION) == 3
     assert await waiting(store) == [record.task_id for record in records]
     for record in records:
         assert await store.fetch(record.task_id) == record
         assert await store.redis.get(entry(record).job_key) == entry(record).job
 
 
-async def test_a_lost_entry_is_found_beside_a_running_task(store: TaskStore) -> None:
+async def test_a_lost_entry_is_found_beside_a_running_task(store: TaskStore, workforce: Workforce) -> None:
     """One stranded task among waiting and running ones comes back, and the others are left alone."""
-    await store.heartbeat("w", SERVED)
+    await workforce.heartbeat("w", SERVED)
     running, stranded, other = await claimed(store), await submitted(store), await submitted(store)
     await store.redis.zrem(QUEUE, stranded.task_id)
-    assert await store.recover(retention=RETENTION) == 1
+    assert await workforce.recover(retention=RETENTION) == 1
     assert await waiting(store) == [stranded.task_id, other.task_id]
     assert await store.fetch(running.task_id) == running
 
@@ -374,7 +377,9 @@ async def test_a_damaged_record_is_refused(store: TaskStore) -> None:
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])
 @pytest.mark.parametrize("place", ["running", "stranded"])
-async def test_a_task_without_a_good_record_fails(store: TaskStore, damage: str, place: str) -> None:
+async def test_a_task_without_a_good_record_fails(
+    store: TaskStore, workforce: Workforce, damage: str, place: str
+) -> None:
     """A task whose record was damaged or has vanished ends as failed, and nothing of it stays behind."""
     record = await submitted(store)
     if place == "running":
@@ -383,13 +388,13 @@ async def test_a_task_without_a_good_record_fails(store: TaskStore, damage: str,
         await store.redis.zrem(QUEUE, record.task_id)
     key = f"voiceprint:task:{record.task_id}"
     await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
-    assert await store.bury("dead", retention=RETENTION) == 1
+    assert await workforce.bury("dead", retention=RETENTION) == 1
     ended = await store.fetch(record.task_id)
     assert ended is not None
     assert (ended.state, ended.worker) == (TaskState.FAILED, "")
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
-    assert await store.recover(retention=RETENTION) == 0
+    assert await workforce.recover(retention=RETENTION) == 0
 
 
 async def test_records_go_after_the_retention(store: TaskStore) -> None:
@@ -426,8 +431,8 @@ async def test_redis_that_is_away_is_overload() -> None:
             away.ping(),
             away.fetch("id"),
             away.submit(new(), max_open=1, max_input_bytes=1000),
-            away.depth(),
-            away.heartbeat("w", SERVED),
+            Workforce(away).depth(),
+            Workforce(away).heartbeat("w", SERVED),
         ):
             with pytest.raises(Unreachable) as refused:
                 await call
@@ -476,13 +481,13 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         TaskStore.open(url)
 
 
-async def test_another_size_in_the_end_record_is_not_possible(store: TaskStore) -> None:
+async def test_another_size_in_the_end_record_is_not_possible(store: TaskStore, workforce: Workforce) -> None:
     """The bytes that an end takes off the count are those of the record that was submitted."""
     await submitted(store, 500)
     running = await claimed(store, record=await submitted(store, 70))
     assert running == replace(running, input_bytes=70)
     await finished(store, running)
-    assert (await store.depth()).input_bytes == 500
+    assert (await workforce.depth()).input_bytes == 500
 
 
 async def test_an_id_is_never_answered_with_another_record(store: TaskStore) -> None:

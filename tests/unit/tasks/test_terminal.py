@@ -13,7 +13,8 @@ from tasks.callbacks import CallbackQueue
 from tasks.keys import record_key
 from tasks.reconciler import Reconciler
 from tasks.record import TaskRecord, now_ms
-from tasks.store import AWAITED_SECONDS, Capabilities, TaskStore
+from tasks.store import AWAITED_SECONDS, TaskStore
+from tasks.workforce import Capabilities, Workforce
 from tests.unit.tasks.made_tasks import RETENTION, SHA256, claimed, submitted
 
 ENDS: dict[str, Callable[[TaskRecord], TaskRecord]] = {
@@ -63,9 +64,9 @@ ATTEMPTS: dict[str, Callable[[TaskStore, Life], Awaitable[object]]] = {
     "claim": lambda store, life: each(lambda record: store.claim(record, "other"), life),
     "finish": finish_again,
     "requeue": lambda store, life: each(lambda record: store.requeue(record, crashed=True), life),
-    "survey": lambda store, _: store.bury("a-worker", retention=RETENTION),
+    "survey": lambda store, _: Workforce(store).bury("a-worker", retention=RETENTION),
     "reconcile": lambda store, life: each(lambda record: store.reconcile(record, retention=RETENTION), life),
-    "heartbeat": lambda store, _: store.heartbeat("a-worker", Capabilities(())),
+    "heartbeat": lambda store, _: Workforce(store).heartbeat("a-worker", Capabilities(())),
     "forget": lambda store, _: Reconciler(store, retention=RETENTION).round(),
     "take_callback": lambda store, _: CallbackQueue(store.redis).take(),
     "lost": lambda store, life: store.fail_lost(life.task_id, retention=RETENTION),
@@ -75,7 +76,7 @@ ATTEMPTS: dict[str, Callable[[TaskStore, Life], Awaitable[object]]] = {
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-async def test_an_end_is_final(store: TaskStore, attempt: str, end: str) -> None:
+async def test_an_end_is_final(store: TaskStore, workforce: Workforce, attempt: str, end: str) -> None:
     """Whoever holds any earlier record of the task, and whatever is asked for, the very bytes of its record stay, for
     as long as they would have."""
     life = await lived(store, end)
@@ -84,7 +85,7 @@ async def test_an_end_is_final(store: TaskStore, attempt: str, end: str) -> None
     await ATTEMPTS[attempt](store, life)
     assert await store.redis.get(key) == before
     assert left - 10_000 < await store.redis.pttl(key) <= left
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)
 
 

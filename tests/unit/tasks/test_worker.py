@@ -21,6 +21,7 @@ from tasks.dispatch import QUEUE, entry
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 from tests.unit.schemas.sample_voiceprints import voiceprint
 from tests.unit.tasks.workers import CONVERSION, EXTRACTION, Start, Working, document, ended, submit, until
 
@@ -41,14 +42,14 @@ def result(files: LocalFileStore, record: TaskRecord) -> Any:
         return json.loads(stored.read())
 
 
-async def test_a_task_is_done_and_its_media_is_gone(store: TaskStore, working: Working) -> None:
+async def test_a_task_is_done_and_its_media_is_gone(store: TaskStore, workforce: Workforce, working: Working) -> None:
     """The result is a file of the attempt that the record describes, and the upload is erased."""
     done = await ended(store, await submit(store, working.files, document(encode(voiceprint()))))
     assert (done.state, done.attempt, done.error) == (TaskState.DONE, 1, None)
     (shown,) = result(working.files, done)["vector_voiceprints"]
     assert np.array(shown, np.float32).tobytes() == voiceprint().vector.tobytes()
     await media_is_gone(working.files, done)
-    assert (await store.depth()).input_bytes == 0
+    assert (await workforce.depth()).input_bytes == 0
 
 
 async def test_redis_holds_no_part_of_a_voiceprint(store: TaskStore, working: Working) -> None:
@@ -207,12 +208,12 @@ def test_a_job_is_msgpack() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_an_idle_worker_leaves_when_told_to(store: TaskStore, start: Start, number: int) -> None:
+async def test_an_idle_worker_leaves_when_told_to(workforce: Workforce, start: Start, number: int) -> None:
     """After either signal it ends with exit code 0 and is no longer counted as alive."""
     worker = start()
 
     async def alive() -> bool:
-        return worker.name in (await store.depth()).workers
+        return worker.name in (await workforce.depth()).workers
 
     await until(alive)
     os.kill(worker.process.pid, number)

@@ -14,6 +14,7 @@ from tasks.dispatch import QUEUE, WAKE
 from tasks.erasing import erase
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 from tests.unit.schemas.sample_voiceprints import voiceprint
 from tests.unit.tasks.made_tasks import traces
 from tests.unit.tasks.workers import EXTRACTION, Working, document, ended, submit, until
@@ -74,7 +75,7 @@ async def test_a_task_that_is_gone_as_it_is_taken(store: TaskStore, working: Wor
     assert await store.redis.zcard(QUEUE) == 0
 
 
-async def test_erasing_at_any_moment_leaves_nothing(store: TaskStore, working: Working) -> None:
+async def test_erasing_at_any_moment_leaves_nothing(store: TaskStore, workforce: Workforce, working: Working) -> None:
     """Two hundred tasks are erased while a worker takes and ends them one by one, each wherever it is by then."""
     records = [await submit(store, working.files, GOOD) for _ in range(200)]
     found = set()
@@ -88,5 +89,5 @@ async def test_erasing_at_any_moment_leaves_nothing(store: TaskStore, working: W
     for record in records:
         assert await traces(store, record.task_id) == []
         assert files_of(working, record) == []
-    depth = await store.depth()
+    depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes) == (0, 0, 0)

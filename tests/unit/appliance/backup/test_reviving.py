@@ -17,7 +17,8 @@ from tasks.files import LocalFileStore
 from tasks.keys import CALLBACKS
 from tasks.reconciler import Reconciler
 from tasks.record import Callback
-from tasks.store import Capabilities, TaskStore
+from tasks.store import TaskStore
+from tasks.workforce import Capabilities, Workforce
 from tests.unit.tasks import made_tasks
 
 KEYS = KeyRing({1: bytes(32)}).derive("record")
@@ -59,7 +60,7 @@ async def test_everything_of_a_task(keyed: TaskStore, tmp_path: Path) -> None:
     assert await keyed.fetch(over.task_id) == over
     assert await keyed.fetch(runs.task_id) == replace(runs, state=TaskState.PENDING, worker="")
     assert [record.task_id async for record in keyed.open_records()] == [one.task_id for one in (first, second, runs)]
-    assert (await keyed.depth()).input_bytes == 7 + 5 + runs.input_bytes
+    assert (await Workforce(keyed).depth()).input_bytes == 7 + 5 + runs.input_bytes
     assert await Reconciler(keyed, retention=60).round() == 0
     assert (
         await keyed.submit(replace(first, task_id=over.task_id[::-1]), max_open=9, max_input_bytes=99) == first.task_id
@@ -92,17 +93,17 @@ async def test_a_damaged_record(keyed: TaskStore, tmp_path: Path) -> None:
     await keyed.redis.setrange(f"voiceprint:task:{record.task_id}", 50, b"\xff")
     (saved,) = await taken(keyed, tmp_path)
     await revived(keyed, [saved])
-    await keyed.recover(retention=60)
+    await Workforce(keyed).recover(retention=60)
     ended = await keyed.fetch(record.task_id)
     assert ended is not None
     assert ended.state is TaskState.FAILED
 
 
-async def test_nothing_is_put_among_others(store: TaskStore) -> None:
+async def test_nothing_is_put_among_others(store: TaskStore, workforce: Workforce) -> None:
     """A Redis that holds tasks is refused, and so is one whose workers live; those that have died do not matter."""
     revival = Revival(store.redis, None)
     await revival.require_empty("redis://here")
-    await store.heartbeat("dead", Capabilities(()))
+    await workforce.heartbeat("dead", Capabilities(()))
     await revival.require_rest("redis://here")
     await made_tasks.submitted(store)
     with pytest.raises(ConfigurationError, match="nothing is ever overwritten"):

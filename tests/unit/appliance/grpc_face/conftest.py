@@ -10,7 +10,8 @@ import pytest
 
 from appliance.grpc_face.server import Server, create_server, opened
 from appliance.settings import Settings
-from tasks.store import HEARTBEAT_SECONDS, Capabilities, TaskStore
+from tasks.store import TaskStore
+from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 from tests.conftest import Appliance
 
 Serving = Callable[..., AbstractAsyncContextManager[Server]]
@@ -55,5 +56,5 @@ async def alive(store: TaskStore, name: str = "worker") -> None:
     """Makes a worker count as alive for as long as it may be silent."""
     for _ in range(2):
         # The first may come before somebody looks.
-        await store.heartbeat(name, Capabilities(("ge2e",)), b'[{"name": "ge2e", "space": "ge2e-2"}]')
+        await Workforce(store).heartbeat(name, Capabilities(("ge2e",)), b'[{"name": "ge2e", "space": "ge2e-2"}]')
         await asyncio.sleep(HEARTBEAT_SECONDS)

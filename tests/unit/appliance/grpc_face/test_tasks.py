@@ -20,6 +20,7 @@ from appliance.settings import Settings, child_environment
 from schemas.errors import TaskInternalError
 from schemas.task import TaskState
 from tasks.store import TaskStore
+from tasks.workforce import Workforce
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.made import voiceprints
 from tests.unit.appliance.grpc_face.streams import (
@@ -43,7 +44,7 @@ async def until(reached: Callable[[], Awaitable[bool]]) -> None:
 
 async def counted(store: TaskStore, *, waiting: int = 0, running: int = 0) -> None:
     async def so() -> bool:
-        depth = await store.depth()
+        depth = await Workforce(store).depth()
         return (depth.waiting, depth.running) == (waiting, running)
 
     await until(so)
@@ -53,7 +54,7 @@ async def nothing_left(store: TaskStore, data_dir: Path) -> None:
     """No task, no room taken, no file."""
 
     async def so() -> bool:
-        depth = await store.depth()
+        depth = await Workforce(store).depth()
         records = [key async for key in store.redis.scan_iter("voiceprint:task:*")]
         return not (depth.waiting or depth.running or depth.input_bytes or records or folders(data_dir))
 

@@ -1,0 +1,148 @@
+"""The workforce: which workers live and what they can do, how much there is to do, and what becomes of the tasks of
+those that died.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import chain
+from typing import Any
+
+from schemas import json
+from schemas.errors import TaskInternalError
+from schemas.task import TaskState
+from tasks.connection import Foreign, redis_errors
+from tasks.dispatch import QUEUE
+from tasks.keys import CAPABILITIES, INPUT_BYTES, OPEN, REPORTS, RUNNING, WORKERS
+from tasks.pulses import Pulses
+from tasks.record import RecordDamaged
+from tasks.store import TaskStore
+
+# A worker that dies is noticed by the next after two heartbeats and `ALIVE_SECONDS`, at most.
+HEARTBEAT_SECONDS = 0.4
+ALIVE_SECONDS = 1.8
+CRASH_BUDGET = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a worker can do: the `models` it serves by name, the default first, and the kinds of its `heads`."""
+
+    models: tuple[str, ...]
+    heads: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """`waiting` and `running` tasks, bytes of their uploads, and what the live workers can do, by their names."""
+
+    waiting: int
+    running: int
+    input_bytes: int
+    workers: Mapping[str, Capabilities]
+
+
+class Workforce:
+    """The workers of the tasks in `store`. Every method may be repeated; raises Overloaded while Redis is away.
+
+    `clock` tells seconds and is never put forward or back.
+    """
+
+    def __init__(self, store: TaskStore, clock: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._redis = store.redis
+        self._pulses = Pulses(ALIVE_SECONDS, clock)
+
+    async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
+        """Says that `worker` is alive; `report` is the JSON list that describes its models."""
+        await self._store.run(
+            "heartbeat", [WORKERS, CAPABILITIES, REPORTS], [worker, json.encode(asdict(capabilities)), report]
+        )
+
+    async def depth(self) -> Depth:
+        """How it stands now. Who is alive is told by what has happened between the calls, so somebody calls this every
+        `HEARTBEAT_SECONDS` where that matters."""
+        async with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(OPEN)
+            pipe.hvals(RUNNING)
+            pipe.get(INPUT_BYTES)
+            pipe.zrange(WORKERS, 0, -1, withscores=True)
+            pipe.hgetall(CAPABILITIES)
+            opened, owners, input_bytes, workers, told = await pipe.execute()
+        # Who has a task and was never heard is watched as well.
+        self._pulses.look(dict.fromkeys(owners, 0.0) | dict(workers))
+        alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
+        try:
+            return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
+        except ValueError as error:
+            raise Foreign from error
+
+    async def reports(self) -> dict[str, list[dict[str, Any]]]:
+        """What every live worker tells of its models, by the worker's name."""
+        alive = (await self.depth()).workers
+        async with redis_errors():
+            told = await self._redis.hmget(REPORTS, list(alive)) if alive else []  # type: ignore[misc]
+        return {name: _report(report) for name, report in zip(alive, told, strict=True) if report}
+
+    def is_first(self, worker: str) -> bool:
+        """Whether `worker` is the one of those alive that does what one of them is enough for. At its start each is."""
+        return worker.encode() == min(self._pulses.alive | {worker.encode()})
+
+    async def owned_by(self, worker: str) -> set[str]:
+        """The tasks that are `worker`'s to finish."""
+        async with redis_errors():
+            running = await self._redis.hgetall(RUNNING)  # type: ignore[misc]
+        return {task_id.decode() for task_id, owner in running.items() if owner == worker.encode()}
+
+    async def bury(self, worker: str, *, retention: float) -> int:
+        """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
+        return await self._give_back([worker, ""], retention)
+
+    async def recover(self, *, retention: float) -> int:
+        """Gives back the tasks of dead workers and those that arq lost; returns how many.
+
+        Who is dead comes out only when this is called every `HEARTBEAT_SECONDS`. A task that has cost `CRASH_BUDGET`
+        workers their lives ends as failed; so does one whose record is damaged.
+        """
+        await self.depth()
+        return await self._give_back(list(chain.from_iterable(self._pulses.dead.items())), retention)
+
+    async def _give_back(self, gone: list[str | bytes | float], retention: float) -> int:
+        found = await self._store.run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)
+        for task_id, worker in found:
+            await self._recover(task_id.decode(), worker.decode(errors="replace"), retention)
+        return len(found)
+
+    async def _recover(self, task_id: str, worker: str, retention: float) -> None:
+        try:
+            record = await self._store.fetch(task_id) or self._store.unpack(task_id, b"")
+        except RecordDamaged as error:
+            await self._store.fail_damaged(task_id, error, retention=retention)
+            return
+        # Since the survey it may have ended after all, or another worker may have recovered it, even have claimed it.
+        if record.state.terminal or record.worker != worker:
+            await self._store.reconcile(record, retention=retention)
+            return
+        crashed = bool(worker)
+        if crashed and record.crashes + 1 >= CRASH_BUDGET:
+            refusal = TaskInternalError(f"{CRASH_BUDGET} workers died while they worked on this task")
+            await self._store.finish(record, record.refused(TaskState.FAILED, refusal.body()), retention=retention)
+        else:
+            await self._store.requeue(record, crashed=crashed)
+
+
+def _capabilities(told: bytes) -> Capabilities:
+    try:
+        found = json.decode(told)
+        return Capabilities(tuple(map(str, found.get("models", ()))), tuple(map(str, found.get("heads", ()))))
+    except (ValueError, TypeError, AttributeError):
+        # Whoever wrote that is no worker of ours.
+        return Capabilities(())
+
+
+def _report(told: bytes) -> list[dict[str, Any]]:
+    try:
+        found = json.decode(told)
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
