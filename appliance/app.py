@@ -14,16 +14,16 @@ from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
-from appliance.connection import Connection
 from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, WORKFORCE
-from appliance.crowd import Crowd, most_connections
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
-from appliance.secure_port import SecurePort
+from appliance.port.connection import Connection
+from appliance.port.crowd import Crowd, most_connections
+from appliance.port.secure_port import SecurePort
+from appliance.processes.telling import told_once
 from appliance.settings import Settings
 from appliance.shared_stores import shared
-from appliance.telling import told_once
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.audit import Audit

@@ -4,7 +4,7 @@ import http.client
 import ssl
 from contextlib import closing
 
-from appliance import certificate, listener
+from appliance.port import certificate, listener
 from appliance.settings import Settings
 
 _PATIENCE_SECONDS = 4.0

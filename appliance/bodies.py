@@ -9,8 +9,8 @@ from aiohttp import BodyPartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance.answers import repeated
-from appliance.broken_http import fault
 from appliance.intake import FRAMING_BYTES
+from appliance.port.broken_http import fault
 from schemas import json
 from schemas.errors import Detail, RequestInvalid, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
 

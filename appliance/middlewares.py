@@ -11,7 +11,7 @@ from aiohttp.typedefs import Handler, Middleware
 from aiohttp.web_exceptions import HTTPException
 from yarl import URL
 
-from appliance import audited, broken_http, cors
+from appliance import audited, cors
 from appliance.access.door import Door, presented
 from appliance.access.needs import needs
 from appliance.access.visitor import Visitor
@@ -19,6 +19,7 @@ from appliance.addresses import base_url, client_address, host_header, is_loopba
 from appliance.answers import CORRELATION_ID, error, logged_id, repeated, request_id, translated
 from appliance.context import AUDIT, SETTINGS, VISITOR
 from appliance.description.assets import ASSETS
+from appliance.port import broken_http
 from appliance.settings import Settings
 from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid
 

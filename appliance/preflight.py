@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from appliance import certificate
 from appliance.access.door import require_keys
+from appliance.port import certificate
 from appliance.settings import PREFIX, Settings, child_environment
 from schemas import plain_file
 from schemas.errors import ConfigurationError

@@ -10,14 +10,15 @@ from contextlib import suppress
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGKILL, SIGTERM, Signals, getsignal
 from typing import Any
 
-from appliance import listener, redis_server, salvage
-from appliance.child import Child, Launch
-from appliance.crew import Crew
+from appliance.embedded_redis import redis_server, salvage
+from appliance.embedded_redis.redis_server import RedisServer
+from appliance.embedded_redis.rescue import rescue, rewrite
 from appliance.exit_codes import ExitCode
-from appliance.redis_server import RedisServer
-from appliance.rescue import rescue, rewrite
+from appliance.port import listener
+from appliance.processes.child import Child, Launch
+from appliance.processes.crew import Crew
+from appliance.processes.telling import Telling
 from appliance.settings import Settings, child_environment
-from appliance.telling import Telling
 from schemas.errors import ConfigurationError, Refusal
 from tasks.audit import Audit
 from tasks.audit.ended import ends

@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 from appliance.settings import Settings, child_environment
 from tasks.erasing import erase
 from tasks.files import LocalFileStore

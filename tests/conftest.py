@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 from appliance.settings import Settings, child_environment
 from onnx_models import registry
 from schemas.errors import ConfigurationError

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 
 
 class OwnRedis:

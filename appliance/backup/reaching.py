@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from redis.asyncio import Redis
 
-from appliance import preflight, redis_server
+from appliance import preflight
+from appliance.embedded_redis import redis_server
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 from tasks.connection import connect

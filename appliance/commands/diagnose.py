@@ -17,7 +17,7 @@ def doctor(
     """Check the installation: what is installed, which device and Redis are used, what is wrong, and its cure."""
     settings = load()
 
-    from appliance.doctor import examine  # noqa: PLC0415
+    from appliance.doctor.examination import examine  # noqa: PLC0415
 
     findings = list(examine(settings))
     if as_json:

@@ -25,6 +25,6 @@ def install_redis(
     """
     settings = load()
 
-    from appliance import redis_server  # noqa: PLC0415
+    from appliance.embedded_redis import redis_server  # noqa: PLC0415
 
     typer.echo(redis_server.install(settings.models, source, progress=lambda line: typer.echo(line, err=True)))

@@ -40,7 +40,9 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
     """
     settings = _settings(host=host, http_port=port, grpc_port=grpc_port)
 
-    from appliance import listener, preflight, redis_server  # noqa: PLC0415
+    from appliance import preflight  # noqa: PLC0415
+    from appliance.embedded_redis import redis_server  # noqa: PLC0415
+    from appliance.port import listener  # noqa: PLC0415
     from appliance.supervisor import Supervisor  # noqa: PLC0415
     from tasks.audit import Audit  # noqa: PLC0415
 
@@ -91,7 +93,8 @@ def serve(
     _end_quietly_while_starting()
     settings = _settings(only_asks=check, host=host, http_port=port)
 
-    from appliance import asking, listener, preflight  # noqa: PLC0415
+    from appliance import asking, preflight  # noqa: PLC0415
+    from appliance.port import listener  # noqa: PLC0415
 
     if check:
         raise typer.Exit(ExitCode.DONE if asking.alive(settings) else ExitCode.FAULT)
@@ -125,7 +128,8 @@ def grpc(
     _end_quietly_while_starting()
     settings = _settings(only_asks=check, host=host, grpc_port=port)
 
-    from appliance import listener, preflight  # noqa: PLC0415
+    from appliance import preflight  # noqa: PLC0415
+    from appliance.port import listener  # noqa: PLC0415
 
     preflight.require_grpc(settings)
     if check:
@@ -164,7 +168,7 @@ def worker(
     _end_quietly_while_starting()
     settings = _settings()
 
-    from appliance import promotion  # noqa: PLC0415
+    from appliance.processes import promotion  # noqa: PLC0415
     from tasks.store import new_worker_name  # noqa: PLC0415
     from tasks.worker import open_models, run  # noqa: PLC0415
 

@@ -8,8 +8,8 @@ from typing import BinaryIO, cast
 from aiohttp import web
 
 from appliance import audited
-from appliance.connection import Connection
 from appliance.context import AUDIT, ENDINGS, FILES, SETTINGS, STORE, VISITOR
+from appliance.port.connection import Connection
 from schemas import json
 from schemas.errors import Internal, NotFound
 from schemas.task import TaskState

@@ -4,7 +4,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from phonexia.grpc.common import status_pb2, status_pb2_grpc
 
-from appliance import certificate, listener
+from appliance.port import certificate, listener
 from appliance.settings import Settings
 from schemas.errors import Unauthorized
 

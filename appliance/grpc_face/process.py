@@ -6,10 +6,10 @@ import signal
 import socket
 from collections.abc import Callable
 
-from appliance import listener
 from appliance.grpc_face.server import create_server, opened
+from appliance.port import listener
+from appliance.processes.telling import told_once
 from appliance.settings import Settings
-from appliance.telling import told_once
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 
 from appliance.access.door import Door
-from appliance.crowd import most_connections
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
 from appliance.grpc_face.audited import Audited
@@ -21,6 +20,7 @@ from appliance.grpc_face.one_message import OneMessage
 from appliance.grpc_face.refusals import refuse
 from appliance.grpc_face.services import services
 from appliance.intake import Intake
+from appliance.port.crowd import most_connections
 from appliance.settings import Settings
 from appliance.shared_stores import shared
 from schemas.errors import ConfigurationError

@@ -6,8 +6,8 @@ from typing import cast
 
 import grpc
 
-from appliance import certificate
-from appliance.renewal import Renewed
+from appliance.port import certificate
+from appliance.port.renewal import Renewed
 from appliance.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -73,7 +73,7 @@ def test_services_are_found_without_a_runtime() -> None:
     assert found.stdout.strip() == "False"
 
 
-@pytest.mark.parametrize("module", ["appliance.app", "appliance.cli", "appliance.supervisor", "appliance.grpc_check"])
+@pytest.mark.parametrize("module", ["appliance.app", "appliance.cli", "appliance.supervisor", "appliance.doctor.grpc"])
 def test_grpc_is_for_its_own_process(module: str) -> None:
     """Nobody else needs its packages, which are an extra and bring threads, which a process that forks is without."""
     check = f"import sys, {module}; print(sorted({{'grpc', 'phonexia', 'google.protobuf'}} & sys.modules.keys()))"

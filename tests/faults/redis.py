@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 from tests.faults.appliance import models_dir
 
 

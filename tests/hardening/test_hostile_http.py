@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from appliance.crowd import MOST_CONNECTIONS, SHARES
+from appliance.port.crowd import MOST_CONNECTIONS, SHARES
 from tests.conftest import CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD, assert_nothing_kept
 from tests.hardening.wire import FORM, Answer, assert_refused, connect, exchange, form, part, received, request

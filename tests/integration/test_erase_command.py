@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from appliance.redis_server import running_url
+from appliance.embedded_redis.redis_server import running_url
 from appliance.settings import Settings, child_environment
 from tasks.keys import record_key
 from tests.conftest import Appliance, ended

@@ -9,7 +9,7 @@ import pytest
 import redis
 import yaml
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 from appliance.settings import Settings, child_environment
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, ended
 from tests.integration.test_parts import VOICEPRINT, free_port, until_ready

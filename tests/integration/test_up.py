@@ -23,7 +23,7 @@ from phonexia.grpc.common.core_pb2 import Audio
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc
 from phonexia.grpc.technologies.speaker_identification.v1.speaker_identification_pb2 import ExtractRequest
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 from appliance.settings import Settings, child_environment
 from tests.conftest import EXTRACTION, Appliance, ended
 

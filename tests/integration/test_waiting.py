@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 
 from appliance.app import create_app
-from appliance.connection import Connection
 from appliance.context import ENDINGS
-from appliance.crowd import Crowd
+from appliance.port.connection import Connection
+from appliance.port.crowd import Crowd
 from appliance.settings import Settings
 from schemas.task import TaskState
 from tasks.store import TaskStore

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance import redis_server
-from appliance.redis_server import Binary
+from appliance.embedded_redis import redis_server
+from appliance.embedded_redis.redis_server import Binary
 from onnx_models import registry
 
 

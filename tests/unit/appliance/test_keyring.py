@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from appliance import ring_file
+from appliance.doctor.key_ring import key_ring
 from appliance.exit_codes import ExitCode
-from appliance.ring_check import key_ring
 from appliance.settings import Settings
 from schemas import plain_file
 from schemas.errors import ConfigurationError

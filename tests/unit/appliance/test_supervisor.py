@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance import child
-from appliance.child import Child, Launch, ending
+from appliance.processes import child
+from appliance.processes.child import Child, Launch, ending
 from schemas.errors import ConfigurationError
 
 

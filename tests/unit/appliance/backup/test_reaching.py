@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance import redis_server
 from appliance.backup.reaching import reached
+from appliance.embedded_redis import redis_server
 from appliance.settings import Settings
 from tests.own_redis import started
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from appliance import redis_server
+from appliance.embedded_redis import redis_server
 from appliance.webhooks.delivery import Delivery
 from appliance.webhooks.lanes import Lanes
 from appliance.webhooks.sending import Sender

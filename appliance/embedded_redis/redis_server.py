@@ -19,7 +19,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from appliance.child import Launch
+from appliance.processes.child import Launch
 from appliance.settings import PREFIX
 from schemas.errors import ConfigurationError
 from tasks.connection import shown
@@ -147,7 +147,7 @@ class RedisServer:
             "dir": str(self.folder),
             "appendonly": "yes",
             "appendfsync": self.fsync,
-            # Commands only, not a snapshot: of those, what is not damaged can be kept (`appliance/salvage.py`).
+            # Commands only, not a snapshot: what of those is not damaged can be kept (`salvage.py`).
             "aof-use-rdb-preamble": "no",
             # The append-only file alone is the state; a snapshot beside it would only cost disk.
             "save": "",

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 
-from appliance.telling import Telling
+from appliance.processes.telling import Telling
 
 
 async def test_what_a_child_tells_is_heard() -> None:

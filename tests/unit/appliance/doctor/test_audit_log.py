@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.audit_check import audit_log
+from appliance.doctor.audit_log import audit_log
 from appliance.settings import Settings
 from tasks.audit.segments import kept_head
 from tests.integration.keyed import ring_in

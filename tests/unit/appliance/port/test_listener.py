@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from appliance import listener
+from appliance.port import listener
 from schemas.errors import ConfigurationError
 
 

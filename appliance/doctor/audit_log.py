@@ -2,7 +2,7 @@
 
 import os
 
-from appliance.doctor import Finding
+from appliance.doctor.finding import Finding
 from appliance.settings import PREFIX, Settings
 from tasks.audit.reading import ending, kept
 from tasks.audit.segments import earlier, kept_head

@@ -13,8 +13,8 @@ from aiohttp.http_exceptions import BadHttpMethod
 from aiohttp.web_exceptions import HTTPException
 
 from appliance import answers
-from appliance.broken_http import fault
-from appliance.crowd import Crowd
+from appliance.port.broken_http import fault
+from appliance.port.crowd import Crowd
 from schemas import json
 from schemas.errors import Internal, MethodInvalid, Overloaded, Refusal, RequestInvalid
 

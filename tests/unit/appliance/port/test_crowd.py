@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from appliance import crowd
-from appliance.crowd import Crowd
+from appliance.port import crowd
+from appliance.port.crowd import Crowd
 
 
 @dataclass(eq=False)

@@ -7,10 +7,11 @@ import ssl
 
 from aiohttp import web
 
-from appliance import answers, certificate
-from appliance.connection import Connection
-from appliance.crowd import Crowd
-from appliance.renewal import Renewed
+from appliance import answers
+from appliance.port import certificate
+from appliance.port.connection import Connection
+from appliance.port.crowd import Crowd
+from appliance.port.renewal import Renewed
 from appliance.settings import Settings
 from schemas.errors import RequestInvalid
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
-from appliance.child import Child, Launch
-from appliance.promotion import Promotion
+from appliance.processes.child import Child, Launch
+from appliance.processes.promotion import Promotion
 from tasks.store import new_worker_name
 
 log = logging.getLogger(__name__)

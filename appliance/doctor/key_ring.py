@@ -3,7 +3,7 @@
 import os
 import stat
 
-from appliance.doctor import Finding
+from appliance.doctor.finding import Finding
 from appliance.ring_file import holding
 from appliance.settings import PREFIX, Settings
 

@@ -1,4 +1,4 @@
-"""What `voiceprint doctor` looks at. A finding says what is there, and what to do where that is not right."""
+"""What is looked at, in the order in which faults are best put right."""
 
 import os
 import platform
@@ -7,20 +7,22 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import redis
 
-from appliance import asking, certificate, listener, redis_server
+from appliance import asking
 from appliance.access import key_file
+from appliance.doctor.finding import Finding
+from appliance.embedded_redis import redis_server
+from appliance.embedded_redis.redis_server import Binary
 from appliance.ownership import require_own
-from appliance.redis_server import Binary
+from appliance.port import certificate, listener
 from appliance.settings import PREFIX, Settings
 from schemas import private_file
 from schemas.errors import ConfigurationError
@@ -31,15 +33,6 @@ _NEWEST_TESTED = (3, 13)
 # The usual limit of a login session; every upload and every waiting client takes one.
 _FEW_FILES = 1024
 _PATIENCE_SECONDS = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found; `cure` is empty where there is nothing to cure."""
-
-    status: Literal["ok", "warn", "fail"]
-    finding: str
-    cure: str = ""
 
 
 def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
@@ -57,7 +50,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
-    from appliance import audit_check, grpc_check, model_checks, ring_check, sandbox_check  # noqa: PLC0415
+    from appliance.doctor import audit_log, grpc, key_ring, models, sandbox  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -65,24 +58,24 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "onnxruntime": _runtime,
         "device": partial(_device, settings),
         "media": _media,
-        "sandbox": sandbox_check.sandbox,
+        "sandbox": sandbox.sandbox,
         **{
-            f"model {name}": partial(model_checks.model, settings, name)
+            f"model {name}": partial(models.model, settings, name)
             for name in (*settings.served_models, registry.VOICE_ACTIVITY_MODEL)
         },
-        "cards": partial(model_checks.cards, settings),
-        "heads": partial(model_checks.told_by_heads, settings),
-        "profiles": partial(model_checks.saved_profiles, settings),
+        "cards": partial(models.cards, settings),
+        "heads": partial(models.told_by_heads, settings),
+        "profiles": partial(models.saved_profiles, settings),
         "redis": partial(_redis, settings),
         "data folder": partial(_folder, settings.data_dir, "DATA_DIR"),
         "store folder": partial(_folder, settings.store, "STORE_DIR"),
         "free space": partial(_space, settings),
         "certificate": partial(_certificate, settings),
         "port": partial(_port, settings),
-        "grpc": partial(grpc_check.grpc, settings),
+        "grpc": partial(grpc.grpc, settings),
         "doors": partial(_doors, settings),
-        "key ring": partial(ring_check.key_ring, settings),
-        "audit log": partial(audit_check.audit_log, settings),
+        "key ring": partial(key_ring.key_ring, settings),
+        "audit log": partial(audit_log.audit_log, settings),
         "open files": _open_files,
     }
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
-from appliance import redis_server
-from appliance.redis_server import Binary, RedisServer
+from appliance.embedded_redis import redis_server
+from appliance.embedded_redis.redis_server import Binary, RedisServer
 from onnx_models import registry
 from schemas.errors import ConfigurationError
 

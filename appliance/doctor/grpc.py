@@ -1,7 +1,8 @@
 """What `voiceprint doctor` looks at of the gRPC interface: packages, certificate, port."""
 
-from appliance import certificate, listener, preflight
-from appliance.doctor import Finding
+from appliance import preflight
+from appliance.doctor.finding import Finding
+from appliance.port import certificate, listener
 from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from appliance.doctor import Finding
+from appliance.doctor.finding import Finding
 from onnx_models.sandbox import trying
 from onnx_models.sandbox.trying import Tried
 

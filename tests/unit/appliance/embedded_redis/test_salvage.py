@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from appliance import redis_server
-from appliance.redis_server import Binary, RedisServer
-from appliance.rescue import rescue
-from appliance.salvage import begins_with_snapshot, salvage
+from appliance.embedded_redis import redis_server
+from appliance.embedded_redis.redis_server import Binary, RedisServer
+from appliance.embedded_redis.rescue import rescue
+from appliance.embedded_redis.salvage import begins_with_snapshot, salvage
 from schemas.errors import ConfigurationError
 from schemas.task import TaskState
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
-from tests.unit.appliance.test_redis_server import running
+from tests.unit.appliance.embedded_redis.test_redis_server import running
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted, with_files
 
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from appliance import child
-from appliance.child import Child, Launch
-from appliance.crew import Crew
+from appliance.processes import child
+from appliance.processes.child import Child, Launch
+from appliance.processes.crew import Crew
 
 # Notes that it works, at once or when it is promoted; goes when nobody can promote it any more.
 PROCESS = """
 import pathlib, sys, time
-from appliance import promotion
+from appliance.processes import promotion
 folder, name, pipe = sys.argv[1:]
 if pipe:
     (pathlib.Path(folder) / f"{name}.waits").touch()

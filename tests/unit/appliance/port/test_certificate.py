@@ -7,7 +7,7 @@ import pytest
 import trustme
 from cryptography.hazmat.primitives import serialization
 
-from appliance import certificate
+from appliance.port import certificate
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from appliance.doctor import Finding
+from appliance.doctor.finding import Finding
 from appliance.settings import PREFIX, Settings
 from onnx_models import heads, profiles, registry
 from onnx_models.registry import SpeakerCard

@@ -9,8 +9,8 @@ from typing import cast
 import pytest
 from aiohttp import web
 
-from appliance.connection import Connection
-from appliance.crowd import Crowd
+from appliance.port.connection import Connection
+from appliance.port.crowd import Crowd
 
 LARGE = bytes(16 << 20)
 

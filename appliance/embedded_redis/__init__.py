@@ -1,0 +1,1 @@
+"""The Redis that the appliance brings: run, salvaged, and its tasks rescued."""

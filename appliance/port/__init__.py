@@ -1,0 +1,1 @@
+"""The listening ports: connections, their limits, TLS and its certificates."""

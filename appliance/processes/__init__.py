@@ -1,0 +1,1 @@
+"""Child processes under the supervisor: kept alive, spared, promoted."""
