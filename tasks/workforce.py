@@ -20,7 +20,7 @@ from tasks.store import TaskStore
 
 # A worker that dies is noticed by the next after two heartbeats and `ALIVE_SECONDS`, at most.
 HEARTBEAT_SECONDS = 0.4
-ALIVE_SECONDS = 1.8
+ALIVE_SECONDS = 1.6
 CRASH_BUDGET = 2
 
 

@@ -16,6 +16,8 @@ from tests.faults.run import Run
 # The life of a task. A task is only given back when its worker has died, so there have to be such.
 _CALLS = ("submit", "claim", "finish", "requeue")
 _OFTEN = 6
+# Not told with the other kills: what their targets are for is one fault at a time.
+_TWO_FAULTS = "kill worker, break its give-back"
 
 
 async def run(run: Run) -> None:
@@ -34,7 +36,7 @@ async def run(run: Run) -> None:
             while proxy.left() and not run.late:
                 await asyncio.sleep(run.random.uniform(0.2, 0.8))
                 if proxy.left("requeue") and (worker := await faults.busy_worker(appliance, watch, clients)):
-                    await faults.kill_worker(watch, run.history, worker, "kill worker")
+                    await faults.kill_worker(watch, run.history, worker, _TWO_FAULTS)
             for kind, harm in (("proxy away", proxy.away), ("proxy silent", proxy.silent)):
                 run.history.note("fault", kind=kind)
                 await harm(run.random.uniform(1.0, 3.0))
