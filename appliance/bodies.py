@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from appliance.answers import repeated
@@ -19,6 +19,8 @@ STALL_SECONDS = 30.0
 _CHUNK_BYTES = 1 << 18
 # A form has two parts that count. Endless empty ones would keep the process busy and never reach a limit of bytes.
 _MOST_PARTS = 100
+# What clients of mail's ways write before the first boundary: a line for readers that know no forms.
+_PREAMBLE_BYTES = 512
 _OURS = frozenset({"file", "config"})
 _PLAIN = frozenset({"binary", "8bit", "7bit"})
 
@@ -71,9 +73,23 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
     return config
 
 
+class _Form(MultipartReader):
+    """aiohttp's reader, which by itself looks for the first boundary as long as lines come, at a call for each."""
+
+    _before = 0
+
+    async def _readline(self) -> bytes:
+        line = await super()._readline()
+        if self._at_bof and line.rstrip() not in {self._boundary, self._boundary + b"--"}:
+            self._before += len(line)
+            if self._before > _PREAMBLE_BYTES:
+                raise RequestInvalid(f"the form does not begin within {_PREAMBLE_BYTES} bytes: its boundary is missing")
+        return line
+
+
 async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
     with _form_errors():
-        reader = await request.multipart()
+        reader = _Form(request.headers, request.content)
     for _ in range(_MOST_PARTS):
         with _form_errors():
             part = await reader.next()

@@ -105,6 +105,14 @@ def test_what_is_wrong_with_a_part_is_told(client: httpx.Client, broken: bytes, 
     assert message.startswith("a part of the form cannot be read: ")
 
 
+@pytest.mark.parametrize("before", [b"\n" * 600, b"\r\n" * 300, b"x" * 600 + b"\r\n", b" " * 600, b"--other\r\n" * 100])
+def test_a_form_begins_soon(client: httpx.Client, before: bytes) -> None:
+    """What stands before the first boundary is skipped, and 512 bytes of it are enough: its lines would cost a call each."""
+    message = assert_refused(post(client, before + form(FILE)), 400, "request.invalid")
+    assert "does not begin within 512 bytes" in message
+    assert post(client, before[:500] + b"\r\n" + form(FILE)).status_code == 202
+
+
 @pytest.mark.parametrize("encoding", ["base64", "quoted-printable", "Base64", "x-uuencode", "gzip"])
 @pytest.mark.parametrize("name", ["file", "config"])
 def test_a_part_that_is_encoded_is_refused(client: httpx.Client, name: str, encoding: str) -> None:
