@@ -118,13 +118,14 @@ class Intake:
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
         idempotency = _digest(caller)
-        # What is sent once more makes no task: it needs no place in the queue, and counts for no rate.
+        # What is sent once more makes no task: it needs no place in the queue, and counts for no rate. Whether its task
+        # is still there when the upload has come, only the submission tells.
         again = bool(idempotency) and await self._store.remembers(idempotency)
         self._room.capacity, self._room.reason = await self._capacity(technology, waits=not again)
         task_id = str(uuid.uuid4())
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share:
             try:
-                rate = await self._rate(caller, again=again)
+                rate = await self._rate(caller, counted=not again)
                 async with self._files.upload(task_id) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
                     arrival.rate = rate
@@ -147,7 +148,10 @@ class Intake:
                     awaited=caller.waits,
                 )
                 caller.visitor.require_still()
-                arrival.task_id = await self._submitted(record, place)
+                earlier = await self._earlier(record) if again or (idempotency and record.callback) else None
+                if earlier is None and again:
+                    arrival.rate = await self._rate(caller, counted=True)
+                arrival.task_id = earlier or await self._submitted(record, place)
                 arrival.replayed = arrival.task_id != task_id
                 # What is sent again counts for no rate: so it must not fill the audit log either.
                 told = audited.submitted(caller.visitor, record, arrival.task_id)
@@ -162,13 +166,14 @@ class Intake:
                 self._files.erase_input(task_id)
                 raise
 
-    async def _rate(self, caller: Caller, *, again: bool) -> Rate | None:
+    async def _rate(self, caller: Caller, *, counted: bool) -> Rate | None:
+        """How it stands with the caller's rate, of which a task that is `counted` takes one. Raises RateLimited."""
         visitor = caller.visitor
         limit = visitor.rate_limit or self._settings.rate_limit
         if limit is None:
             return None
         named = hashlib.blake2b(visitor.scope or network(visitor.address), digest_size=16).digest()
-        return await (self._rates.look(named, limit) if again else self._rates.take(named, limit))
+        return await (self._rates.take(named, limit) if counted else self._rates.look(named, limit))
 
     async def _state(self, task_id: str) -> TaskState:
         try:
@@ -213,23 +218,28 @@ class Intake:
         with self._files.open_input(arrival.task_id, arrival.sha256) as opened:
             return _validate(opened.read(), document, context)
 
+    async def _earlier(self, record: TaskRecord) -> str | None:
+        """The id of the task that the same request has made before, None where there is none any more. It has its
+        callback's addresses, whatever the name leads to by now. Raises Conflict."""
+        try:
+            # No other fits in a queue of 0.
+            return await self._store.submit(record, max_open=0, max_input_bytes=int(self._settings.input_storage_size))
+        except Unreachable:
+            raise
+        except Overloaded:
+            return None
+
     async def _submitted(self, record: TaskRecord, place: str) -> str:
         """The id of the task that stands for `record`, whose callback was given at `place`."""
-        store, limit = self._store, int(self._settings.input_storage_size)
         if record.callback is not None:
-            if record.idempotency:
-                # An earlier task has its addresses, whatever the name leads to by now. No other fits in a queue of 0.
-                try:
-                    return await store.submit(record, max_open=0, max_input_bytes=limit)
-                except Unreachable:
-                    raise
-                except Overloaded:
-                    pass
             try:
                 record = replace(record, callback=await self._admitted(record.callback))
             except NotAdmitted as error:
                 raise error.refusal(place) from error
-        return await store.submit(record, max_open=self._settings.max_queue_length, max_input_bytes=limit)
+        settings = self._settings
+        return await self._store.submit(
+            record, max_open=settings.max_queue_length, max_input_bytes=int(settings.input_storage_size)
+        )
 
     async def _admitted(self, callback: Callback) -> Callback:
         """With the addresses that may be called. Raises NotAdmitted and Overloaded."""

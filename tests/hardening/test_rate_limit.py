@@ -1,5 +1,7 @@
 """A caller that submits more tasks in a minute than it may is told so before anything of its request is read."""
 
+import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from schemas.technologies import technologies
 from tests.conftest import API, CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD, stored
 from tests.hardening.test_limits import chunk, chunked
-from tests.hardening.wire import assert_refused, connect, received
+from tests.hardening.wire import assert_refused, connect, received, request
 from tests.made_keys import made_keys
 
 Serve = Callable[..., Appliance]
@@ -126,6 +128,22 @@ def test_what_is_sent_again_is_taken(serve: Serve) -> None:
         assert again.json() == first.json()
         assert told(again)[:2] == [1, 0]
         assert_limited(send(client, Idempotency_Key="new"), 1)
+
+
+def test_what_is_sent_again_after_its_task_was_erased_counts(serve: Serve) -> None:
+    """While its body is on its way, the earlier task is taken back: what comes then is a new one, beyond the limit."""
+    appliance = serve(rate_limit=1)
+    body = json.dumps(DOCUMENT).encode()
+    with appliance.client() as client, connect(appliance.url) as connection:
+        first = send(client, Idempotency_Key="k")
+        connection.sendall(request("POST", CONVERSION, "Idempotency-Key: k", body=body[:-1], length=len(body)))
+        # It is known for the first by then: its file is begun beside the other's.
+        while len(stored(appliance.data_dir)) < 2:
+            time.sleep(0.01)
+        assert client.delete(first.headers["Location"]).status_code == 204
+        connection.sendall(body[-1:])
+        assert_refused(received(connection), 429, "request.rate-limit-exceeded")
+    assert not stored(appliance.data_dir)
 
 
 def test_processes_count_together(serve: Serve) -> None:

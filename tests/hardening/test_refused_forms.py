@@ -107,7 +107,7 @@ def test_what_is_wrong_with_a_part_is_told(client: httpx.Client, broken: bytes, 
 
 @pytest.mark.parametrize("before", [b"\n" * 600, b"\r\n" * 300, b"x" * 600 + b"\r\n", b" " * 600, b"--other\r\n" * 100])
 def test_a_form_begins_soon(client: httpx.Client, before: bytes) -> None:
-    """What stands before the first boundary is skipped, and 512 bytes of it are enough: its lines would cost a call each."""
+    """What stands before the first boundary is skipped, up to 512 bytes: each line of it costs a call."""
     message = assert_refused(post(client, before + form(FILE)), 400, "request.invalid")
     assert "does not begin within 512 bytes" in message
     assert post(client, before[:500] + b"\r\n" + form(FILE)).status_code == 202
