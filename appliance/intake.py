@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,10 +123,10 @@ class Intake:
         again = bool(idempotency) and await self._store.remembers(idempotency)
         self._room.capacity, self._room.reason = await self._capacity(technology, waits=not again)
         task_id = str(uuid.uuid4())
-        with self._room.share(max(0, expected - FRAMING_BYTES)) as share:
+        with self._room.share(max(0, expected - FRAMING_BYTES)) as share, ExitStack() as submitted:
             try:
                 rate = await self._rate(caller, counted=not again)
-                async with self._files.upload(task_id) as upload:
+                async with self._files.upload(task_id, until=submitted) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
                     arrival.rate = rate
                     yield arrival

@@ -1,8 +1,16 @@
-"""The states of a task and how a poll shows it."""
+"""What a task is called, its states and how a poll shows it."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def is_task_id(text: str) -> bool:
+    """Whether a task may be called that: a UUID, written as the appliance writes it."""
+    return _ID.fullmatch(text) is not None
 
 
 class TaskState(StrEnum):

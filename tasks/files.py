@@ -8,15 +8,13 @@ SHA-256 is that of the authenticated record can be nothing else.
 
 import asyncio
 import errno
-import fcntl
 import hashlib
 import io
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
@@ -27,12 +25,10 @@ from aiofiles.threadpool.binary import AsyncBufferedIOBase
 from schemas import plain_file
 from schemas.errors import ApplianceError, StorageFull
 from schemas.keyring import Keys
+from schemas.task import is_task_id
 from tasks import sealing
+from tasks.holding import hold, is_held
 from tasks.sealing import SealedFile, Sealer, Unsealable
-
-# Nobody writes for so long without a byte.
-_SILENT_SECONDS = 3600.0
-
 
 _Content = TypeVar("_Content", FileIO, SealedFile)
 
@@ -79,10 +75,19 @@ class Upload:
 
 
 class FileStore(Protocol):
-    """Where media and results lie. Results belong to one attempt at a task, so a late one overwrites nothing."""
+    """Where media and results lie. Results belong to one attempt at a task, so a late one overwrites nothing.
 
-    def upload(self, task_id: str) -> AbstractAsyncContextManager[Upload]:
-        """Durable when the context ends without an exception, gone otherwise. Raises StorageFull."""
+    Ids may come from a Redis that others write to. Of what is no task's id there is no file: it is gone, erasing it
+    does nothing, and storing it raises FileNotFoundError.
+    """
+
+    def upload(self, task_id: str, until: ExitStack | None = None) -> AbstractAsyncContextManager[Upload]:
+        """Durable when the context ends without an exception, gone otherwise. Raises StorageFull.
+
+        It is held until `until` is closed as well, if that is given: for as long as its task may still be submitted."""
+
+    def is_held(self, task_id: str) -> bool:
+        """Whether a process that lives, even one that is stopped, may still submit the task of that upload."""
 
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
         """The upload, unbuffered, at its beginning, with a descriptor that others may read it by; what was encrypted is
@@ -139,28 +144,33 @@ class LocalFileStore:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @asynccontextmanager
-    async def upload(self, task_id: str) -> AsyncIterator[Upload]:
-        partial = self._partial / task_id
-        try:
-            with storage_errors():
-                async with aiofiles.open(partial, "wb", opener=_private) as file:
-                    _hold(file.fileno())
-                    sealing_keys = self._keys if self._encrypt else None
-                    upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None)
-                    yield upload
-                    await upload.end()
-                    await asyncio.to_thread(os.fsync, file.fileno())
-            await asyncio.to_thread(_publish, partial, self._inputs / task_id)
-        finally:
-            partial.unlink(missing_ok=True)
+    async def upload(self, task_id: str, until: ExitStack | None = None) -> AsyncIterator[Upload]:
+        partial, final = _path(self._partial, task_id), self.input(task_id)
+        with ExitStack() as published:
+            try:
+                with storage_errors():
+                    async with aiofiles.open(partial, "wb", opener=_private) as file:
+                        hold(file.fileno())
+                        (until or published).callback(os.close, os.dup(file.fileno()))
+                        sealing_keys = self._keys if self._encrypt else None
+                        upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None)
+                        yield upload
+                        await upload.end()
+                        await asyncio.to_thread(os.fsync, file.fileno())
+                await asyncio.to_thread(_publish, partial, final)
+            finally:
+                partial.unlink(missing_ok=True)
+
+    def is_held(self, task_id: str) -> bool:
+        return is_held(self.input(task_id))
 
     def input(self, task_id: str) -> Path:
-        """Where the upload lies."""
-        return self._inputs / task_id
+        """Where the upload lies. Raises FileNotFoundError for what is no task's id."""
+        return _path(self._inputs, task_id)
 
     def result(self, task_id: str, attempt: int) -> Path:
-        """Where the result of that attempt lies."""
-        return self._results / _attempt(task_id, attempt)
+        """Where the result of that attempt lies. Raises FileNotFoundError for what is no task's id."""
+        return _path(self._results, task_id, attempt)
 
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
         try:
@@ -171,17 +181,18 @@ class LocalFileStore:
             raise InputDamaged(f"the stored upload {error.message}") from error
 
     def erase_input(self, task_id: str) -> None:
-        self.input(task_id).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            self.input(task_id).unlink()
 
     def write_result(self, task_id: str, attempt: int, data: bytes) -> tuple[int, bytes]:
-        partial = self._partial / _attempt(task_id, attempt)
+        partial, final = _path(self._partial, task_id, attempt), self.result(task_id, attempt)
         try:
             with storage_errors(), open(partial, "wb", opener=_private) as file:
-                _hold(file.fileno())
+                hold(file.fileno())
                 file.writelines(self._sealed(data, _result(task_id, attempt)))
                 file.flush()
                 os.fsync(file.fileno())
-            _publish(partial, self.result(task_id, attempt))
+                _publish(partial, final)
         finally:
             partial.unlink(missing_ok=True)
         return len(data), hashlib.sha256(data).digest()
@@ -200,7 +211,8 @@ class LocalFileStore:
         return io.BufferedReader(content, sealing.CHUNK_BYTES)
 
     def erase_result(self, task_id: str, attempt: int) -> None:
-        self.result(task_id, attempt).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            self.result(task_id, attempt).unlink()
 
     def erase_results(self, task_id: str) -> None:
         for found, attempt in self.results():
@@ -260,16 +272,16 @@ class LocalFileStore:
             file.write(b"0")
 
     def inputs(self) -> Iterable[str]:
-        return (path.name for path in self._inputs.iterdir())
+        return (path.name for path in self._inputs.iterdir() if is_task_id(path.name))
 
     def results(self) -> Iterable[tuple[str, int]]:
         for path in self._results.iterdir():
             task_id, _, attempt = path.name.rpartition(".")
-            if attempt.isdecimal():
+            if is_task_id(task_id) and attempt.isdecimal():
                 yield task_id, int(attempt)
 
     def abandoned(self) -> Iterable[str]:
-        return (path.name for path in self._partial.iterdir() if not _is_held(path))
+        return (path.name for path in self._partial.iterdir() if not is_held(path))
 
     def erase_abandoned(self, name: str) -> None:
         (self._partial / name).unlink(missing_ok=True)
@@ -280,25 +292,14 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _hold(descriptor: int) -> None:
-    """Marks a file as being written, until it is closed or its process dies, however it dies."""
-    with suppress(OSError):  # not every file system can: there, the sweep waits longer
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+def _path(folder: Path, task_id: str, attempt: int | None = None) -> Path:
+    """Where in `folder` the upload, or the result of that attempt, lies. Nothing else makes a path of an id.
 
-
-def _is_held(path: Path) -> bool:
-    try:
-        with path.open("r+b") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False  # someone else removed it first
-    except BlockingIOError:
-        return True
-    except OSError:
-        # Where files cannot be held, it has lost its process when nothing has come for long.
-        with suppress(FileNotFoundError):
-            return path.stat().st_mtime > time.time() - _SILENT_SECONDS
-    return False
+    Raises FileNotFoundError for what is no task's id, and might lead anywhere.
+    """
+    if not is_task_id(task_id):
+        raise FileNotFoundError(errno.ENOENT, "no task is called that", task_id)
+    return folder / (task_id if attempt is None else _attempt(task_id, attempt))
 
 
 def _attempt(task_id: str, attempt: int) -> str:

@@ -12,7 +12,7 @@ from tasks.files import FileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 
-# A file without a task is left alone for this long: its task may be about to be submitted.
+# A file without a task is left alone for this long: not every file system tells that its task is about to be submitted.
 ORPHAN_SECONDS = 60.0
 _AT_ONCE = 1000
 
@@ -41,9 +41,17 @@ class Sweeper:
             await asyncio.to_thread(_each, self._files.erase_input, [(task_id,) for task_id in ended])
             erased += len(ended)
             lost |= {task_id for task_id in others if task_id not in records}
-        orphans = self._in_time("inputs", lost)
+        orphans = await self._unsubmitted(self._in_time("inputs", lost))
         await asyncio.to_thread(_each, self._files.erase_input, [(task_id,) for task_id in orphans])
         return erased + len(orphans)
+
+    async def _unsubmitted(self, task_ids: Sequence[str]) -> list[str]:
+        """Those that nobody can submit any more. Whoever had an upload in hand may have been stopped all the while: who
+        has let go of it has submitted it by then or never will, so the records are asked last."""
+        held = await asyncio.to_thread(lambda: set(filter(self._files.is_held, task_ids)))
+        let_go = [task_id for task_id in task_ids if task_id not in held]
+        submitted = await self._store.records(let_go)
+        return [task_id for task_id in let_go if task_id not in submitted]
 
     async def results(self) -> int:
         """Erases results of other attempts than the one with which their task has ended, and in time those without a

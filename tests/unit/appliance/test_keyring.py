@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,7 +179,7 @@ def test_keys_are_listed_without_their_secrets(run: Run, ring: Path) -> None:
 def test_an_older_key_is_dropped_after_a_warning(run: Run, ring: Path, tmp_path: Path) -> None:
     """What is lost with it is said first, and without a yes it stays."""
     store = LocalFileStore(tmp_path / "data" / "store", KeyRing.read(ring).derive("store"))
-    store.write_result("id", 1, b"result")
+    store.write_result(str(uuid.uuid4()), 1, b"result")
     run("rotate")
     asked = run("drop", "1")
     assert asked.returncode == ExitCode.MISCONFIGURED

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import StorageFull
-from tasks.files import LocalFileStore, ResultDamaged, ResultGone
+from tasks.files import InputGone, LocalFileStore, ResultDamaged, ResultGone
+from tests.unit.tasks.made_tasks import SHA256, TASK_ID
 
 DATA = bytes(range(256)) * 1000
 
@@ -37,13 +38,13 @@ async def store_input(files: LocalFileStore, task_id: str) -> Path:
 
 async def test_an_upload_is_there_when_it_is_whole(files: LocalFileStore, tmp_path: Path) -> None:
     """Nobody sees an upload before its last byte is on disk; then it is there, counted and hashed, and nothing else."""
-    async with files.upload("id") as upload:
+    async with files.upload(TASK_ID) as upload:
         for start in range(0, len(DATA), 1000):
             await upload.write(DATA[start : start + 1000])
-        assert not files.input("id").exists()
-    assert files.input("id").read_bytes() == DATA
+        assert not files.input(TASK_ID).exists()
+    assert files.input(TASK_ID).read_bytes() == DATA
     assert (upload.size, upload.sha256) == (len(DATA), hashlib.sha256(DATA).digest())
-    assert listed(tmp_path) == ["inputs/id"]
+    assert listed(tmp_path) == [f"inputs/{TASK_ID}"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, asyncio.CancelledError])
@@ -53,9 +54,9 @@ async def test_a_broken_upload_leaves_nothing(
     """An upload that fails or whose client goes away is removed, and its error is passed on."""
 
     async def break_off() -> None:
-        async with files.upload("id") as upload:
+        async with files.upload(TASK_ID) as upload:
             await upload.write(DATA)
-            assert listed(tmp_path) == ["partial/id"]
+            assert listed(tmp_path) == [f"partial/{TASK_ID}"]
             raise error
 
     with pytest.raises(error):
@@ -66,9 +67,9 @@ async def test_a_broken_upload_leaves_nothing(
 @pytest.mark.parametrize("size", [10, 10_000_000], ids=["at the end", "on the way"])
 async def test_an_upload_to_a_full_disk_is_full_storage(files: LocalFileStore, tmp_path: Path, size: int) -> None:
     """A full disk, noticed while writing or at the last flush, is told as such, and nothing stays."""
-    (tmp_path / "store" / "partial" / "id").symlink_to("/dev/full")
+    (tmp_path / "store" / "partial" / TASK_ID).symlink_to("/dev/full")
     with pytest.raises(StorageFull):
-        async with files.upload("id") as upload:
+        async with files.upload(TASK_ID) as upload:
             await upload.write(bytes(size))
     assert listed(tmp_path) == []
 
@@ -76,9 +77,9 @@ async def test_an_upload_to_a_full_disk_is_full_storage(files: LocalFileStore, t
 @pytest.mark.parametrize("size", [10, 10_000_000])
 def test_a_result_for_a_full_disk_is_full_storage(files: LocalFileStore, tmp_path: Path, size: int) -> None:
     """A result that finds no room is refused by name and leaves nothing."""
-    (tmp_path / "store" / "partial" / "id.1").symlink_to("/dev/full")
+    (tmp_path / "store" / "partial" / f"{TASK_ID}.1").symlink_to("/dev/full")
     with pytest.raises(StorageFull):
-        files.write_result("id", 1, bytes(size))
+        files.write_result(TASK_ID, 1, bytes(size))
     assert listed(tmp_path) == []
 
 
@@ -86,7 +87,7 @@ def test_other_errors_are_not_called_a_full_disk(files: LocalFileStore, tmp_path
     """A store that somebody broke is not told as one that is full."""
     (tmp_path / "store" / "partial").rmdir()
     with pytest.raises(FileNotFoundError):
-        files.write_result("id", 1, DATA)
+        files.write_result(TASK_ID, 1, DATA)
 
 
 async def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -94,49 +95,49 @@ async def test_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         files = LocalFileStore(tmp_path / "store")
-        files.write_result("id", 1, DATA)
-        upload = await store_input(files, "id")
+        files.write_result(TASK_ID, 1, DATA)
+        upload = await store_input(files, TASK_ID)
     finally:
         os.umask(before)
-    assert [path.stat().st_mode & 0o777 for path in (upload, files.result("id", 1))] == [0o600, 0o600]
+    assert [path.stat().st_mode & 0o777 for path in (upload, files.result(TASK_ID, 1))] == [0o600, 0o600]
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "store").iterdir()} == {0o700}
 
 
 def test_a_result_comes_back(files: LocalFileStore, tmp_path: Path) -> None:
     """What was stored is read from its start, as many bytes and with the hash that were told."""
-    size, sha256 = files.write_result("id", 2, DATA)
+    size, sha256 = files.write_result(TASK_ID, 2, DATA)
     assert (size, sha256) == (len(DATA), hashlib.sha256(DATA).digest())
-    with files.open_result("id", 2, size, sha256) as stored:
+    with files.open_result(TASK_ID, 2, size, sha256) as stored:
         assert stored.read() == DATA
-    assert listed(tmp_path) == ["results/id.2"]
+    assert listed(tmp_path) == [f"results/{TASK_ID}.2"]
 
 
 def test_each_attempt_has_a_result_of_its_own(files: LocalFileStore) -> None:
     """An attempt that was given up and comes late overwrites nothing."""
-    first, second = files.write_result("id", 1, b"first"), files.write_result("id", 2, b"second")
-    files.erase_result("id", 1)
-    with files.open_result("id", 2, *second) as stored:
+    first, second = files.write_result(TASK_ID, 1, b"first"), files.write_result(TASK_ID, 2, b"second")
+    files.erase_result(TASK_ID, 1)
+    with files.open_result(TASK_ID, 2, *second) as stored:
         assert stored.read() == b"second"
     with pytest.raises(ResultGone):
-        files.open_result("id", 1, *first)
+        files.open_result(TASK_ID, 1, *first)
 
 
 @pytest.mark.parametrize("damage", [DATA[:-1], DATA + b"x", b"", DATA[:100] + b"x" + DATA[101:]])
 def test_a_changed_result_is_damaged(files: LocalFileStore, tmp_path: Path, damage: bytes) -> None:
     """A result of another length or content is never shown."""
-    told = files.write_result("id", 1, DATA)
-    (tmp_path / "store" / "results" / "id.1").write_bytes(damage)
+    told = files.write_result(TASK_ID, 1, DATA)
+    (tmp_path / "store" / "results" / f"{TASK_ID}.1").write_bytes(damage)
     with pytest.raises(ResultDamaged):
-        files.open_result("id", 1, *told)
+        files.open_result(TASK_ID, 1, *told)
 
 
 async def test_erasing_is_final_and_may_be_repeated(files: LocalFileStore, tmp_path: Path) -> None:
     """What is erased is gone from the disk, and erasing it again is no error."""
-    await store_input(files, "id")
-    files.write_result("id", 1, DATA)
+    await store_input(files, TASK_ID)
+    files.write_result(TASK_ID, 1, DATA)
     for _ in range(2):
-        files.erase_input("id")
-        files.erase_result("id", 1)
+        files.erase_input(TASK_ID)
+        files.erase_result(TASK_ID, 1)
     assert listed(tmp_path) == []
 
 
@@ -149,12 +150,39 @@ def test_the_folders_are_private(files: LocalFileStore, tmp_path: Path) -> None:
 
 async def test_a_second_store_on_the_folder_sees_the_same(files: LocalFileStore, tmp_path: Path) -> None:
     """Another process or machine that shares the folder finds what the first one stored."""
-    path = await store_input(files, "id")
-    told = files.write_result("id", 1, DATA)
+    path = await store_input(files, TASK_ID)
+    told = files.write_result(TASK_ID, 1, DATA)
     other = LocalFileStore(tmp_path / "store")
-    assert other.input("id") == path
-    with other.open_result("id", 1, *told) as stored:
+    assert other.input(TASK_ID) == path
+    with other.open_result(TASK_ID, 1, *told) as stored:
         assert stored.read() == DATA
+
+
+@pytest.mark.parametrize(
+    "name", ["/elsewhere/kept", "../../kept", "../inputs/kept", "kept", "..", "", TASK_ID.upper(), f"{TASK_ID}\n"]
+)
+async def test_only_ids_of_tasks_name_files(files: LocalFileStore, tmp_path: Path, name: str) -> None:
+    """Whoever makes up an id reaches no file with it, neither of the store nor of anybody else."""
+    name = name.replace("/elsewhere", str(tmp_path))
+    for folder in (tmp_path, tmp_path / "store" / "inputs", tmp_path / "store" / "results"):
+        for ending in ("", ".1"):
+            (folder / f"kept{ending}").write_bytes(DATA)
+    before = listed(tmp_path)
+    files.erase_input(name)
+    files.erase_result(name, 1)
+    files.erase_results(name)
+    assert listed(tmp_path) == before
+    assert (tmp_path / "kept").exists()
+    assert (tmp_path / "kept.1").exists()
+    with pytest.raises(InputGone):
+        files.open_input(name, hashlib.sha256(DATA).digest())
+    with pytest.raises(ResultGone):
+        files.open_result(name, 1, len(DATA), SHA256)
+    with pytest.raises(FileNotFoundError):
+        files.write_result(name, 1, DATA)
+    with pytest.raises(FileNotFoundError):
+        await store_input(files, name)
+    assert listed(tmp_path) == before
 
 
 def test_probe_writes_and_leaves_nothing(files: LocalFileStore, tmp_path: Path) -> None:

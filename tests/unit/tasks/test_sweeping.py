@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from schemas.task import TaskState
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 from tasks.sweeping import ORPHAN_SECONDS, Sweeper
-from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted, with_files
+from tests.unit.tasks.made_tasks import RETENTION, TASK_ID, claimed, done, submitted, with_files
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ async def test_what_is_needed_stays(store: TaskStore, files: LocalFileStore, swe
     await with_files(files, await claimed(store), attempts=1)
     ended = await done(store)
     files.write_result(ended.task_id, ended.attempt, b"a result")
-    async with files.upload("slow"):
+    async with files.upload(TASK_ID):
         before = listed(tmp_path)
         for _ in range(3):
             assert await swept.everything() == 0
@@ -93,7 +94,7 @@ async def test_files_without_a_task_go_in_time(
 ) -> None:
     """Media whose task may be about to be submitted stay for a minute of the sweeper's own clock, and the time of day
     does not matter; the same holds for results and for uploads whose process has died."""
-    orphan = replace(await submitted(store), task_id="orphan")
+    orphan = replace(await submitted(store), task_id=TASK_ID)
     await with_files(files, orphan, attempts=1)
     (tmp_path / "store" / "partial" / "lost").write_bytes(b"half")
     assert await swept.everything() == 0
@@ -108,13 +109,48 @@ async def test_a_task_that_comes_in_time_keeps_its_media(
     store: TaskStore, files: LocalFileStore, swept: Swept, tmp_path: Path
 ) -> None:
     """What was an orphan and is one no longer is none."""
-    record = replace(await claimed(store), task_id="late")
+    record = replace(await claimed(store), task_id=TASK_ID)
     await with_files(files, record)
     assert await swept.everything() == 0
-    await submitted(store, task_id="late")
+    await submitted(store, task_id=TASK_ID)
     swept.now += 10 * ORPHAN_SECONDS
     assert await swept.everything() == 0
-    assert listed(tmp_path) == ["inputs/late"]
+    assert listed(tmp_path) == [f"inputs/{TASK_ID}"]
+
+
+async def test_an_upload_in_hand_is_no_orphan(files: LocalFileStore, swept: Swept, tmp_path: Path) -> None:
+    """However long its process was stopped before it submits the task, which then has its media; once it has let go of
+    them without a task, they go."""
+    with ExitStack() as submitted_by_then:
+        async with files.upload(TASK_ID, submitted_by_then):
+            pass
+        for _ in range(3):
+            assert await swept.everything() == 0
+            swept.now += 10 * ORPHAN_SECONDS
+        assert listed(tmp_path) == [f"inputs/{TASK_ID}"]
+    assert await swept.everything() == 1
+    assert listed(tmp_path) == []
+
+
+async def test_an_upload_is_let_go_when_its_task_is_there(store: TaskStore, tmp_path: Path) -> None:
+    """A process that goes on in the middle of a sweep, after so long, submits its task and lets go of the upload: the
+    sweep, which had found no task before, looks again."""
+
+    class GoesOn(LocalFileStore):
+        def is_held(self, task_id: str) -> bool:
+            going_on = asyncio.run_coroutine_threadsafe(submitted(store, task_id=task_id), loop)
+            going_on.result(10)
+            in_hand.close()
+            return super().is_held(task_id)
+
+    loop, in_hand, files = asyncio.get_running_loop(), ExitStack(), GoesOn(tmp_path / "store")
+    async with files.upload(TASK_ID, in_hand):
+        pass
+    swept = Swept(store, files)
+    assert await swept.everything() == 0
+    swept.now += ORPHAN_SECONDS
+    assert await swept.everything() == 0
+    assert listed(tmp_path) == [f"inputs/{TASK_ID}"]
 
 
 async def test_a_damaged_record_is_no_reason_to_erase(
@@ -135,7 +171,7 @@ async def test_an_upload_outlives_its_killed_process_by_a_minute(swept: Swept, t
     code = f"""
 import asyncio, pathlib, tasks.files
 async def uploading():
-    async with tasks.files.LocalFileStore(pathlib.Path({str(tmp_path / "store")!r})).upload("id"):
+    async with tasks.files.LocalFileStore(pathlib.Path({str(tmp_path / "store")!r})).upload({TASK_ID!r}):
         print("open", flush=True)
         await asyncio.Event().wait()
 asyncio.run(uploading())
