@@ -55,13 +55,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from schemas.printable import printable
+
 
 class ApplianceError(Exception):
-    """Root of the tree; `message` is written for the person who reads it."""
+    """Root of the tree; `message` is written for the person who reads it, and may repeat what came from outside."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = printable(message)
+        super().__init__(self.message)
 
 
 class ConfigurationError(ApplianceError):
@@ -76,6 +78,12 @@ class Detail:
     message: str
     type: str
     context: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        location = tuple(printable(part) if isinstance(part, str) else part for part in self.location)
+        context = {name: printable(one) if isinstance(one, str) else one for name, one in self.context.items()}
+        for name, told in (("location", location), ("message", printable(self.message)), ("context", context)):
+            object.__setattr__(self, name, told)
 
     def body(self) -> dict[str, object]:
         return {

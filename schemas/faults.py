@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pydantic
 
+from schemas.printable import printable
+
 Place = tuple[int | str, ...]
 
 
@@ -23,11 +25,6 @@ def reason(error: Exception, name: Callable[[Place], str] = dotted) -> str:
     if isinstance(error, pydantic.ValidationError):
         return faults(error, name)
     return printable((isinstance(error, OSError) and error.strerror) or str(error))
-
-
-def printable(text: str) -> str:
-    """`text` with nothing in it that a terminal would obey."""
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def _told(field: str, message: str) -> str:

@@ -1,7 +1,6 @@
 """`voiceprint up`, `serve`, `grpc` and `worker`: the appliance whole, or one of its processes."""
 
 import asyncio
-import logging
 import signal
 import socket
 import sys
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance import log_lines
 from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, Settings, load
@@ -209,7 +209,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
 def _settings(*, only_asks: bool = False, **overrides: str | int | None) -> Settings:
     # Who only asks a process that runs touches nothing of what it keeps.
     settings = (load if only_asks else own)(**overrides)
-    logging.basicConfig(level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_lines.begin(settings.log_level)
     return settings
 
 

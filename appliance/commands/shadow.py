@@ -14,7 +14,7 @@ import typer
 from appliance.commands.inputs import complain
 from appliance.exit_codes import ExitCode
 from schemas.errors import ConfigurationError
-from schemas.faults import printable
+from schemas.printable import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress

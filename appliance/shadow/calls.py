@@ -14,7 +14,7 @@ import aiohttp
 
 from schemas import json
 from schemas.errors import ApplianceError, ConfigurationError
-from schemas.faults import printable
+from schemas.printable import printable
 
 # What an appliance, or a proxy before it, answers while it starts, is full or is being replaced.
 _PASSING = frozenset({408, 425, 429, 502, 503, 504, 507})
