@@ -1,11 +1,10 @@
 """Voiceprints of a call on their way into a task: raw containers in, the lists of a JSON document out."""
 
 import asyncio
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import BinaryIO, TypeVar
 
 import pybase64
 from phonexia.grpc.common.core_pb2 import Voiceprint
@@ -14,29 +13,24 @@ from appliance.grpc_face.around import Context
 from appliance.grpc_face.callers import caller
 from appliance.grpc_face.calls import Calls
 from appliance.grpc_face.durations import invalid
+from appliance.grpc_face.spool import Spool, spool
 from appliance.grpc_face.tasks import performed
 from appliance.intake import Arrival
 from schemas.technologies import technologies
 from schemas.voiceprint import MAGIC, MAXIMUM_BYTES
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS
 from tasks import foreign
-from tasks.files import storage_errors
-
-# Written at a time: hashing it is not noticed by an event loop.
-_PIECE_BYTES = 1 << 18
-# Most lists stay in memory.
-_SPOOLED_BYTES = 1 << 20
 
 _T = TypeVar("_T")
 
 
 class VoiceprintList:
-    """One list of a JSON document, in the order in which its voiceprints come; it waits in a file when it is long."""
+    """One list of a JSON document, in the order in which its voiceprints come; it waits in a file."""
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
+    def __init__(self, name: str, waiting: Spool) -> None:
         self.count = 0
         self.size = 0
-        self._name, self._file = name, file
+        self._name, self._waiting = name, waiting
 
     async def add(self, voiceprints: Sequence[Voiceprint]) -> None:
         """Raises ValidationError that names what is no voiceprint, or says that there are too many; StorageFull."""
@@ -49,15 +43,15 @@ class VoiceprintList:
     def _append(self, voiceprints: Sequence[Voiceprint]) -> int:
         contents = (one.content for one in voiceprints)
         texts = [_text(content, self._name, index) for index, content in enumerate(contents, self.count)]
-        with storage_errors():
-            return self._file.write((b"," if self.count else b"") + b",".join(texts))
+        written = (b"," if self.count else b"") + b",".join(texts)
+        self._waiting.write(written)
+        return len(written)
 
     async def write_to(self, arrival: Arrival) -> None:
         """As a member of a JSON object."""
         await arrival.write(b'"%s":[' % self._name.encode())
-        with storage_errors():
-            self._file.seek(0)
-        while piece := await asyncio.to_thread(self._file.read, _PIECE_BYTES):
+        pieces = await asyncio.to_thread(self._waiting.pieces)
+        while piece := await asyncio.to_thread(next, pieces, b""):
             await arrival.write(piece)
         await arrival.write(b"]")
 
@@ -65,8 +59,8 @@ class VoiceprintList:
 @asynccontextmanager
 async def waiting_list(name: str, folder: Path) -> AsyncIterator[VoiceprintList]:
     """An empty list called `name`, whose file is in `folder` and has no name there."""
-    with tempfile.SpooledTemporaryFile(_SPOOLED_BYTES, dir=str(folder)) as file:
-        yield VoiceprintList(name, cast("BinaryIO", file))
+    with spool(folder) as waiting:
+        yield VoiceprintList(name, waiting)
 
 
 async def of_voiceprints(
