@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands.audited import note, require
-from appliance.settings import load
+from appliance.commands.own import own_models
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def add(
 
     The file is inspected and first run in a process of its own, which may open, write and start nothing.
     """
-    settings = load()
+    settings = own_models()
 
     from onnx_models.brought import adding, card_file, deciding, inspection, proving  # noqa: PLC0415
 

@@ -10,7 +10,8 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.inputs import Inputs
-from appliance.settings import PREFIX, Settings, load
+from appliance.commands.own import own_models
+from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def calibrate(
         fits=bool(out or cohort),
         max_speech_length=max_speech_length,
     )
-    settings = load(model=model)
+    settings = own_models(model=model)
 
     from onnx_models import profiles, registry  # noqa: PLC0415
     from onnx_models.fitting import corpus  # noqa: PLC0415

@@ -10,8 +10,9 @@ import typer
 
 from appliance.commands.audited import note_each, require
 from appliance.commands.inputs import complain
+from appliance.commands.own import own
 from appliance.commands.questions import confirmed
-from appliance.settings import Settings, load
+from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def erase(
     For those of a key that was revoked, lost or has expired, and of nobody. Revoke a key that leaked first: what it
     submits meanwhile may stay.
     """
-    settings = load()
+    settings = own()
     require(settings)
     if bool(tasks) == (key is not None):
         raise ConfigurationError("name tasks, or the API key that has made them with --key")

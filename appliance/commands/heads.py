@@ -7,6 +7,7 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.audited import note, require
+from appliance.commands.own import own_models
 from appliance.settings import load
 
 heads = typer.Typer(
@@ -45,7 +46,7 @@ def add_head(
     card: Annotated[Path, typer.Argument(metavar="CARD.toml", help="The head's card, with its weights beside it.")],
 ) -> None:
     """Check a head and copy it to the models folder; it takes the place of a shipped one that tells the same."""
-    settings = load()
+    settings = own_models()
 
     from onnx_models.heads.adding import add  # noqa: PLC0415
 
@@ -58,7 +59,7 @@ def add_head(
 @heads.command("remove")
 def remove_head(name: Annotated[str, typer.Argument(help="A head that was added.")]) -> None:
     """Remove a head that was added."""
-    settings = load()
+    settings = own_models()
 
     from onnx_models.heads.adding import remove  # noqa: PLC0415
 

@@ -9,6 +9,7 @@ import typer
 
 from appliance.commands import progress
 from appliance.commands.audited import note, require
+from appliance.commands.own import own_models
 from appliance.commands.questions import confirmed
 from appliance.settings import Settings, load
 from schemas.errors import ConfigurationError
@@ -45,7 +46,7 @@ def install(
 
     A download that was cut off goes on where it ended. With --bundle all models of the archive, or those named.
     """
-    settings = load()
+    settings = own_models()
     if bundle is not None:
         if source is not None:
             raise ConfigurationError("--from and --bundle are two ways to the same models; give one of them")

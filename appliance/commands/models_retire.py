@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands.audited import note, require
+from appliance.commands.own import own_models
 from appliance.commands.questions import confirmed
-from appliance.settings import PREFIX, Settings, load
+from appliance.settings import PREFIX, Settings
 from schemas.errors import ApplianceError, ConfigurationError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def retire(
 
     Removed are its file and, for a model of your own, its card. Profiles, heads and voiceprints stay where they are.
     """
-    settings = load()
+    settings = own_models()
 
     from onnx_models import registry  # noqa: PLC0415
     from onnx_models.install import retire as retiring  # noqa: PLC0415

@@ -7,6 +7,7 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.inputs import complain
+from appliance.commands.own import own_models
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, load
 from schemas.errors import ConfigurationError
@@ -68,7 +69,7 @@ def show_profile(name: Name, model: Model = None) -> None:
 @profiles.command("remove")
 def remove_profile(name: Name, model: Model = None) -> None:
     """Remove a profile; voiceprints are not touched, they do not depend on it."""
-    settings = load(model=model)
+    settings = own_models(model=model)
 
     from onnx_models import profiles as saved  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415

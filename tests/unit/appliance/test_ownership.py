@@ -45,6 +45,16 @@ def run(data: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[st
         ("backup", "-"),
         ("restore", "-"),
         ("up",),
+        ("erase", "--key", "0123abcd", "--yes"),
+        ("models", "install"),
+        ("models", "add", "network.onnx"),
+        ("models", "retire", "ge2e", "--yes"),
+        ("models", "quantize", "ge2e", "--calibrate", "none"),
+        ("heads", "add", "card.toml"),
+        ("heads", "remove", "head"),
+        ("profiles", "remove", "telephone"),
+        ("calibrate", "none"),
+        ("redis", "install"),
     ],
 )
 def test_root_keeps_out_of_the_folder_of_another(tmp_path: Path, words: tuple[str, ...]) -> None:
@@ -55,10 +65,26 @@ def test_root_keeps_out_of_the_folder_of_another(tmp_path: Path, words: tuple[st
     for name in ("api-keys.json", "api-keys.json.lock", "audit.log", "audit.log.head", "up.lock", ".restoring"):
         (data / name).symlink_to(victim)
     os.chown(data, STRANGER, STRANGER)
-    done = run(data, *words)
+    done = run(data, *words, VOICEPRINT_MODELS_DIR=str(data / "models"))
     assert done.returncode == 2
     assert f"{data} belongs to the user #{STRANGER}: run this as that user, `sudo -u" in done.stderr
     assert (victim.stat().st_uid, victim.read_text()) == (0, "of root")
+
+
+@needs_root
+@pytest.mark.parametrize("words", [("heads", "remove", "head"), ("models", "install"), ("models", "retire", "ge2e")])
+def test_root_writes_no_audit_log_of_another(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Nor where the models are its own: what it changes there would be told in a folder where others lay links."""
+    data, ring = tmp_path / "data", tmp_path / "ring.toml"
+    assert run(data, "keyring", "create", str(ring)).returncode == 0
+    data.mkdir(mode=0o700)
+    os.chown(data, STRANGER, STRANGER)
+    models = tmp_path / "models"
+    models.mkdir()
+    done = run(data, *words, VOICEPRINT_KEY_RING=str(ring), VOICEPRINT_MODELS_DIR=str(models))
+    assert done.returncode == 2
+    assert f"{data} belongs to the user #{STRANGER}" in done.stderr
+    assert not any(models.iterdir())
 
 
 @needs_root
