@@ -38,7 +38,7 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]
 class WheelSource(WheelMember):
     """A file of a pinned wheel on the package index; `build` names what turns it into the ONNX graph."""
 
-    build: Literal["copy", "ge2e"]
+    build: Literal["copy", "ge2e", "ge2e-int8", "silero"]
 
 
 class AddressSource(BaseModel):

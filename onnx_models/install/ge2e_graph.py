@@ -12,6 +12,8 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from onnx_models.install import ge2e_int8
+
 LAYERS, HIDDEN, BANDS = 3, 256, 40
 # Pinned, so that one set of weights gives one file whichever version of the onnx package writes it.
 _OPSET, _IR_VERSION = 17, 8
@@ -21,11 +23,11 @@ _SMALLEST_NORM = 1e-12
 Weights = Mapping[str, npt.NDArray[np.float32]]
 
 
-def build(weights: Weights) -> bytes:
+def build(weights: Weights, *, int8: bool = False) -> bytes:
     """The serialised graph: `mels` float32 (batch, frames, 40) to `embedding` float32 (batch, 256), unit rows.
 
-    `weights` are named as PyTorch names them. The same weights always give the same bytes. Raises KeyError for a
-    missing weight and ValueError for one of another shape.
+    `weights` are named as PyTorch names them; with `int8` those of all layers but the first are of 8 bits. The same
+    weights always give the same bytes. Raises KeyError for a missing weight and ValueError for one of another shape.
     """
     initializers = [
         _constant("first_axis", np.array([0], np.int64)),
@@ -37,10 +39,10 @@ def build(weights: Weights) -> bytes:
     # ONNX runs time first: (frames, batch, bands).
     nodes = [helper.make_node("Transpose", ["mels"], ["layer0_in"], perm=[1, 0, 2])]
     for layer in range(LAYERS):
-        initializers += _layer_weights(weights, layer)
-        sequence, last = f"layer{layer}_out", f"layer{layer}_last"
-        inputs = [f"layer{layer}_in", f"layer{layer}_w", f"layer{layer}_r", f"layer{layer}_b"]
-        nodes.append(helper.make_node("LSTM", inputs, [sequence, last], hidden_size=HIDDEN))
+        sequence = f"layer{layer}_out"
+        node, constants = _layer(weights, layer, [sequence, f"layer{layer}_last"], int8=int8 and layer > 0)
+        nodes.append(node)
+        initializers += constants
         if layer + 1 < LAYERS:
             nodes.append(helper.make_node("Squeeze", [sequence, "directions_axis"], [f"layer{layer + 1}_in"]))
     nodes += [
@@ -54,23 +56,32 @@ def build(weights: Weights) -> bytes:
     mels = helper.make_tensor_value_info("mels", TensorProto.FLOAT, ["batch", "frames", BANDS])
     embedding = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", HIDDEN])
     graph = helper.make_graph(nodes, "ge2e", [mels], [embedding], initializers)
-    model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION, producer_name="voiceprint"
-    )
+    opsets = [helper.make_opsetid("", _OPSET)]
+    if int8:
+        opsets.append(helper.make_opsetid(ge2e_int8.DOMAIN, ge2e_int8.OPSET))
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION, producer_name="voiceprint")
     onnx.checker.check_model(model)
     return bytes(model.SerializeToString(deterministic=True))
 
 
-def _layer_weights(weights: Weights, layer: int) -> list[onnx.TensorProto]:
-    width = BANDS if layer == 0 else HIDDEN
-    input_weight = _take(weights, f"lstm.weight_ih_l{layer}", (4 * HIDDEN, width))
-    hidden_weight = _take(weights, f"lstm.weight_hh_l{layer}", (4 * HIDDEN, HIDDEN))
-    biases = [_take(weights, f"lstm.bias_{part}_l{layer}", (4 * HIDDEN,)) for part in ("ih", "hh")]
-    return [
-        _constant(f"layer{layer}_w", _onnx_gates(input_weight)[np.newaxis]),
-        _constant(f"layer{layer}_r", _onnx_gates(hidden_weight)[np.newaxis]),
-        _constant(f"layer{layer}_b", np.concatenate([_onnx_gates(bias) for bias in biases])[np.newaxis]),
-    ]
+def _layer(
+    weights: Weights, number: int, outputs: list[str], *, int8: bool
+) -> tuple[onnx.NodeProto, list[onnx.TensorProto]]:
+    """The node that runs the LSTM layer `number`, and its constants."""
+    layer, width = f"layer{number}", BANDS if number == 0 else HIDDEN
+    kernels = (
+        _onnx_gates(_take(weights, f"lstm.weight_ih_l{number}", (4 * HIDDEN, width))),
+        _onnx_gates(_take(weights, f"lstm.weight_hh_l{number}", (4 * HIDDEN, HIDDEN))),
+    )
+    biases = [_onnx_gates(_take(weights, f"lstm.bias_{part}_l{number}", (4 * HIDDEN,))) for part in ("ih", "hh")]
+    bias = _constant(f"{layer}_b", np.concatenate(biases)[np.newaxis])
+    if int8:
+        node, constants = ge2e_int8.lstm(layer, kernels, bias.name, outputs, HIDDEN)
+    else:
+        names = [f"{layer}_w", f"{layer}_r"]
+        node = helper.make_node("LSTM", [f"{layer}_in", *names, bias.name], outputs, hidden_size=HIDDEN)
+        constants = [_constant(name, kernel[np.newaxis]) for name, kernel in zip(names, kernels, strict=True)]
+    return node, [*constants, bias]
 
 
 def _onnx_gates(stacked: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -75,11 +75,16 @@ def _graph(source: WheelSource, member: bytes) -> bytes:
     match source.build:
         case "copy":
             return member
-        case "ge2e":
+        case "ge2e" | "ge2e-int8":
             # Only building needs the onnx package, and it is slow to import.
             from onnx_models.install import ge2e_graph, torch_weights  # noqa: PLC0415
 
-            return ge2e_graph.build(torch_weights.read_legacy_checkpoint(member))
+            weights = torch_weights.read_legacy_checkpoint(member)
+            return ge2e_graph.build(weights, int8=source.build == "ge2e-int8")
+        case "silero":
+            from onnx_models.install import silero_graph  # noqa: PLC0415
+
+            return silero_graph.build(member)
 
 
 def _copy(

@@ -161,7 +161,7 @@ def speakers(tmp_path: Path) -> Path:
 
 def test_quantize_reports_before_it_installs(run: Run, own_models: Path, speakers: Path) -> None:
     """Without a yes there is a report and nothing else; with it, a second model of the same space."""
-    tried = run("models", "quantize", "ge2e", "--calibrate", speakers)
+    tried = run("models", "quantize", "ge2e", "--name", "ours", "--calibrate", speakers)
     assert tried.returncode == ExitCode.MISCONFIGURED
     assert "say yes with --yes" in tried.stderr
     rows = dict(line.split("\t", 1) for line in tried.stdout.splitlines())
@@ -170,18 +170,18 @@ def test_quantize_reports_before_it_installs(run: Run, own_models: Path, speaker
     assert not (own_models / "cards").exists()
 
     (own_models / "cards").touch()
-    blocked = run("models", "quantize", "ge2e", "--calibrate", speakers, "--yes")
+    blocked = run("models", "quantize", "ge2e", "--name", "ours", "--calibrate", speakers, "--yes")
     assert blocked.returncode == ExitCode.MISCONFIGURED
     assert (blocked.stdout, len(blocked.stderr.splitlines())) == ("", 1)
     assert f"{own_models}/cards cannot be written to" in blocked.stderr
     (own_models / "cards").unlink()
 
-    done = run("models", "quantize", "ge2e", "--calibrate", speakers, "--yes")
+    done = run("models", "quantize", "ge2e", "--name", "ours", "--calibrate", speakers, "--yes")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-1] == str(own_models / "ge2e-int8.onnx")
-    card = registry.speaker_card("ge2e-int8", own_models)
+    assert done.stdout.splitlines()[-1] == str(own_models / "ours.onnx")
+    card = registry.speaker_card("ours", own_models)
     original = registry.speaker_card("ge2e")
     assert (card.space, card.dimension) == (original.space, original.dimension)
     assert (registry.load_mean(card) == registry.load_mean(original)).all()
-    assert run("extract", "--model", "ge2e-int8", RECORDINGS / "demo.flac").returncode == 0
+    assert run("extract", "--model", "ours", RECORDINGS / "demo.flac").returncode == 0
     assert "already a model 'ge2e-int8'" in run("models", "quantize", "ge2e", "--calibrate", speakers).stderr
