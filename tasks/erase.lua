@@ -1,11 +1,16 @@
--- A task ceases to exist, whatever its state: as if it had never been submitted.
+-- A task ceases to exist, whatever its state: as if it had never been submitted. A repeated call finds it gone, and
+-- removes what is left.
 -- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner
 -- ARGV old_record task_id input_bytes ended_channel
 local current = redis.call('GET', KEYS[1])
-if current ~= ARGV[1] then
+if current and current ~= ARGV[1] then
     return 0
 end
-redis.call('DEL', KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[11])
+redis.call('DEL', KEYS[1], KEYS[6], KEYS[7], KEYS[8], KEYS[11])
+-- Since the first call its idempotency key may have made another task.
+if redis.call('TYPE', KEYS[9]).ok ~= 'hash' or redis.call('HGET', KEYS[9], 'task') == ARGV[2] then
+    redis.call('DEL', KEYS[9])
+end
 if redis.call('ZREM', KEYS[2], ARGV[2]) == 1 then
     redis.call('DECRBY', KEYS[4], ARGV[3])
 end

@@ -5,8 +5,8 @@
 `voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
 tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
 of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
-with an idempotency key, and its fingerprint; `voiceprint:owner:<id>` whose the task is (`tasks/owners.py`). The id of
-every task that ends or is erased is published on `voiceprint:ended`. The queue itself, which arq reads, is named in
+with an idempotency key (`tasks/idempotency.py`); `voiceprint:owner:<id>` whose the task is (`tasks/owners.py`). The id
+of every task that ends or is erased is published on `voiceprint:ended`. The queue itself, which arq reads, is named in
 `tasks/dispatch.py`.
 """
 

@@ -1,6 +1,6 @@
 -- What a task's record says becomes what every other key says of it, unless the record has changed meanwhile.
--- KEYS record open running queue wake job in_progress retry idempotency owner
--- ARGV record task_id state worker job retention_ms fingerprint owner
+-- KEYS record open running queue wake job in_progress retry
+-- ARGV record task_id state worker job retention_ms
 -- The state is pending, running or ended. Answers how many keys said something else.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
     return 0
@@ -36,13 +36,5 @@ else
         redis.call('HSET', KEYS[3], id, ARGV[4])
         changed = changed + 1
     end
-end
-if ARGV[7] ~= '' and redis.call('EXISTS', KEYS[9]) == 0 then
-    redis.call('HSET', KEYS[9], 'task', id, 'fingerprint', ARGV[7])
-    changed = changed + 1
-end
-if ARGV[8] ~= '' and redis.call('EXISTS', KEYS[10]) == 0 then
-    redis.call('HSET', KEYS[10], 'task', id, 'owner', ARGV[8])
-    changed = changed + 1
 end
 return changed

@@ -10,22 +10,13 @@ import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
+from itertools import chain
 from typing import Any
 
+from schemas.task import is_task_id
 from tasks.connection import redis_errors
 from tasks.dispatch import QUEUE
-from tasks.keys import (
-    IDEMPOTENCY,
-    INPUT_BYTES,
-    OPEN,
-    OWNER,
-    RECORD,
-    RUNNING,
-    SEQUENCE,
-    idempotency_key,
-    owner_key,
-    record_key,
-)
+from tasks.keys import IDEMPOTENCY, INPUT_BYTES, OPEN, OWNER, RECORD, RUNNING, SEQUENCE, record_key
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 
@@ -52,35 +43,45 @@ class Reconciler:
     async def round(self) -> int:
         """Looks at everything once; returns how many tasks and keys were put right."""
         changed: int = 0
-        async for task_ids in self._batches(RECORD):
-            changed += await self._records(task_ids)
+        async for keys in self._batches(RECORD):
+            task_ids, others = _told_apart(RECORD, keys)
+            changed += await self._deleted(others) + await self._records(task_ids)
         changed += await self._without_records()
         changed += await self._room()
         changed += await self._store.run("order", [SEQUENCE, OPEN], [])
-        for prefix in (IDEMPOTENCY, OWNER):
-            async for names in self._batches(prefix):
-                changed += await self._store.run("forget", [prefix + name for name in names], [RECORD])
+        async for keys in self._batches(IDEMPOTENCY):
+            changed += await self._store.run("forget", keys, [RECORD])
+        async for keys in self._batches(OWNER):
+            task_ids, others = _told_apart(OWNER, keys)
+            changed += await self._deleted(others)
+            changed += await self._store.run("forget", [OWNER + task_id for task_id in task_ids], [RECORD])
         if changed:
             log.warning("%d tasks and keys in Redis were not as the task records say, and were put right", changed)
         return changed
 
-    async def _batches(self, prefix: str) -> AsyncIterator[list[str]]:
-        """What follows the prefix, of all keys that have it."""
+    async def _batches(self, prefix: str) -> AsyncIterator[list[bytes]]:
+        """All keys that begin with the prefix."""
         cursor = 0
         while True:
             began = time.monotonic()
             async with redis_errors():
                 cursor, found = await self._store.redis.scan(cursor, match=prefix + "*", count=_AT_ONCE)
-            names = [_text(key).removeprefix(prefix) for key in found]
-            if names:
-                yield names
+            if found:
+                yield found
             if cursor == 0:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopped.wait(), _REST * (time.monotonic() - began))
                 return
 
+    async def _deleted(self, keys: Sequence[bytes]) -> int:
+        """Keys that no task has, made up by whoever can write to Redis: nothing is done by what they say."""
+        async with redis_errors():
+            return int(await self._store.redis.delete(*keys)) if keys else 0
+
     async def _records(self, task_ids: Sequence[str]) -> int:
+        if not task_ids:
+            return 0
         async with redis_errors(), self._store.redis.pipeline(transaction=False) as pipe:
             pipe.mget(map(record_key, task_ids))
             pipe.zmscore(OPEN, list(task_ids))
@@ -104,24 +105,11 @@ class Reconciler:
             else:
                 if _disagree(record, *seen):
                     wrong.append(record)
-                elif (record.idempotency or record.owner) and not record.state.terminal:
+                if record.idempotency or record.owner:
                     named.append(record)
-        for record in (*wrong, *await self._forgotten(named)):
+        for record in wrong:
             changed += await self._store.reconcile(record, retention=self._retention)
-        return changed
-
-    async def _forgotten(self, records: Sequence[TaskRecord]) -> list[TaskRecord]:
-        """Those whose idempotency key, or whose owner, is not remembered."""
-        expected = [
-            [idempotency_key(record.idempotency)] * bool(record.idempotency)
-            + [owner_key(record.task_id)] * bool(record.owner)
-            for record in records
-        ]
-        async with redis_errors(), self._store.redis.pipeline(transaction=False) as pipe:
-            for keys in expected:
-                pipe.exists(*keys)
-            there = await pipe.execute()
-        return [record for record, keys, found in zip(records, expected, there, strict=True) if found < len(keys)]
+        return changed + await self._store.remember(named)
 
     async def _without_records(self) -> int:
         """What stands in the keys that name tasks: a record that is gone is told, and ends or is forgotten."""
@@ -130,8 +118,15 @@ class Reconciler:
             pipe.hkeys(RUNNING)
             pipe.zrange(QUEUE, 0, -1)
             found: list[list[bytes]] = await pipe.execute()
+        task_ids, others = _told_apart("", set(chain.from_iterable(found)))
         changed = 0
-        for some in _split(sorted({_text(task_id) for names in found for task_id in names})):
+        if others:
+            async with redis_errors(), self._store.redis.pipeline(transaction=False) as pipe:
+                pipe.zrem(OPEN, *others)
+                pipe.hdel(RUNNING, *others)  # type: ignore[arg-type]
+                pipe.zrem(QUEUE, *others)
+                changed += sum(await pipe.execute())
+        for some in _split(sorted(task_ids)):
             async with redis_errors(), self._store.redis.pipeline(transaction=False) as pipe:
                 for task_id in some:
                     pipe.exists(record_key(task_id))
@@ -168,6 +163,18 @@ def _disagree(record: TaskRecord, place: Any, worker: bytes | None, queued: Any,
         return left == _FOREVER or any(seen is not None for seen in (place, worker, queued))
     owner = record.worker.encode() or None
     return left != _FOREVER or place is None or worker != owner or (queued is None) is (owner is None)
+
+
+def _told_apart(prefix: str, keys: Iterable[bytes]) -> tuple[list[str], list[bytes]]:
+    """The ids of tasks that follow the prefix, and the keys in which none does."""
+    task_ids: list[str] = []
+    others: list[bytes] = []
+    for key in keys:
+        if is_task_id(name := _text(key).removeprefix(prefix)):
+            task_ids.append(name)
+        else:
+            others.append(key)
+    return task_ids, others
 
 
 def _text(name: bytes) -> str:

@@ -16,12 +16,12 @@ from redis.commands.core import AsyncScript
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import Keys
 from schemas.task import TaskState
-from tasks import owners
+from tasks import idempotency, owners
 from tasks.connection import Foreign, connect, redis_errors
 from tasks.dispatch import QUEUE, WAKE, entry
+from tasks.idempotency import Earlier
 from tasks.keys import (
     ENDED,
-    IDEMPOTENCY,
     INPUT_BYTES,
     OPEN,
     RUNNING,
@@ -115,7 +115,7 @@ class TaskStore:
         """
         queued = entry(record)
         own_keys = [queued.job_key, idempotency_key(record.idempotency), owner_key(record.task_id)]
-        answer: bytes = await self.run(
+        answer: bytes | list[bytes] = await self.run(
             "submit",
             [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys],
             [
@@ -128,20 +128,40 @@ class TaskStore:
                 record.fingerprint if record.idempotency else b"",
                 record_key(""),
                 owners.packed(record, self._keys),
+                idempotency.proof(record, self._keys),
             ],
         )
-        if answer == b"conflict":
-            raise Conflict("this Idempotency-Key was used for another request: send a new one with a new request")
+        if isinstance(answer, list):
+            earlier = Earlier.read(answer)
+            fingerprint = await self._asked_before(earlier, record.idempotency)
+            if fingerprint is None:
+                await self.run("disbelieve", [idempotency_key(record.idempotency)], answer)
+                return await self.submit(record, max_open=max_open, max_input_bytes=max_input_bytes)
+            if fingerprint != record.fingerprint:
+                raise Conflict("this Idempotency-Key was used for another request: send a new one with a new request")
+            return earlier.task_id
         if answer == b"queue full":
             raise Overloaded(f"the queue is full: {max_open} tasks wait or run already", headers={"Retry-After": "10"})
         if answer == b"storage full":
             raise StorageFull(f"the uploads that wait already fill the input storage of {max_input_bytes} bytes")
         return answer.decode()
 
-    async def remembers(self, idempotency: bytes) -> bool:
+    async def remembers(self, digest: bytes) -> bool:
         """Whether a task was made with this idempotency key, by its digest."""
         async with redis_errors():
-            return bool(await self.redis.exists(idempotency_key(idempotency)))
+            found = await self.redis.hmget(idempotency_key(digest), idempotency.FIELDS)  # type: ignore[misc]
+        return await self._asked_before(Earlier.read(found), digest) is not None
+
+    async def _asked_before(self, earlier: Earlier, digest: bytes) -> bytes | None:
+        """The fingerprint of the request by which the earlier task was made with that idempotency key; None for a task
+        that was not."""
+        if earlier.is_proven(digest, self._keys):
+            return earlier.fingerprint
+        with suppress(RecordDamaged):
+            made = await self.fetch(earlier.task_id)
+            if made is not None and made.idempotency == digest:
+                return made.fingerprint
+        return None
 
     async def fetch(self, task_id: str) -> TaskRecord | None:
         """The record, or None for a task that is unknown or expired. Raises RecordDamaged."""
@@ -185,7 +205,7 @@ class TaskStore:
 
     async def erase(self, record: TaskRecord) -> bool:
         """Makes the task cease to exist; whoever works on it can no longer finish it. False when the record has
-        changed meanwhile."""
+        changed meanwhile; one that is gone is erased."""
         changed = await self.run(
             "erase",
             end_keys(record),
@@ -199,10 +219,9 @@ class TaskStore:
         """Makes all other keys say of the task what its record says; True when one of them did not."""
         queued = entry(record)
         keys = [queued.job_key, queued.in_progress_key, queued.retry_key]
-        besides = [idempotency_key(record.idempotency), owner_key(record.task_id)]
         changed = await self.run(
             "reconcile",
-            [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys, *besides],
+            [record_key(record.task_id), OPEN, RUNNING, QUEUE, WAKE, *keys],
             [
                 record.as_stored(self._keys),
                 record.task_id,
@@ -210,11 +229,39 @@ class TaskStore:
                 record.worker,
                 queued.job,
                 int(retention * 1000),
-                record.fingerprint if record.idempotency else b"",
-                owners.packed(record, self._keys),
             ],
         )
         return bool(changed)
+
+    async def remember(self, records: Sequence[TaskRecord]) -> int:
+        """Keeps of each beside its record by which idempotency key it was made, unless another task proves that it was,
+        and whose it is; returns how many of these had been lost or changed."""
+        async with redis_errors(), self.redis.pipeline(transaction=False) as pipe:
+            for record in records:
+                pipe.hmget(idempotency_key(record.idempotency), idempotency.FIELDS)
+                pipe.hget(owner_key(record.task_id), "owner")
+            # One that is no hash holds nothing.
+            kept = iter(await pipe.execute(raise_on_error=False))
+        changed = 0
+        for record, found, owner in zip(records, kept, kept, strict=True):
+            earlier = Earlier.read(found if isinstance(found, list) else [None] * len(idempotency.FIELDS))
+            owned = owners.unpacked(record.task_id, owner if isinstance(owner, bytes) else None, self._keys)
+            proof = b"" if earlier.is_proven(record.idempotency, self._keys) else idempotency.proof(record, self._keys)
+            packed = b"" if owned == record.owner else owners.packed(record, self._keys)
+            if proof or packed:
+                changed += await self.run(
+                    "remember",
+                    [record_key(record.task_id), idempotency_key(record.idempotency), owner_key(record.task_id)],
+                    [
+                        record.as_stored(self._keys),
+                        record.task_id,
+                        earlier.proof,
+                        record.fingerprint,
+                        proof,
+                        packed,
+                    ],
+                )
+        return changed
 
     async def fail_lost(self, task_id: str, *, retention: float) -> bool:
         """Ends a task that is still open somewhere and has no record. False when there is none such."""
@@ -240,11 +287,6 @@ class TaskStore:
             async with redis_errors():
                 await self.redis.delete(record_key(task_id))
             data = b""
-        async with redis_errors():
-            # Nobody can tell any more with which idempotency key it was made.
-            async for key in self.redis.scan_iter(match=f"{IDEMPOTENCY}*", count=_RECORDS_AT_ONCE):
-                if await self.redis.hget(key, "task") == task_id.encode():  # type: ignore[misc]
-                    await self.redis.pexpire(key, int(retention * 1000))
         ended = await self._failed(task_id, error.message)
         # Its state cannot change unless the record does, and then this is not its end.
         again = not await self.still_open([task_id])
@@ -334,7 +376,7 @@ class TaskStore:
             raise RecordDamaged("the task record in the store is that of another task")
         return record
 
-    async def run(self, script: str, keys: list[str], arguments: list[Any]) -> Any:
+    async def run(self, script: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         """What the Lua script of that name answers."""
         async with redis_errors():
-            return await self._scripts[script](keys=keys, args=arguments)
+            return await self._scripts[script](keys=list(keys), args=arguments)

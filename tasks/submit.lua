@@ -1,16 +1,17 @@
 -- A new task: its record, its place in the queue and a token for a sleeping worker, all or nothing.
 -- KEYS record open input_bytes sequence queue wake job idempotency owner
--- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix owner
+-- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix owner proof
 -- The fingerprint is empty for a request without an idempotency key, the owner for a task without one.
--- Answers the id of the task that now stands for it.
+-- Answers the id of the task that now stands for it; or what is kept of an earlier one with this idempotency key, which
+-- whoever is told must prove.
 -- A repeated call finds its record and changes nothing.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     return ARGV[2]
 end
 if ARGV[7] ~= '' then
-    local earlier = redis.call('HMGET', KEYS[8], 'task', 'fingerprint')
+    local earlier = redis.call('HMGET', KEYS[8], 'task', 'fingerprint', 'proof')
     if earlier[1] and redis.call('EXISTS', ARGV[8] .. earlier[1]) == 1 then
-        return earlier[2] == ARGV[7] and earlier[1] or 'conflict'
+        return {earlier[1], earlier[2] or '', earlier[3] or ''}
     end
 end
 if redis.call('ZCARD', KEYS[2]) >= tonumber(ARGV[3]) then
@@ -29,7 +30,7 @@ redis.call('ZADD', KEYS[5], place, ARGV[2])
 redis.call('RPUSH', KEYS[6], 1)
 redis.call('LTRIM', KEYS[6], 0, 63)
 if ARGV[7] ~= '' then
-    redis.call('HSET', KEYS[8], 'task', ARGV[2], 'fingerprint', ARGV[7])
+    redis.call('HSET', KEYS[8], 'task', ARGV[2], 'fingerprint', ARGV[7], 'proof', ARGV[10])
 end
 if ARGV[9] ~= '' then
     redis.call('HSET', KEYS[9], 'task', ARGV[2], 'owner', ARGV[9])

@@ -15,8 +15,11 @@ for i = 1, #ARGV, 2 do
 end
 local found = {}
 -- What can be no id was never a task.
+local digit = '[0-9a-f]'
+local four = '%-' .. digit:rep(4)
+local pattern = '^' .. digit:rep(8) .. four:rep(3) .. '%-' .. digit:rep(12) .. '$'
 local function is_id(id)
-    return string.match(id, '^[%w-]+$') ~= nil
+    return string.match(id, pattern) ~= nil
 end
 local running = redis.call('HGETALL', KEYS[2])
 for i = 1, #running, 2 do

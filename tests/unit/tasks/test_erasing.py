@@ -1,8 +1,10 @@
 """Taking tasks back: whatever their state, nothing of them is left in Redis or in the store folder."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -202,3 +204,35 @@ async def test_two_who_erase_are_one(
         answers = await asyncio.gather(*(erase(one, files, erased.task_id) for one in (store, other)))
     assert sorted(answers) == [False, True]
     assert (await workforce.depth()).input_bytes == kept.input_bytes
+
+
+@pytest.mark.parametrize("state", ["pending", "running", "done"])
+async def test_an_erase_whose_answer_was_lost(
+    redis_url: str, files: LocalFileStore, tmp_path: Path, state: str
+) -> None:
+    """The connection sends it once more, finds no task, and it is erased all the same: files too; nobody is told that
+    there never was one."""
+
+    class Repeated(TaskStore):
+        async def run(self, script: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
+            await super().run(script, keys, arguments)
+            return await super().run(script, keys, arguments)
+
+    async with Repeated.open(redis_url) as store:
+        record = await made(store, state)
+        await with_files(files, record, attempts=record.attempt)
+        assert await erase(store, files, record.task_id, record.technology)
+        assert left(tmp_path) == []
+        assert await traces(store, record.task_id) == []
+        assert not await erase(store, files, record.task_id, record.technology)
+
+
+async def test_a_repeated_erase_takes_nothing_from_others(store: TaskStore, workforce: Workforce) -> None:
+    """Between the two calls its idempotency key has made another task, which keeps it, and the room that it takes."""
+    record = await submitted(store, idempotency=b"a digest")
+    assert await store.erase(record)
+    later = await submitted(store, idempotency=b"a digest")
+    assert await store.erase(record)
+    assert await store.remembers(b"a digest")
+    assert await store.fetch(later.task_id) == later
+    assert (await workforce.depth()).input_bytes == later.input_bytes

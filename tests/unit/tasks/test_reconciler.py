@@ -3,12 +3,14 @@
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from schemas.task import TaskState
 from tasks.dispatch import QUEUE, WAKE, entry
+from tasks.files import LocalFileStore
 from tasks.keys import INPUT_BYTES, OPEN, RUNNING, SEQUENCE, idempotency_key, record_key
 from tasks.reconciler import Reconciler
 from tasks.record import TaskRecord
@@ -172,6 +174,39 @@ async def test_a_key_whose_task_is_gone_is_forgotten(store: TaskStore, reconcile
     assert not await store.remembers(b"gone")
     left = await store.redis.pttl(record_key(ended.task_id))
     assert left - 100 <= await store.redis.pttl(idempotency_key(b"ended")) <= left + 100
+
+
+@pytest.mark.parametrize("name", [b"/kept", b"../kept", b"kept", b"", b"\xff\xfe"])
+async def test_what_names_no_task_is_forgotten(redis_url: str, tmp_path: Path, name: bytes) -> None:
+    """Whoever can write to Redis makes up ids: no file goes by them, nobody is told of them, and nothing of them
+    stays."""
+    (tmp_path / "kept").write_bytes(b"of somebody else")
+    told: list[str] = []
+
+    def tell(record: TaskRecord, *, again: bool = False) -> None:
+        told.append(f"{record.task_id} {again}")
+
+    files = LocalFileStore(tmp_path / "store")
+    async with TaskStore.open(redis_url, ended=files.erase_input, told=tell) as store:
+        await store.redis.flushall()
+        tasks = await a_task_of_each_kind(store)
+        told.clear()
+        name = name.replace(b"/kept", str(tmp_path / "kept").encode()) if name.startswith(b"/") else name
+        await store.redis.set(b"voiceprint:task:" + name, b"x")
+        await store.redis.hset(b"voiceprint:owner:" + name, mapping={"task": tasks[0].task_id, "owner": "x"})  # type: ignore[misc]
+        await store.redis.zadd(OPEN, {name: 1})
+        await store.redis.zadd(QUEUE, {name: 1})
+        await store.redis.hset(RUNNING, mapping={name: b"a-worker"})  # type: ignore[misc, dict-item]
+        await Workforce(store).bury("a-worker", retention=RETENTION)
+        assert await Reconciler(store, retention=RETENTION).round() > 0
+        assert await Reconciler(store, retention=RETENTION).round() == 0
+        assert await store.redis.exists(b"voiceprint:task:" + name, b"voiceprint:owner:" + name) == 0
+        assert await store.still_open([task.task_id for task in tasks]) == {task.task_id for task in tasks[:3]}
+        for key in (OPEN, QUEUE):
+            assert await store.redis.zscore(key, name) is None
+        assert name not in await store.redis.hkeys(RUNNING)  # type: ignore[misc]
+    assert (tmp_path / "kept").exists()
+    assert told == []
 
 
 async def test_who_comes_later_stays_behind(store: TaskStore, reconciler: Reconciler) -> None:

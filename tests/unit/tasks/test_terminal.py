@@ -66,6 +66,7 @@ ATTEMPTS: dict[str, Callable[[TaskStore, Life], Awaitable[object]]] = {
     "requeue": lambda store, life: each(lambda record: store.requeue(record, crashed=True), life),
     "survey": lambda store, _: Workforce(store).bury("a-worker", retention=RETENTION),
     "reconcile": lambda store, life: each(lambda record: store.reconcile(record, retention=RETENTION), life),
+    "remember": lambda store, life: each(lambda record: store.remember([record]), life),
     "heartbeat": lambda store, _: Workforce(store).heartbeat("a-worker", Capabilities(())),
     "forget": lambda store, _: Reconciler(store, retention=RETENTION).round(),
     "take_callback": lambda store, _: CallbackQueue(store.redis).take(),
@@ -92,7 +93,7 @@ async def test_an_end_is_final(store: TaskStore, workforce: Workforce, attempt: 
 def test_every_script_was_tried() -> None:
     """A script that is added is looked at here: those that are not named never touch a record."""
     scripts = {path.stem for path in Path(tasks.__file__).parent.glob("*.lua")}
-    elsewhere = {"erase", "correct_bytes", "order", "rates", "put_off_callback", "mend"}
+    elsewhere = {"erase", "correct_bytes", "disbelieve", "order", "rates", "put_off_callback", "mend"}
     assert scripts - elsewhere <= ATTEMPTS.keys()
 
 
