@@ -1,5 +1,6 @@
 """Commands tell the audit log what they have changed, and who has run them."""
 
+import errno
 import os
 import pwd
 from collections.abc import Mapping, Sequence
@@ -13,23 +14,27 @@ if TYPE_CHECKING:
     from tasks.audit import What
 
 
-def require(settings: Settings, *, ring: bool = True) -> None:
+def require(settings: Settings, *, ring: bool = True, comes: bool = False) -> None:
     """Before anything is changed: that it can be told afterwards, where a key ring is set. With `ring=False` that is
-    only about to be made.
+    only about to be made; with `comes=True` the log may come with what is done, so that none is begun.
 
     Raises ConfigurationError when the key ring cannot be read or the log cannot be written.
     """
     if settings.key_ring is None:
         return
-    from tasks.audit.segments import require_writable  # noqa: PLC0415
+    from tasks.audit.segments import kept_head, require_writable  # noqa: PLC0415
 
     if ring:
         settings.ring()
+    path = settings.audit
     try:
-        require_writable(settings.audit)
+        if not comes or kept_head(path).exists():
+            require_writable(path)
+        elif path.parent.exists() and not os.access(path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         raise ConfigurationError(
-            f"nothing is done, since the audit log {settings.audit} could not tell it: {error.strerror}"
+            f"nothing is done, since the audit log {path} could not tell it: {error.strerror}"
         ) from error
 
 

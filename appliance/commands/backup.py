@@ -83,6 +83,7 @@ def restore(archive: In) -> None:
 
     from appliance.backup.restoring import restore as put_back  # noqa: PLC0415
 
+    require(settings, comes=True)
     with _read(archive) as file, progress.shown() as told:
         manifest = asyncio.run(put_back(settings, file, told))
     note(settings, "backup.restored")

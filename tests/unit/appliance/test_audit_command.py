@@ -256,7 +256,7 @@ def test_what_cannot_be_told_is_not_done(tmp_path: Path, log: Path) -> None:
             [VOICEPRINT, *words], env=os.environ | settings | more, capture_output=True, text=True, check=False
         )
 
-    for words in (("keyring", "rotate"), ("keys", "create", "desk")):
+    for words in (("keyring", "rotate"), ("keys", "create", "desk"), ("restore", "none.tar")):
         refused = run(*words)
         assert (refused.returncode, refused.stdout) == (ExitCode.MISCONFIGURED, "")
         assert f"nothing is done, since the audit log {log} could not tell it" in refused.stderr
