@@ -10,6 +10,7 @@ from appliance.backup.format import SavedTask
 from schemas.errors import ConfigurationError
 from schemas.keyring import Keys
 from schemas.task import TaskState
+from tasks import idempotency, owners
 from tasks.callbacks import failures_key
 from tasks.connection import redis_errors, shown
 from tasks.dispatch import QUEUE, entry
@@ -21,6 +22,7 @@ from tasks.keys import (
     SEQUENCE,
     WORKERS,
     idempotency_key,
+    owner_key,
     record_key,
 )
 from tasks.record import RecordDamaged, TaskRecord
@@ -107,9 +109,16 @@ class Revival:
             self._remember(pipe, record, left)
 
     def _remember(self, pipe: Any, record: TaskRecord, left: int | None) -> None:
-        if not record.idempotency:
-            return
-        key = idempotency_key(record.idempotency)
-        pipe.hset(key, mapping={"task": record.task_id, "fingerprint": record.fingerprint})
-        if left is not None:
-            pipe.pexpire(key, left)
+        """What is kept beside a record, for as long as that."""
+        beside: dict[str, dict[str | bytes, bytes]] = {}
+        if record.idempotency:
+            beside[idempotency_key(record.idempotency)] = {
+                "fingerprint": record.fingerprint,
+                "proof": idempotency.proof(record, self._keys),
+            }
+        if record.owner:
+            beside[owner_key(record.task_id)] = {"owner": owners.packed(record, self._keys)}
+        for key, fields in beside.items():
+            pipe.hset(key, mapping={"task": record.task_id, **fields})
+            if left is not None:
+                pipe.pexpire(key, left)

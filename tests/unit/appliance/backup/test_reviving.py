@@ -14,7 +14,7 @@ from schemas.keyring import KeyRing
 from schemas.task import TaskState
 from tasks.callbacks import CallbackQueue, failures_key
 from tasks.files import LocalFileStore
-from tasks.keys import CALLBACKS
+from tasks.keys import CALLBACKS, owner_key, record_key
 from tasks.reconciler import Reconciler
 from tasks.record import Callback
 from tasks.store import TaskStore
@@ -70,6 +70,22 @@ async def test_everything_of_a_task(keyed: TaskStore, tmp_path: Path) -> None:
     assert (due.task_id, due.failures) == (over.task_id, 2)
     later = await made_tasks.submitted(keyed)
     assert [record.task_id async for record in keyed.open_records()][-1] == later.task_id
+
+
+async def test_the_owner_is_known_of_a_record_that_is_damaged_later(keyed: TaskStore, tmp_path: Path) -> None:
+    """Of open tasks and of those that have ended, whose owner is kept for as long as they."""
+    waits = await made_tasks.submitted(keyed, owner=b"0a1b2c3d")
+    over = await made_tasks.done(
+        keyed, await made_tasks.claimed(keyed, await made_tasks.submitted(keyed, owner=b"0a1b2c3d"))
+    )
+    await revived(keyed, await taken(keyed, tmp_path))
+    assert await keyed.redis.pttl(owner_key(waits.task_id)) == -1
+    assert 0 < await keyed.redis.pttl(owner_key(over.task_id)) <= made_tasks.RETENTION * 1000
+    for record in (waits, over):
+        await keyed.redis.setrange(record_key(record.task_id), 50, b"\xff")
+        failed = await keyed.read(record.task_id, retention=60)
+        assert failed is not None
+        assert (failed.state, failed.owner) == (TaskState.FAILED, b"0a1b2c3d")
 
 
 async def test_the_time_that_was_left(keyed: TaskStore, tmp_path: Path) -> None:
