@@ -61,6 +61,11 @@ class Served:
             profiles.load_profile(profile, opened[0].card.space, models_dir)
         return cls(opened, VoiceActivity.open(models_dir=models_dir, limits=limits), models_dir, profile)
 
+    @property
+    def attempts_at_once(self) -> int:
+        """How many recordings at a time make the most of this process."""
+        return 1
+
     def extractor(self, name: str | None = None) -> Extractor:
         """The open model `name`, the default when None. Raises ModelNotServed."""
         if name is None:

@@ -1,10 +1,8 @@
 """One attempt at one task: its job is run, and what comes of it becomes the end of the record."""
 
-import faulthandler
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from onnx_models.passage import Stopped
@@ -18,6 +16,7 @@ from schemas.technologies import technologies
 from tasks.files import FileStore
 from tasks.jobs import Work, jobs
 from tasks.record import TaskRecord, fits_inline
+from tasks.watchdog import bounded
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +28,7 @@ _ROOM_SECONDS = 0.5
 class Attempts:
     """Attempts with the `models` that are open here, on media in `files`; `quality` and `signatures` are as in Work.
 
-    A job that takes longer than `longest` seconds hangs: its process ends with it.
+    A job that takes longer than `longest` seconds hangs: its process ends with it. For any number of threads.
     """
 
     models: Served
@@ -53,7 +52,7 @@ class Attempts:
         return record.done(*self._written(record, result, stop))
 
     def _worked(self, record: TaskRecord, stop: Callable[[], bool]) -> bytes:
-        with _bounded(self.longest), self.files.open_input(record.task_id, record.input_sha256) as opened:
+        with bounded(self.longest), self.files.open_input(record.task_id, record.input_sha256) as opened:
             work = Work(
                 parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
                 input=opened,
@@ -91,17 +90,3 @@ class Attempts:
             if stop():
                 raise Stopped("there is no room for its result") from None
             time.sleep(_ROOM_SECONDS)
-
-
-@contextmanager
-def _bounded(seconds: float) -> Iterator[None]:
-    """Ends the process when the context takes longer, even one that hangs in native code and lets no other thread run.
-
-    Standard error then has the place where every thread was. To the task it is the death of its worker, which it
-    survives once.
-    """
-    faulthandler.dump_traceback_later(seconds, exit=True)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()

@@ -1,55 +1,70 @@
 """arq's worker side: finding and starting what waits. The only file that knows it.
 
-arq finds and starts jobs and nothing else. What its own machinery would get wrong (see each comment), with entries that
-are not as `tasks/dispatch.py` writes them among the rest, is replaced here.
+arq finds jobs and keeps those that run. What its own machinery would get wrong, or would ask Redis for each of them
+(see each comment), is replaced here: the record of a task is all that its attempt needs, so an entry is no more than
+its name.
 """
 
 import asyncio
 import logging
+import random
 import threading
+import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, Protocol
 
 import msgpack
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
-from arq.worker import Retry, Worker, func
+from arq.worker import Worker, func
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError, WatchError
+from redis.exceptions import ResponseError
 
 from tasks.connection import PASSING
 from tasks.dispatch import QUEUE, WAKE
-
-__all__ = ["Queue", "Retry"]
+from tasks.record import TaskRecord
 
 log = logging.getLogger(__name__)
 
 # How long an idle worker sleeps when no token wakes it; bounds the delay after a lost token.
 _IDLE_SECONDS = 1
+# How often one that is busy, and could do more, looks for more.
+_LOOK_SECONDS = 0.03
+# A task that waits for so long is not waited for by a worker that has nothing to do: it would have it by now.
+_PATIENCE_SECONDS = 0.02
+# How many entries are looked at. When there are so many, nobody has nothing to do.
+_MANY = 64
 # After an outage of Redis, and an entry that arq could not bear.
 _BREATH_SECONDS = 0.5
-# arq's own mark of ownership only bridges the moment between its start of a job and our claim.
-_IN_PROGRESS_SECONDS = 2.0
 # How long a job may take from one look at `stop` to the next.
 _STOP_SECONDS = 2.0
 _UNLIMITED = 1_000_000_000
-# What Redis says of a key that stays for ever.
-_NO_EXPIRY = -1
+
+
+class Taker(Protocol):
+    """Who decides what is taken, and does it: see `tasks/under_way.py`."""
+
+    @property
+    def left(self) -> int: ...
+
+    async def chosen(self, task_ids: Sequence[str]) -> tuple[list[TaskRecord], list[str]]: ...
+
+    async def attempt(self, record: TaskRecord) -> None: ...
 
 
 class Queue(Worker):
-    """arq's worker, one job at a time, woken by a token instead of a timer."""
+    """arq's worker, woken by a token instead of a timer. `technologies` are the names of its jobs."""
 
-    def __init__(self, redis: Redis, attempts: Mapping[str, Callable[[dict[str, Any]], Awaitable[None]]]) -> None:
+    def __init__(self, redis: Redis, technologies: Iterable[str], taker: Taker) -> None:
         super().__init__(
-            [func(attempt, name=name) for name, attempt in attempts.items()],  # type: ignore[arg-type]
+            [func(self._attempt, name=name) for name in technologies],  # type: ignore[arg-type]
             queue_name=QUEUE,
             redis_pool=ArqRedis(redis.connection_pool),
             handle_signals=False,
+            # Whether there is room for more is for the taker to say.
             max_jobs=1,
-            queue_read_limit=16,
+            queue_read_limit=_MANY,
             # Time is limited by the job itself, tries by the crashes that the record counts.
             job_timeout=_UNLIMITED,
             max_tries=_UNLIMITED,
@@ -57,88 +72,78 @@ class Queue(Worker):
             keep_result=0,
             log_results=False,
             # Its own default is pickle: whoever can write to Redis would run code here.
-            # What it says itself of a task that was erased as it was taken, it would fail to write.
-            job_serializer=partial(msgpack.packb, default=repr),
+            job_serializer=msgpack.packb,
             job_deserializer=msgpack.unpackb,
         )
-        # By default as long as the longest job: what a worker held that was killed would wait for that.
-        self.in_progress_timeout_s = _IN_PROGRESS_SECONDS
+        self._taker = taker
+        # When each entry that was passed over was first seen.
+        self._seen: dict[bytes, float] = {}
 
     async def consume(self) -> None:
         """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
         while self.allow_pick_jobs:
             try:
+                # arq looks for more while what it counts is below `max_jobs`.
+                self.job_counter = 0 if self._taker.left else self.max_jobs
                 await self._poll_iteration()
-                if self.tasks:
-                    await asyncio.wait(self.tasks.values(), timeout=_IDLE_SECONDS)
-                else:
-                    await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
-            except (*PASSING, WatchError) as error:
-                # Where arq watches a key, redis-py says WatchError for a connection that breaks.
+                await self._rest()
+            except PASSING as error:
                 # The heartbeat meets the same and tells it once.
                 log.debug("the queue cannot be read: %s", type(error).__name__)
                 await asyncio.sleep(_BREATH_SECONDS)
-                self._free_places()
             except ResponseError as error:
                 # What stands there is no queue; the store mends that.
                 log.warning("the queue cannot be read: %s", error)
                 await asyncio.sleep(_BREATH_SECONDS)
-                self._free_places()
 
-    def _free_places(self) -> None:
-        """A connection that breaks while arq starts a job leaves it counting one that never runs."""
-        if all(task.done() for task in self.tasks.values()):
-            self.job_counter, self.sem = 0, asyncio.BoundedSemaphore(self.max_jobs + 1)
+    async def _rest(self) -> None:
+        """Until there may be something to do."""
+        if self.tasks:
+            seconds = _LOOK_SECONDS if self._taker.left else _IDLE_SECONDS
+            await asyncio.wait(self.tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
-        """As arq does, without what would stop it."""
+        """Begins what is chosen of what waits. arq would ask and tell Redis of each job three times before it begins,
+        and four times more until it is over."""
         ours = [job_id for job_id in job_ids if _is_id(job_id)]
         await self._forget(*(set(job_ids) - set(ours)))
-        await super().start_jobs(ours)
-        if ours and not self.tasks:
-            await self._unblock(ours)
+        if not (there := self._for_us(ours)):
+            return
+        chosen, idle = await self._taker.chosen([job_id.decode() for job_id in there])
+        for record in chosen:
+            self.tasks[record.task_id] = asyncio.create_task(self._start(record))
+        await self._forget(*(task_id.encode() for task_id in idle))
 
-    async def _unblock(self, job_ids: list[bytes]) -> None:
-        """Of what arq has passed over: entries that it would pass over for ever are removed, and those that an unknown
-        mark holds are let go. A few of them at the head of the queue would keep all others from being seen."""
-        async with self.pool.pipeline(transaction=False) as pipe:
-            for job_id in job_ids:
-                pipe.zscore(QUEUE, job_id)
-                pipe.pttl(in_progress_key_prefix.encode() + job_id)
-            found = await pipe.execute()
-        for job_id, place, left in zip(job_ids, found[::2], found[1::2], strict=True):
-            if place is not None and not place >= 1:
-                await self.pool.zrem(QUEUE, job_id)
-            if left == _NO_EXPIRY or left > _IN_PROGRESS_SECONDS * 1000:
-                await self.pool.delete(in_progress_key_prefix.encode() + job_id)
+    def _for_us(self, job_ids: list[bytes]) -> list[bytes]:
+        """Those that this worker may have: but for the first of a worker that has none, what has just come is left to
+        those that have none."""
+        most = self._taker.left
+        if len(job_ids) == _MANY:
+            # Where more wait than one could take, each worker takes others.
+            first = random.randrange(_MANY - most) if most > 2 else 0  # noqa: S311  # no secret
+            return job_ids[first : first + most]
+        now = time.monotonic()
+        self._seen = {job_id: self._seen.get(job_id, now) for job_id in job_ids}
+        mine = [] if self.tasks else job_ids[:1]
+        left = [job_id for job_id in job_ids[len(mine) :] if now - self._seen[job_id] >= _PATIENCE_SECONDS]
+        return [*mine, *left][:most]
+
+    async def _start(self, record: TaskRecord) -> None:
+        try:
+            await self.functions[record.technology].coroutine({"job_id": record.task_id, "record": record})
+        except Exception as error:
+            log.error("task %s: %s: %s", record.task_id, type(error).__name__, error)
+
+    async def _attempt(self, context: dict[str, Any]) -> None:
+        await self._taker.attempt(context["record"])
 
     async def _forget(self, *job_ids: bytes) -> None:
         for job_id in job_ids:
             prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
             await self.pool.delete(*(prefix.encode() + job_id for prefix in prefixes))
             await self.pool.zrem(QUEUE, job_id)
-
-    async def run_job(self, job_id: str, score: int) -> None:
-        """As arq does; an entry that is not as ours are is removed, and made anew from its task's record by the
-        survey."""
-        try:
-            job = await self.pool.get(job_key_prefix + job_id)
-            if job is not None and not self._is_ours(job):
-                raise ValueError("the job is none")
-            await super().run_job(job_id, score)
-        except PASSING:
-            raise
-        except Exception as error:
-            log.warning("the queue entry of task %s is none of ours: %s", job_id, type(error).__name__)
-            await self._forget(job_id.encode())
-
-    def _is_ours(self, job: bytes) -> bool:
-        """Whether it is what `tasks/dispatch.py` writes. arq would log what else there is, or pass it on."""
-        try:
-            fields = msgpack.unpackb(job)
-            return fields["f"] in self.functions and (fields["t"], fields["a"], fields["k"]) == (None, [], {})
-        except (ValueError, TypeError, KeyError):
-            return False
 
     async def drain(self, give_back: threading.Event, seconds: float) -> None:
         """Waits for what runs; after `seconds` or when `give_back` is set, for it to stop between two blocks."""

@@ -1,41 +1,35 @@
-"""A worker process: takes one task after the other from the queue.
-
-Who owns a task, how often it has been tried and what came of it is decided by its record alone.
-"""
+"""A worker process: takes tasks from the queue, says that it lives, and looks after what nobody else does."""
 
 import asyncio
 import logging
 import signal
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from onnx_models.media import MediaLimits
-from onnx_models.passage import Stopped
 from onnx_models.served import Served
 from schemas import json
-from schemas.errors import Overloaded, StorageFull, TaskInternalError
+from schemas.errors import Overloaded, StorageFull
 from schemas.keyring import KeyRing
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.signatures import Signatures
-from schemas.task import TaskState
+from tasks.appetite import Appetite
 from tasks.attempt import Attempts
 from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.connection import shown
 from tasks.duties import every
-from tasks.files import InputDamaged, InputGone
 from tasks.jobs import jobs
 from tasks.mending import mend
-from tasks.queue import Queue, Retry
+from tasks.queue import Queue
 from tasks.reconciler import Reconciler
-from tasks.record import RecordDamaged, TaskRecord
 from tasks.stores import Stores
 from tasks.sweeping import Sweeper
+from tasks.under_way import UnderWay
 from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 
 log = logging.getLogger(__name__)
@@ -108,13 +102,16 @@ class _Worker:
         self._store = stores.tasks(ended=self._files.erase_input, told=ends(audit, f"worker {config.name}"))
         self._workforce = Workforce(self._store)
         signatures = Signatures.of(config.ring, config.unsigned_voiceprints)
-        self._attempts = Attempts(models, self._files, config.quality, signatures, config.longest_attempt)
         self._sweeper = Sweeper(self._store, self._files)
-        self._give_back = threading.Event()
-        # What drops those under way, when their tasks are erased and no longer need an end.
-        self._under_way: dict[str, threading.Event] = {}
-        # Those under way, and those that are about to be.
-        self._wanted: set[str] = set()
+        self._under_way = UnderWay(
+            config.name,
+            self._store,
+            self._workforce,
+            files=self._files,
+            attempts=Attempts(models, self._files, config.quality, signatures, config.longest_attempt),
+            appetite=Appetite(models.attempts_at_once),
+            retention=config.retention,
+        )
         self._reported, self._report_due = b"", 0.0
         self._heard = self._silent = False
 
@@ -122,13 +119,13 @@ class _Worker:
         leaving = asyncio.Event()
 
         def give_back() -> None:
-            self._give_back.set()
+            self._under_way.give_back.set()
             leaving.set()
 
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, leaving.set)
         loop.add_signal_handler(signal.SIGINT, give_back)
-        queue = Queue(self._store.redis, dict.fromkeys(jobs(), self._attempt))
+        queue = Queue(self._store.redis, jobs(), self._under_way)
         ended = asyncio.Event()
         async with self._store:
             async with asyncio.TaskGroup() as group:
@@ -141,7 +138,7 @@ class _Worker:
                 # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
                 queue.allow_pick_jobs = False
                 consuming.cancel()
-                await queue.drain(self._give_back, self._config.drain_timeout)
+                await queue.drain(self._under_way.give_back, self._config.drain_timeout)
                 ended.set()
             # What did not stop in time goes to another worker now, not when this one's heartbeat lapses.
             with suppress(Overloaded, StorageFull):
@@ -159,22 +156,11 @@ class _Worker:
         if not self._heard:
             log.info("worker %s is ready", self._config.name)
             self._silent, self._heard = False, True
-        await self._compare()
+        running = self._under_way.running()
+        await self._under_way.compare(running, await self._workforce.owned_by(self._config.name))
         recovered = await self._workforce.recover(retention=self._config.retention)
         if recovered:
             log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
-
-    async def _compare(self) -> None:
-        """Drops what was erased; gives back what this worker has without knowing: its claim was not answered."""
-        under_way = dict(self._under_way)
-        owned = await self._workforce.owned_by(self._config.name)
-        for task_id in under_way.keys() - owned:
-            under_way[task_id].set()
-        for task_id in owned - self._wanted:
-            with suppress(RecordDamaged):  # which is for those to end who find it
-                record = await self._store.fetch(task_id)
-                if record is not None and record.worker == self._config.name and not record.state.terminal:
-                    await self._store.requeue(record)
 
     def _report(self) -> bytes:
         """Made anew at most every _REPORT_SECONDS: profiles come and go while a worker lives."""
@@ -200,68 +186,3 @@ class _Worker:
 
     async def _reconcile(self, ended: asyncio.Event) -> None:
         await Reconciler(self._store, retention=self._config.retention, stopped=ended).round()
-
-    async def _attempt(self, context: dict[str, Any]) -> None:
-        """One attempt at one task, called by arq; Retry tells arq to leave the queue entry as it is."""
-        task_id = context["job_id"]
-        self._wanted.add(task_id)
-        try:
-            await self._attempt_at(task_id)
-        finally:
-            self._wanted.discard(task_id)
-
-    async def _attempt_at(self, task_id: str) -> None:
-        try:
-            record = await self._store.fetch(task_id)
-            if record is None or record.state is not TaskState.PENDING:
-                return
-            if record.technology not in jobs():
-                raise RecordDamaged("the task record is of a technology that is not known here")
-            claimed = await self._store.claim(record, self._config.name)
-            if claimed is None and await self._store.fetch(task_id) is None:
-                return  # erased in between; arq drops what it has noted of it
-        except RecordDamaged as error:
-            await self._store.fail_damaged(task_id, error, retention=self._config.retention)
-            return
-        except (Overloaded, StorageFull) as error:
-            raise Retry from error
-        if claimed is None:
-            raise Retry
-        dropped = self._under_way[task_id] = threading.Event()
-        try:
-            ended = await asyncio.to_thread(
-                self._attempts.run, claimed, lambda: self._give_back.is_set() or dropped.is_set()
-            )
-        except Stopped:
-            # Of a task that was erased there is nothing to give back, and this does nothing.
-            await self._store.requeue(claimed)
-            raise Retry from None
-        except Exception as fault:
-            ended = await self._unexpected(claimed, fault)
-        finally:
-            del self._under_way[task_id]
-        if not await self._finish(claimed, ended):
-            # Erased meanwhile, or given up for dead: then a later attempt owns the task, its media and its queue entry.
-            self._files.erase_result(task_id, claimed.attempt)
-            raise Retry
-        log.info("task %s is %s after attempt %d", task_id, ended.state.value, ended.attempt)
-
-    async def _finish(self, claimed: TaskRecord, ended: TaskRecord) -> bool:
-        """Insists until Redis has answered: the work is done and its result is on disk."""
-        while True:
-            try:
-                return await self._store.finish(claimed, ended, retention=self._config.retention)
-            except (Overloaded, StorageFull) as error:
-                log.warning("task %s cannot be completed yet: %s", claimed.task_id, error.message)
-                await asyncio.sleep(HEARTBEAT_SECONDS)
-
-    async def _unexpected(self, claimed: TaskRecord, fault: Exception) -> TaskRecord:
-        """The client learns that it was our fault, the operator reads why; unless its media went with its task."""
-        owned = True
-        with suppress(Overloaded):
-            owned = claimed.task_id in await self._workforce.owned_by(self._config.name)
-        foreseen = isinstance(fault, InputGone | InputDamaged)
-        if owned:
-            log.error("task %s failed: %s", claimed.task_id, fault, exc_info=None if foreseen else fault)
-        words = f"{fault}: send it again" if foreseen else "the task failed unexpectedly; it may succeed when repeated"
-        return claimed.refused(TaskState.FAILED, TaskInternalError(words).body())
