@@ -33,7 +33,7 @@ def card(source: Path) -> Card:
     """A card for `source`, installed by copying."""
     sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
     fields = registry.card("silero-vad").model_dump() | {"bytes": source.stat().st_size, "sha256": sha256}
-    fields["source"] |= {"member": "somewhere/network.onnx", "member_sha256": sha256}
+    fields["source"] |= {"member": "somewhere/network.onnx", "member_sha256": sha256, "build": "copy"}
     return registry.VoiceActivityCard.model_validate(fields)
 
 
