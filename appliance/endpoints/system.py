@@ -1,11 +1,13 @@
 """`GET /api/system/info`, `/api/system/status` and `/api/system/models`: what runs here and how busy it is."""
 
+from collections.abc import Mapping
 from importlib.metadata import version
 from statistics import median
 from typing import Any
 
 from aiohttp import web
 
+from appliance import reports
 from appliance.context import FILES, SETTINGS, WORKFORCE
 from appliance.endpoints.health import pings
 from schemas import json
@@ -52,10 +54,9 @@ async def status(request: web.Request) -> web.Response:
 async def models(request: web.Request) -> web.Response:
     """The speaker models that live workers serve. Workers of one kind of machine tell the same of a model but its
     speed, of which the median is shown. Raises Overloaded while Redis cannot be reached."""
-    told: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for report in (await request.app[WORKFORCE].reports()).values():
-        for model in report:
-            told.setdefault((model["name"], model["device"]), []).append(model)
+    told: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for model in await reports.models(request.app[WORKFORCE]):
+        told.setdefault((model["name"], model["device"]), []).append(model)
     served = request.app[SETTINGS].served_models
     body = [
         {

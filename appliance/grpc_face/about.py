@@ -2,6 +2,7 @@
 
 from phonexia.grpc.common import licensing_pb2
 
+from appliance import reports
 from appliance.grpc_face.calls import Calls
 
 TECHNOLOGY_NAME = "speaker-identification"
@@ -13,6 +14,5 @@ async def model_info(calls: Calls) -> licensing_pb2.ModelInfo:
     The version is empty while no worker lives that could tell it. Raises Overloaded while Redis cannot be reached.
     """
     name = calls.settings.model
-    told = (model for report in (await calls.workforce.reports()).values() for model in report)
-    spaces = (str(model["space"]) for model in told if model["name"] == name)
+    spaces = (model["space"] for model in await reports.models(calls.workforce) if model["name"] == name)
     return licensing_pb2.ModelInfo(name=name, version=next(spaces, ""))

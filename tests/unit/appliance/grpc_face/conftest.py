@@ -14,6 +14,7 @@ from tasks.store import TaskStore
 from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 from tests.conftest import Appliance
 
+REPORT = b'[{"name": "ge2e", "device": "cpu", "space": "ge2e-2", "times_real_time": 1.0}]'
 Serving = Callable[..., AbstractAsyncContextManager[Server]]
 
 
@@ -56,5 +57,5 @@ async def alive(store: TaskStore, name: str = "worker") -> None:
     """Makes a worker count as alive for as long as it may be silent."""
     for _ in range(2):
         # The first may come before somebody looks.
-        await Workforce(store).heartbeat(name, Capabilities(("ge2e",)), b'[{"name": "ge2e", "space": "ge2e-2"}]')
+        await Workforce(store).heartbeat(name, Capabilities(("ge2e",)), REPORT)
         await asyncio.sleep(HEARTBEAT_SECONDS)
