@@ -157,8 +157,8 @@ class _Worker:
             log.info("worker %s is ready", self._config.name)
             self._silent, self._heard = False, True
         running = self._under_way.running()
-        await self._under_way.compare(running, await self._workforce.owned_by(self._config.name))
         recovered = await self._workforce.recover(retention=self._config.retention)
+        await self._under_way.compare(running, self._workforce.seen_with(self._config.name))
         if recovered:
             log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
 

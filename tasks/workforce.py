@@ -52,6 +52,8 @@ class Workforce:
         self._store = store
         self._redis = store.redis
         self._pulses = Pulses(ALIVE_SECONDS, clock)
+        # Task to worker, as it was last seen.
+        self._owners: dict[bytes, bytes] = {}
 
     async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
         """Says that `worker` is alive; `report` is the JSON list that describes its models."""
@@ -62,18 +64,25 @@ class Workforce:
     async def depth(self) -> Depth:
         """How it stands now. Who is alive is told by what has happened between the calls, so somebody calls this every
         `HEARTBEAT_SECONDS` where that matters."""
+        depth, _ = await self._look()
+        return depth
+
+    async def _look(self) -> tuple[Depth, int]:
+        """How it stands now, and how many tasks wait that have a place in the queue."""
         async with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
+            pipe.zcard(QUEUE)
             pipe.zcard(OPEN)
-            pipe.hvals(RUNNING)
+            pipe.hgetall(RUNNING)
             pipe.get(INPUT_BYTES)
             pipe.zrange(WORKERS, 0, -1, withscores=True)
             pipe.hgetall(CAPABILITIES)
-            opened, owners, input_bytes, workers, told = await pipe.execute()
+            queued, opened, self._owners, input_bytes, workers, told = await pipe.execute()
         # Who has a task and was never heard is watched as well.
-        self._pulses.look(dict.fromkeys(owners, 0.0) | dict(workers))
+        self._pulses.look(dict.fromkeys(self._owners.values(), 0.0) | dict(workers))
         alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
+        running = len(self._owners)
         try:
-            return Depth(max(0, opened - len(owners)), len(owners), int(input_bytes or 0), alive)
+            return Depth(max(0, opened - running), running, int(input_bytes or 0), alive), queued
         except ValueError as error:
             raise Foreign from error
 
@@ -91,8 +100,12 @@ class Workforce:
     async def owned_by(self, worker: str) -> set[str]:
         """The tasks that are `worker`'s to finish."""
         async with redis_errors():
-            running = await self._redis.hgetall(RUNNING)  # type: ignore[misc]
-        return {task_id.decode() for task_id, owner in running.items() if owner == worker.encode()}
+            self._owners = await self._redis.hgetall(RUNNING)  # type: ignore[misc]
+        return self.seen_with(worker)
+
+    def seen_with(self, worker: str) -> set[str]:
+        """The tasks that were `worker`'s when it was last looked how it stands."""
+        return {task_id.decode(errors="replace") for task_id, owner in self._owners.items() if owner == worker.encode()}
 
     async def bury(self, worker: str, *, retention: float) -> int:
         """Gives the tasks of a worker that is known to be dead back at once; returns how many."""
@@ -104,8 +117,10 @@ class Workforce:
         Who is dead comes out only when this is called every `HEARTBEAT_SECONDS`. A task that has cost `CRASH_BUDGET`
         workers their lives ends as failed; so does one whose record is damaged.
         """
-        await self.depth()
-        return await self._give_back(list(chain.from_iterable(self._pulses.dead.items())), retention)
+        depth, queued = await self._look()
+        dead: list[str | bytes | float] = list(chain.from_iterable(self._pulses.dead.items()))
+        # Else there is nothing to find: a survey looks at every task that runs, and every worker makes it.
+        return await self._give_back(dead, retention) if dead or depth.waiting > queued else 0
 
     async def _give_back(self, gone: list[str | bytes | float], retention: float) -> int:
         found = await self._store.run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)

@@ -25,6 +25,8 @@ class Parts(Appliance):
     ) -> None:
         super().__init__(folder, settings)
         self.deaths = 0
+        # Told the name of each worker that was killed, by whomever, before its task can be another's.
+        self.killed: Callable[[str], None] = lambda _: None
         self._deadly = deadly
         self._launches = [self._part("serve"), self._part("grpc"), *[self._worker] * workers]
         self._keepers: list[asyncio.Task[None]] = []
@@ -61,15 +63,19 @@ class Parts(Appliance):
 
     async def _keep(self, launch: Callable[[], list[str]]) -> None:
         while not self._leaving:
+            words = launch()
             with self.log.open("a") as log:
                 process = await asyncio.create_subprocess_exec(
-                    *launch(),
+                    *words,
                     env=self.environment(),
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
                 )
-            self.deaths += await process.wait() == -signal.SIGKILL
+            if await process.wait() == -signal.SIGKILL:
+                self.deaths += 1
+                if "--name" in words:
+                    self.killed(words[words.index("--name") + 1])
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def _part(self, name: str) -> Callable[[], list[str]]:

@@ -30,14 +30,22 @@ async def run(run: Run) -> None:
         async def deaths(clients: Clients) -> None:
             nonlocal kills
             watch = Watch(url)
+            ours: set[str] = set()
+
+            def killed(worker: str) -> None:
+                # Others that it had count a death as well.
+                if worker not in ours:
+                    run.history.note("fault", kind="worker killed by its job", under_way=watch.of(worker))
+
+            parts.killed = killed
             for number, request in enumerate(killing):
                 if run.late:
                     run.unreached(len(killing) - number)
                     return
-                run.history.note("fault", kind="job kills its worker", request=request.name)
                 await clients.submit_all([request])
                 await asyncio.sleep(run.random.uniform(0.5, 3))
                 if worker := await faults.busy_worker(parts, watch, clients):
+                    ours.add(worker.name)
                     await faults.kill_worker(watch, run.history, worker, "kill lone worker")
                     kills += 1
 
