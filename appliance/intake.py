@@ -8,18 +8,15 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pydantic
-
-from appliance import audited
+from appliance import audited, documents
 from appliance.access.visitor import Visitor
 from appliance.addresses import network
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
-from schemas import json
-from schemas.errors import Detail, Forbidden, Overloaded, RequestInvalid, TooLarge, Unavailable, ValidationError
+from schemas.errors import Forbidden, Overloaded, TooLarge, Unavailable
 from schemas.task import TaskState
-from schemas.technologies import Document, Parameters, Technology, refusal
+from schemas.technologies import Document, Parameters, Technology
 from tasks.audit import Audit
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
@@ -30,8 +27,6 @@ from tasks.workforce import Capabilities, Workforce
 
 # JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
-# Of three bytes of JSON, an empty list and its comma, Python makes more than sixty. No technology takes as many values.
-_MOST_VALUES = 1_000_000
 # What a request may be longer than its file: multipart framing, a config, a stray part.
 FRAMING_BYTES = 1 << 20
 
@@ -216,7 +211,7 @@ class Intake:
 
     def _validate(self, arrival: Arrival, document: type[Document], context: dict[str, Any]) -> Document:
         with self._files.open_input(arrival.task_id, arrival.sha256) as opened:
-            return _validate(opened.read(), document, context)
+            return documents.read(opened.read(), document, context)
 
     async def _earlier(self, record: TaskRecord) -> str | None:
         """The id of the task that the same request has made before, None where there is none any more. It has its
@@ -267,19 +262,3 @@ def _digest(caller: Caller) -> bytes:
     if not caller.idempotency_key:
         return b""
     return hashlib.blake2b(caller.visitor.scope + b"\0" + caller.idempotency_key.encode(), digest_size=16).digest()
-
-
-def _validate(text: bytes, document: type[Document], context: dict[str, Any]) -> Document:
-    # What comes before every value but the first; in Base64 there is none of them.
-    if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
-        raise ValidationError(
-            f"the body holds more than {_MOST_VALUES} values", [Detail(("body",), "too many values", "too_long")]
-        )
-    try:
-        parsed = json.decode(text)
-    except ValueError as error:
-        raise RequestInvalid(f"the body is not JSON: {error}") from error
-    try:
-        return document.model_validate(parsed, context=context)
-    except pydantic.ValidationError as error:
-        raise refusal(error, ["body"] * error.error_count()) from error
