@@ -50,7 +50,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, Finding]]:
 
 
 def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
-    from appliance.doctor import audit_log, grpc, key_ring, models, sandbox  # noqa: PLC0415
+    from appliance.doctor import audit_log, grpc, key_ring, models, salvaged, sandbox  # noqa: PLC0415
     from onnx_models import registry  # noqa: PLC0415
 
     return {
@@ -67,6 +67,7 @@ def _checks(settings: Settings) -> dict[str, Callable[[], Finding]]:
         "heads": partial(models.told_by_heads, settings),
         "profiles": partial(models.saved_profiles, settings),
         "redis": partial(_redis, settings),
+        "append-only file": partial(salvaged.salvaged, settings),
         "data folder": partial(_folder, settings.data_dir, "DATA_DIR"),
         "store folder": partial(_folder, settings.store, "STORE_DIR"),
         "free space": partial(_space, settings),

@@ -37,6 +37,7 @@ _LENGTH = re.compile(rb"(\d{1,8})\r\n")
 # The end of a snapshot at the beginning of the file: its last byte, a checksum, and the first command.
 _SNAPSHOT, _SNAPSHOT_END = b"REDIS", re.compile(rb"\xff.{8}(?=\*2\r\n\$6\r\nSELECT\r\n)", re.DOTALL)
 _FOLDER, _MANIFEST, _SINGLE = "appendonlydir", "appendonly.aof.manifest", "appendonly.aof"
+_ASIDE = ".damaged-"
 _PART = re.compile(r"appendonly\.aof\.(\d+)\.(base|incr)\.(aof|rdb)")
 
 
@@ -71,6 +72,13 @@ def salvage(folder: Path) -> list[Repair]:
     return [repair for repair in found if repair is not None]
 
 
+def kept_aside(folder: Path) -> list[Path]:
+    """The damaged files that repairs have left in the `folder` of a Redis, the oldest first."""
+    places = (folder, folder / _FOLDER)
+    found = [path for place in places for path in place.glob(f"{_SINGLE}*{_ASIDE}*")]
+    return sorted(found, key=lambda path: path.name.rpartition(_ASIDE)[2])
+
+
 def begins_with_snapshot(folder: Path) -> bool:
     """Whether tasks stand in a snapshot, which nothing can be salvaged from, until the file is rewritten."""
     single = folder / _SINGLE
@@ -90,7 +98,7 @@ def _repair(path: Path) -> Repair | None:
             repaired.unlink()
             return None
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    aside = path.with_name(f"{path.name}.damaged-{now}")
+    aside = path.with_name(f"{path.name}{_ASIDE}{now}")
     # Never without a file of that name: Redis would start empty.
     os.link(path, aside)
     repaired.replace(path)
@@ -210,7 +218,7 @@ def _rebuild_manifest(folder: Path) -> None:
     wanted = [*bases, *(part for part in parts if part[0] == "incr")]
     text = "".join(f"file {name} seq {number} type {kind[0]}\n" for kind, number, name in wanted)
     if manifest.exists():
-        manifest.replace(folder / f"{_MANIFEST}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+        manifest.replace(folder / f"{_MANIFEST}{_ASIDE}{datetime.now(UTC):%Y%m%dT%H%M%S}")
     manifest.write_text(text)
     _sync(folder)
 
