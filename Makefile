@@ -9,6 +9,8 @@ CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 TOOLS := .venv-tools
 TOOLS_STAMP := $(TOOLS)/.installed
+PEERS := .venv-peers
+PEERS_STAMP := $(PEERS)/.installed
 
 .PHONY: demo run test lint conformance faults fuzz gpu-check clean
 
@@ -73,5 +75,15 @@ sbom: $(STAMP) $(TOOLS_STAMP) ## what is installed in .venv, as CycloneDX in sbo
 gpu-check: install ## parity and speed on a CUDA machine, figures to gpu-check.json
 	$(BIN)/python -m benchmarks.gpu_check
 
+# In an environment of their own: the appliance has nothing of torch. The two without dependencies: see peers.txt.
+$(PEERS_STAMP): benchmarks/peers.txt
+	@$(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps Resemblyzer==0.1.4 silero-vad==6.2.3
+	@touch $@
+
+.PHONY: peers
+peers: $(PEERS_STAMP) ## the programs that `python -m benchmarks.peers` measures the appliance against
+
 clean:
-	rm -rf .venv $(CLIENTS) $(TOOLS) sbom.cdx.json build dist *.egg-info
+	rm -rf .venv $(CLIENTS) $(TOOLS) $(PEERS) sbom.cdx.json build dist *.egg-info

@@ -1,0 +1,1 @@
+"""The appliance beside other programs that make voiceprints."""
