@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import msgpack
 
-from schemas import json
+from schemas.representations import Items
 
 # Rows rendered at a time, so that an event loop does not notice.
 _BLOCK = 1024
@@ -22,11 +22,23 @@ def pack(rows: Iterable[Sequence[Value]]) -> bytes:
     return b"".join(bytes(msgpack.packb(list(row))) for row in rows)
 
 
-def render(stored: BinaryIO, name: str, shown: Callable[..., dict[str, Any]]) -> Iterator[bytes]:
-    """`{name: [...]}`, each row as `shown` makes it of the row's values."""
+def items(stored: BinaryIO, shown: Callable[..., dict[str, Any]]) -> Items:
+    """Each row as `shown` makes it of the row's values."""
+    return Items(_count(stored), _blocks(stored, shown))
+
+
+def _count(stored: BinaryIO) -> int:
+    rows, count = msgpack.Unpacker(stored), 0
+    try:
+        while True:
+            rows.skip()
+            count += 1
+    except msgpack.OutOfData:
+        stored.seek(0)
+        return count
+
+
+def _blocks(stored: BinaryIO, shown: Callable[..., dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     rows = msgpack.Unpacker(stored)
-    opening = json.encode({name: []})[:-2]
     while block := [shown(*row) for row in islice(rows, _BLOCK)]:
-        yield opening + json.encode(block)[1:-1]
-        opening = b","
-    yield (b"" if opening == b"," else opening) + b"]}"
+        yield block

@@ -39,6 +39,11 @@ class Signatures:
             return voiceprint.decode(container)
         return voiceprint.decode(container, self.keys.by_id, unsigned=self.accept_unsigned)
 
+    def key(self, container: bytes) -> bytes | None:
+        """Under which `container` is signed, which `decode` has taken; None for one that is not."""
+        key_id = voiceprint.key_id(container)
+        return None if self.keys is None or key_id is None else self.keys.by_id[key_id]
+
     def signed(self, container: bytes) -> bytes:
         """The same voiceprint signed with the current key, byte for byte `container` when it is so already.
 

@@ -72,8 +72,10 @@ QUALITY_BYTES = 32
 IN_TEXT = re.compile(rb"Wk9WUA[E-H][A-Za-z0-9+/]{40,}")
 
 _T = TypeVar("_T")
-_HEADER = struct.Struct("<4sBBHII")
-_CHECK_BYTES = 32
+HEADER = struct.Struct("<4sBBHII")
+# The map's own head.
+_MAP_BYTES = 3
+CHECK_BYTES = 32
 _FIELDS = frozenset(
     "model sha256 space dim vector speech recording rate channel media created merged quality pad".split()  # noqa: SIM905  # one name a word reads best
 )
@@ -133,7 +135,22 @@ def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
     Raises VoiceprintNotFinite or VoiceprintMalformed for a voiceprint that `decode` would not take back.
     """
     _validate(voiceprint)
-    known = (
+    known = _known(voiceprint)
+    extras = tuple((name, _extra(value)) for name, value in voiceprint.extras.items())
+    # map16 rather than the shortest form: its width does not depend on the number of keys.
+    payload = b"\xde" + struct.pack(">H", len(known) + len(extras) + 1)
+    payload += b"".join(packing.pack(name) + value for name, value in (*known, *extras)) + packing.pack("pad")
+    padding = -(HEADER.size + len(payload) + 2 + CHECK_BYTES) % 3
+    payload += packing.pack(bytes(padding))
+    flags = (SIGNED if signer else 0) | (0 if voiceprint.has_speech else NO_SPEECH)
+    framed = HEADER.pack(MAGIC, VERSION, flags, 0, signer.key_id if signer else 0, len(payload)) + payload
+    if len(framed) + CHECK_BYTES > MAXIMUM_BYTES:
+        raise VoiceprintWrongLength(f"a voiceprint may have at most {MAXIMUM_BYTES} bytes")
+    return framed + check(framed, signer.key if signer else None)
+
+
+def _known(voiceprint: Voiceprint) -> tuple[tuple[str, bytes], ...]:
+    return (
         ("model", packing.pack(voiceprint.model)),
         ("sha256", packing.pack(voiceprint.model_sha256)),
         ("space", packing.pack(voiceprint.space)),
@@ -148,17 +165,16 @@ def encode(voiceprint: Voiceprint, signer: Signer | None = None) -> bytes:
         ("merged", packing.uint32(voiceprint.merged)),
         ("quality", packing.pack(voiceprint.quality)),
     )
-    extras = tuple((name, _extra(value)) for name, value in voiceprint.extras.items())
-    # map16 rather than the shortest form: its width does not depend on the number of keys.
-    payload = b"\xde" + struct.pack(">H", len(known) + len(extras) + 1)
-    payload += b"".join(packing.pack(name) + value for name, value in (*known, *extras)) + packing.pack("pad")
-    padding = -(_HEADER.size + len(payload) + 2 + _CHECK_BYTES) % 3
-    payload += packing.pack(bytes(padding))
-    flags = (SIGNED if signer else 0) | (0 if voiceprint.has_speech else NO_SPEECH)
-    framed = _HEADER.pack(MAGIC, VERSION, flags, 0, signer.key_id if signer else 0, len(payload)) + payload
-    if len(framed) + _CHECK_BYTES > MAXIMUM_BYTES:
-        raise VoiceprintWrongLength(f"a voiceprint may have at most {MAXIMUM_BYTES} bytes")
-    return framed + _check(framed, signer.key if signer else None)
+
+
+def ends(voiceprint: Voiceprint) -> dict[str, int]:
+    """At which offset of the container of `voiceprint` each field of the map ends, by its name; what it holds stands
+    right before."""
+    found, end = {}, HEADER.size + _MAP_BYTES
+    for name, value in _known(voiceprint):
+        end += len(packing.pack(name)) + len(value)
+        found[name] = end
+    return found
 
 
 def decode(data: bytes, keys: Mapping[int, bytes] | None = None, *, unsigned: bool = True) -> Voiceprint:
@@ -167,13 +183,13 @@ def decode(data: bytes, keys: Mapping[int, bytes] | None = None, *, unsigned: bo
 
     The check is made before the map is parsed. Raises the VoiceprintError that names what is wrong.
     """
-    flags, reserved, key_id = _framed(data)
+    flags, reserved, number = _framed(data)
     key = None
     if flags & SIGNED:
-        key = (keys or {}).get(key_id)
+        key = (keys or {}).get(number)
         if key is None:
             raise VoiceprintKeyUnknown(
-                f"the voiceprint is signed with key {key_id}, which is not known here: extract it from its recording "
+                f"the voiceprint is signed with key {number}, which is not known here: extract it from its recording "
                 "again, or bring the key back to the key ring"
             )
     elif not unsigned:
@@ -181,10 +197,10 @@ def decode(data: bytes, keys: Mapping[int, bytes] | None = None, *, unsigned: bo
             "the voiceprint is not signed, and only those are taken here that this appliance has signed: extract it "
             "from its recording, or have it signed with `voiceprint keyring sign`"
         )
-    if not hmac.compare_digest(_check(data[:-_CHECK_BYTES], key), data[-_CHECK_BYTES:]):
+    if not hmac.compare_digest(check(data[:-CHECK_BYTES], key), data[-CHECK_BYTES:]):
         what, made = ("check", "damaged or altered") if key is None else ("signature", "damaged, altered or forged")
         raise VoiceprintDamaged(f"the voiceprint was {made}: its {what} does not match its content")
-    if flags & ~(SIGNED | NO_SPEECH) or reserved or (key_id and key is None):
+    if flags & ~(SIGNED | NO_SPEECH) or reserved or (number and key is None):
         raise VoiceprintMalformed("the voiceprint's header has bits set that version 1 does not define")
     return _content(data, flags)
 
@@ -195,25 +211,31 @@ def decode_vouched(data: bytes) -> Voiceprint:
     return _content(data, flags)
 
 
+def key_id(data: bytes) -> int | None:
+    """By which key the container `data` says that it is signed; None for one that is not."""
+    flags, _, number = _framed(data)
+    return number if flags & SIGNED else None
+
+
 def sign(data: bytes, signer: Signer) -> bytes:
     """The container `data`, which `decode` has taken, signed: of the same length, and the same but for flag, key id and
     check."""
-    _, version, flags, reserved, _, payload_length = _HEADER.unpack_from(data)
-    header = _HEADER.pack(MAGIC, version, flags | SIGNED, reserved, signer.key_id, payload_length)
-    framed = header + data[_HEADER.size : -_CHECK_BYTES]
-    return framed + _check(framed, signer.key)
+    _, version, flags, reserved, _, payload_length = HEADER.unpack_from(data)
+    header = HEADER.pack(MAGIC, version, flags | SIGNED, reserved, signer.key_id, payload_length)
+    framed = header + data[HEADER.size : -CHECK_BYTES]
+    return framed + check(framed, signer.key)
 
 
 def _framed(data: bytes) -> tuple[int, int, int]:
     """Flags, reserved bits and key id of the frame, which is whole."""
     if data[: len(MAGIC)] != MAGIC[: len(data)] or not data:
         raise VoiceprintWrongMagic("this is not a voiceprint of this appliance")
-    if len(data) < _HEADER.size:
+    if len(data) < HEADER.size:
         raise VoiceprintTruncated(f"the voiceprint ends after {len(data)} bytes, within its header")
-    _, version, flags, reserved, key_id, payload_length = _HEADER.unpack_from(data)
+    _, version, flags, reserved, key_id, payload_length = HEADER.unpack_from(data)
     if version != VERSION:
         raise VoiceprintUnknownVersion(f"the voiceprint has version {version}; this appliance reads version {VERSION}")
-    expected = _HEADER.size + payload_length + _CHECK_BYTES
+    expected = HEADER.size + payload_length + CHECK_BYTES
     if expected > MAXIMUM_BYTES:
         raise VoiceprintWrongLength(f"the voiceprint claims {expected} bytes; at most {MAXIMUM_BYTES} are read")
     if len(data) < expected:
@@ -226,7 +248,7 @@ def _framed(data: bytes) -> tuple[int, int, int]:
 def _content(data: bytes, flags: int) -> Voiceprint:
     if len(data) % 3:
         raise VoiceprintMalformed(f"the voiceprint has {len(data)} bytes, which is not a multiple of 3")
-    voiceprint = _from_map(_parse(data[_HEADER.size : -_CHECK_BYTES]))
+    voiceprint = _from_map(_parse(data[HEADER.size : -CHECK_BYTES]))
     if voiceprint.has_speech == bool(flags & NO_SPEECH):
         raise VoiceprintMalformed("the voiceprint's no-speech flag contradicts its vector")
     return voiceprint
@@ -237,7 +259,7 @@ def to_base64(container: bytes) -> str:
     return pybase64.b64encode_as_string(container)
 
 
-def from_base64(text: str) -> bytes:
+def from_base64(text: str | bytes) -> bytes:
     """Inverse of `to_base64`. Raises VoiceprintMalformed for text that is not Base64."""
     try:
         return pybase64.b64decode(text, validate=True)
@@ -245,7 +267,8 @@ def from_base64(text: str) -> bytes:
         raise VoiceprintMalformed("this is not Base64") from error
 
 
-def _check(framed: bytes, key: bytes | None) -> bytes:
+def check(framed: bytes | memoryview, key: bytes | None) -> bytes:
+    """What stands behind everything before it, signed under `key` where there is one."""
     return hashlib.sha256(framed).digest() if key is None else hmac.digest(key, framed, "sha256")
 
 

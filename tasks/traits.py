@@ -1,17 +1,18 @@
 """What heads tell from recordings and from voiceprints."""
 
-from collections.abc import Mapping
 from typing import cast
+
+import numpy as np
+import numpy.typing as npt
 
 from onnx_models import registry
 from onnx_models.heads import Head
 from onnx_models.registry import SpeakerCard
-from onnx_models.scoring import recovered
+from onnx_models.scoring import Vectors, recovered
 from onnx_models.served import Served
-from schemas import json
+from schemas import documents
 from schemas.errors import Detail, HeadMissing, ModelError
 from schemas.listening import ListeningParameters
-from schemas.voiceprint import Voiceprint
 from tasks import voiceprints
 from tasks.jobs import Work
 from tasks.listening import Heard, listen
@@ -29,32 +30,37 @@ def heard(work: Work, kind: str) -> list[tuple[Heard, float | None]]:
     space = work.models.extractor(parameters.model).card.space
     card, head = _opened(work.models, kind, space)
     channels = listen(work)
-    answers = _answers(card, head, {index: one.voiceprint for index, one in enumerate(channels)})
-    return [(one, answers[index]) for index, one in enumerate(channels)]
+    vectors = np.stack([one.voiceprint.vector for one in channels])
+    speech_lengths = np.array([one.voiceprint.speech_length for one in channels])
+    return list(zip(channels, _answers(card, head, vectors, speech_lengths), strict=True))
 
 
-def given(work: Work, kind: str) -> list[tuple[Voiceprint, float | None]]:
-    """The body's `voiceprints`, of whatever spaces, with what the heads of `kind` tell, None of too little speech.
+def given(work: Work, kind: str) -> list[tuple[float, float | None]]:
+    """The seconds of speech of the body's `voiceprints`, of whatever spaces, with what the heads of `kind` tell, None
+    of too little speech.
 
     Raises TaskValidationError that names every one that cannot be read or has no head, and Stopped.
     """
     faults: list[Detail] = []
-    texts = json.decode(work.input.read())["voiceprints"]
+    texts = documents.load(work.input)["voiceprints"]
     found = voiceprints.read(texts, "voiceprints", faults, work.stop, work.signatures)
-    answers: dict[int, float | None] = {}
-    for space in sorted({one.space for one in found.values()}):
-        these = {index: one for index, one in found.items() if one.space == space}
+    told: dict[int, tuple[float, float | None]] = {}
+    for space in sorted({one.voiceprints.space for one in found}):
+        these = [one for one in found if one.voiceprints.space == space]
         try:
             card, head = _opened(work.models, kind, space)
         except ModelError as error:
-            faults += [error.at("body", "voiceprints", index) for index in these]
+            faults += [error.at("body", "voiceprints", int(index)) for one in these for index in one.indices]
             continue
         wrong = len(faults)
         voiceprints.require_dimension(these, "voiceprints", card, faults)
         if len(faults) == wrong:
-            answers |= _answers(card, head, these)
+            for one in these:
+                lengths = one.voiceprints.speech_lengths
+                answers = _answers(card, head, one.voiceprints.vectors, lengths)
+                told |= zip(one.indices.tolist(), zip(lengths.tolist(), answers, strict=True), strict=True)
     voiceprints.refuse(faults)
-    return [(one, answers[index]) for index, one in found.items()]
+    return [told[index] for index in sorted(told)]
 
 
 def whole_years(years: float | None) -> int | None:
@@ -72,11 +78,11 @@ def _opened(models: Served, kind: str, space: str) -> tuple[SpeakerCard, Head]:
     return card, head
 
 
-def _answers(card: SpeakerCard, head: Head, these: Mapping[int, Voiceprint]) -> dict[int, float | None]:
-    """Heads take raw embeddings, so that a new mean of the model leaves them right."""
-    raw = recovered(voiceprints.vectors(these), registry.load_mean(card), card.unit_length)
-    least = head.card.minimum_speech
-    return {
-        index: float(value) if one.has_speech and one.speech_length >= least else None
-        for (index, one), value in zip(these.items(), head.tell(raw), strict=True)
-    }
+def _answers(
+    card: SpeakerCard, head: Head, vectors: Vectors, speech_lengths: npt.NDArray[np.float64]
+) -> list[float | None]:
+    """Of `vectors` (n, dimension) with so many seconds of speech (n,). Heads take raw embeddings, so that a new mean of
+    the model leaves them right."""
+    raw = recovered(vectors, registry.load_mean(card), card.unit_length)
+    heard = vectors.any(axis=1) & (speech_lengths >= head.card.minimum_speech)
+    return [float(value) if enough else None for value, enough in zip(head.tell(raw), heard, strict=True)]

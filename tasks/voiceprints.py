@@ -1,8 +1,12 @@
 """The voiceprints of a request: read in order, what cannot be used named by its list and index."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
+import pybase64
 
 from onnx_models.passage import Stopped
 from onnx_models.registry import SpeakerCard
@@ -18,51 +22,157 @@ from schemas.errors import (
 )
 from schemas.signatures import Signatures
 from schemas.voiceprint import Voiceprint
+from schemas.voiceprint_columns import Layout, Voiceprints
 from tasks import foreign
 
-# Items between two looks at `stop`.
+# Items read at a time, and between two looks at `stop`: some megabytes, which a processor keeps at hand.
 _BLOCK = 1024
+# How many layouts of one length are looked for. Voiceprints of one model have one; whoever sends many has them read one
+# by one.
+_LAYOUTS = 4
 _NAMED = 10
+
+Numbers = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Voiceprints of one model and where each stands in its list; `indices` has shape (n,) and ascends."""
+
+    indices: Numbers
+    voiceprints: Voiceprints
 
 
 def read(
-    texts: Sequence[str], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
-) -> dict[int, Voiceprint]:
-    """Those of the body's list `name` that can be read, by index; the others are added to `faults`. Raises Stopped."""
-    found = {}
-    for index, text in enumerate(texts):
-        if index % _BLOCK == 0 and stop():
+    texts: Sequence[str | bytes], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
+) -> list[Found]:
+    """Those of the body's list `name` that can be read; the others are added to `faults`. Raises Stopped."""
+    reader = _Reader(name, faults, signatures)
+    found: list[Found] = []
+    for start in range(0, len(texts), _BLOCK):
+        if stop():
             raise Stopped("the reading of voiceprints was stopped")
-        try:
-            found[index] = _decoded(voiceprint.from_base64(text), signatures)
-        except VoiceprintError as error:
-            faults.append(error.at("body", name, index))
+        found += reader.read(texts[start : start + _BLOCK], start)
     return found
 
 
-def _decoded(container: bytes, signatures: Signatures) -> Voiceprint:
+class _Reader:
+    """Reads a list block by block, and remembers what the containers in it are laid out like."""
+
+    def __init__(self, name: str, faults: list[Detail], signatures: Signatures) -> None:
+        self._name, self._faults, self._signatures = name, faults, signatures
+        self._layouts: dict[int, list[Layout]] = {}
+
+    def read(self, texts: Sequence[str | bytes], start: int) -> Iterator[Found]:
+        """Those of `texts` that can be read, of which the first has the index `start`."""
+        lengths = np.fromiter(map(len, texts), np.intp, len(texts))
+        for length in np.unique(lengths):
+            places = np.flatnonzero(lengths == length)
+            alike = [texts[place] for place in places.tolist()]
+            containers = _of_one_length(alike)
+            if containers is None:
+                yield from self._one_by_one(alike, start + places)
+            else:
+                yield from self._together(containers, start + places)
+
+    def _together(self, containers: bytes, indices: Numbers) -> Iterator[Found]:
+        """Of containers of one length in a row, whose indices are given."""
+        size = len(containers) // len(indices)
+        layouts = self._layouts.setdefault(size, [])
+        rows = np.frombuffer(containers, np.uint8).reshape(-1, size)
+        for layout in layouts:
+            taken, voiceprints = layout.read(rows)
+            if taken.any():
+                yield Found(indices[taken], voiceprints)
+                rows, indices = rows[~taken], indices[~taken]
+            if not len(rows):
+                return
+        while len(rows):
+            container = rows[0].tobytes()
+            one = self._decoded(container, int(indices[0]))
+            taken = np.arange(len(rows)) == 0
+            if one is not None:
+                voiceprints = Voiceprints.of(one)
+                new = self._layout(container, one) if len(layouts) < _LAYOUTS else None
+                if new is not None:
+                    layouts.append(new)
+                    taken, voiceprints = new.read(rows)
+                yield Found(indices[taken], voiceprints)
+            rows, indices = rows[~taken], indices[~taken]
+
+    def _one_by_one(self, texts: Iterable[str | bytes], indices: Numbers) -> Iterator[Found]:
+        for text, index in zip(texts, indices, strict=True):
+            try:
+                container = voiceprint.from_base64(text)
+            except VoiceprintError as error:
+                self._faults.append(error.at("body", self._name, int(index)))
+                continue
+            one = self._decoded(container, int(index))
+            if one is not None:
+                yield Found(np.array([index]), Voiceprints.of(one))
+
+    def _decoded(self, container: bytes, index: int) -> Voiceprint | None:
+        try:
+            return self._signatures.decode(container)
+        except VoiceprintWrongMagic:
+            error: VoiceprintError = foreign.refusal(container)
+        except VoiceprintError as known:
+            error = known
+        self._faults.append(error.at("body", self._name, index))
+        return None
+
+    def _layout(self, container: bytes, one: Voiceprint) -> Layout | None:
+        return Layout.of(container, one, self._signatures.key(container))
+
+
+def _of_one_length(texts: Sequence[str | bytes]) -> bytes | None:
+    """What `texts`, all of one length, stand for, one after the other; None where that cannot be told so."""
+    if not texts[0] or len(texts[0]) % 4:
+        return None
     try:
-        return signatures.decode(container)
-    except VoiceprintWrongMagic as error:
-        raise foreign.refusal(container) from error
+        whole = b"".join(text.encode("ascii") if isinstance(text, str) else text for text in texts)
+        # Padding within it is not Base64 either: what has some is decoded by itself.
+        return None if whole.endswith(b"=") else pybase64.b64decode(whole, validate=True)
+    except ValueError:
+        return None
 
 
-def require_space(found: Mapping[int, Voiceprint], name: str, space: str, faults: list[Detail]) -> None:
+def in_order(found: Sequence[Found]) -> list[Voiceprints]:
+    """All that was found in the order of the list."""
+    ends = [(int(one.indices[0]), int(one.indices[-1])) for one in found]
+    if all(before[1] < after[0] for before, after in pairwise(ends)):
+        return [one.voiceprints for one in found]
+    single = [
+        (int(index), one.voiceprints.part(slice(place, place + 1)))
+        for one in found
+        for place, index in enumerate(one.indices)
+    ]
+    return [one for _, one in sorted(single, key=lambda placed: placed[0])]
+
+
+def first(found: Iterable[Found]) -> Voiceprints:
+    """The voiceprints to which the first in the list belongs."""
+    return min(found, key=lambda one: int(one.indices[0])).voiceprints
+
+
+def require_space(found: Iterable[Found], name: str, space: str, faults: list[Detail]) -> None:
     """Adds those of the list `name` that are of another embedding space than `space` to `faults`."""
-    for index, one in found.items():
-        if one.space != space:
+    for one in found:
+        if one.voiceprints.space != space:
             error = VoiceprintSpaceMismatch(
-                f"the voiceprint is of the embedding space {one.space} (model {one.model}), the others are of {space}"
+                f"the voiceprint is of the embedding space {one.voiceprints.space} (model {one.voiceprints.model}), "
+                f"the others are of {space}"
             )
-            faults.append(error.at("body", name, index))
+            faults += [error.at("body", name, int(index)) for index in one.indices]
 
 
-def require_dimension(found: Mapping[int, Voiceprint], name: str, card: SpeakerCard, faults: list[Detail]) -> None:
+def require_dimension(found: Iterable[Found], name: str, card: SpeakerCard, faults: list[Detail]) -> None:
     """Adds those of the list `name` that have another number of values than the model to `faults`."""
-    for index, one in found.items():
-        if one.dimension != card.dimension:
-            error = VoiceprintMalformed(f"the vector has {one.dimension} values, those of {card.name} {card.dimension}")
-            faults.append(error.at("body", name, index))
+    for one in found:
+        dimension = one.voiceprints.dimension
+        if dimension != card.dimension:
+            error = VoiceprintMalformed(f"the vector has {dimension} values, those of {card.name} {card.dimension}")
+            faults += [error.at("body", name, int(index)) for index in one.indices]
 
 
 def refuse(faults: Sequence[Detail]) -> None:
@@ -89,7 +199,12 @@ def _place(fault: Detail) -> tuple[str, int]:
     return str(name).rpartition("_")[2], int(index)
 
 
-def vectors(found: Mapping[int, Voiceprint]) -> Vectors:
-    """Their vectors, shape (n, dimension), in order."""
-    stacked: Vectors = np.stack([one.vector for one in found.values()])
+def vectors(found: Sequence[Found]) -> Vectors:
+    """Their vectors in order, all of one dimension: shape (n, dimension)."""
+    stacked: Vectors = np.concatenate([one.vectors for one in in_order(found)])
     return stacked
+
+
+def speech_lengths(found: Sequence[Found]) -> npt.NDArray[np.float64]:
+    """Their seconds of net speech in order, shape (n,)."""
+    return np.concatenate([one.speech_lengths for one in in_order(found)])

@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from schemas import voiceprint
 from schemas.callbacks import CallbackUrl
 from schemas.errors import ConfigurationError, Detail, ValidationError, VoiceprintMalformed
+from schemas.representations import Tree, json_text
 
 
 def _base64(text: str) -> str:
@@ -114,27 +115,33 @@ class Shown(pydantic.BaseModel):
 
 
 class Result(Shown):
-    """What the poll shows as `result` once the task is done; it describes what `render` writes."""
+    """What the poll shows as `result` once the task is done; it describes what `show` reads."""
 
 
 @dataclass(frozen=True, slots=True)
 class Technology:
     """One technology.
 
-    `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `render` turns an
-    open result file into the pieces of the JSON text of the poll's `result`, which `result` describes. `head` is the
+    `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `show` reads
+    an open result file as the poll's `result`, which `result` describes; `table`, where there is one, as the pieces of
+    an Arrow stream. `head` is the
     kind of head that a worker must have for it, or None. `missing` says why this appliance cannot do it at all: then
     there is no job, and every request is answered with that.
     """
 
     name: str
     summary: str
-    render: Callable[[BinaryIO], Iterator[bytes]]
+    show: Callable[[BinaryIO], Tree]
     result: type[Result]
     parameters: type[Parameters] = Parameters
     document: type[Document] | None = None
+    table: Callable[[BinaryIO], Iterator[bytes]] | None = None
     head: str | None = None
     missing: str | None = None
+
+    def render(self, stored: BinaryIO) -> Iterator[bytes]:
+        """The pieces of the JSON text of the poll's `result`."""
+        return json_text.pieces(self.show(stored))
 
 
 _P = TypeVar("_P", bound=Parameters)

@@ -1,11 +1,11 @@
 """A recording in, the age of every channel's speaker out."""
 
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from schemas import rows
 from schemas.figures import ChannelNumber, ProcessedAudioLength
 from schemas.listening import ListeningParameters
+from schemas.representations import Tree
 from schemas.technologies import Result, Technology
 from schemas.technologies.age_estimation_voiceprints import VoiceprintAge, age
 
@@ -29,14 +29,14 @@ def _channel(number: int, speech_length: float, years: int | None, *processed: f
     return {"channel_number": number, **age(speech_length, years), **listened}
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
-    return rows.render(stored, "channels", _channel)
+def show(stored: BinaryIO) -> Tree:
+    return {"channels": rows.items(stored, _channel)}
 
 
 TECHNOLOGY = Technology(
     name="age-estimation",
     summary="Estimates the age of every channel's speaker, in years; needs a head that is not shipped.",
-    render=render,
+    show=show,
     result=ChannelAges,
     parameters=ListeningParameters,
     head="age",

@@ -1,12 +1,12 @@
 """Voiceprints in, the ages of their speakers out."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import Field
 
 from schemas import rows
 from schemas.figures import SpeechLength
+from schemas.representations import Tree
 from schemas.technologies import Result, Shown, Technology
 from schemas.voiceprint_lists import VoiceprintsDocument
 
@@ -29,14 +29,14 @@ def age(speech_length: float, years: int | None) -> dict[str, Any]:
     return {"speech_length": speech_length, "age": years}
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
-    return rows.render(stored, "results", age)
+def show(stored: BinaryIO) -> Tree:
+    return {"results": rows.items(stored, age)}
 
 
 TECHNOLOGY = Technology(
     name="age-estimation-voiceprints",
     summary="Estimates the age of voiceprints' speakers, in years; needs a head that is not shipped.",
-    render=render,
+    show=show,
     result=VoiceprintAges,
     document=VoiceprintsDocument,
     head="age",

@@ -1,11 +1,11 @@
 """A recording in, out how likely the voice of every channel is a man's or a woman's."""
 
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from schemas import rows
 from schemas.figures import ChannelNumber, ProcessedAudioLength
 from schemas.listening import ListeningParameters
+from schemas.representations import Tree
 from schemas.technologies import Result, Technology
 from schemas.technologies.gender_identification_voiceprints import VoiceprintGender, gender
 
@@ -29,14 +29,14 @@ def _channel(number: int, speech_length: float, llr: float | None, *processed: f
     return {"channel_number": number, **gender(speech_length, llr), **listened}
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
-    return rows.render(stored, "channels", _channel)
+def show(stored: BinaryIO) -> Tree:
+    return {"channels": rows.items(stored, _channel)}
 
 
 TECHNOLOGY = Technology(
     name="gender-identification",
     summary="Tells how likely the voice of every channel is a man's or a woman's.",
-    render=render,
+    show=show,
     result=ChannelGenders,
     parameters=ListeningParameters,
     head="gender",

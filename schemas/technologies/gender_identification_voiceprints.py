@@ -1,13 +1,13 @@
 """Voiceprints in, out how likely each is a man's or a woman's."""
 
 import math
-from collections.abc import Iterator
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import Field
 
 from schemas import rows
 from schemas.figures import SpeechLength
+from schemas.representations import Tree
 from schemas.technologies import Result, Shown, Technology
 from schemas.voiceprint_lists import VoiceprintsDocument
 
@@ -50,14 +50,14 @@ def _score(llr: float) -> dict[str, float]:
     return {"score_llr": llr, "probability": (1 + math.tanh(llr / 2)) / 2}
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
-    return rows.render(stored, "results", gender)
+def show(stored: BinaryIO) -> Tree:
+    return {"results": rows.items(stored, gender)}
 
 
 TECHNOLOGY = Technology(
     name="gender-identification-voiceprints",
     summary="Tells how likely voiceprints are those of a man or a woman.",
-    render=render,
+    show=show,
     result=VoiceprintGenders,
     document=VoiceprintsDocument,
     head="gender",

@@ -1,7 +1,7 @@
 """A recording in, out who speaks when in every channel. Declared, and not there yet."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from schemas import rows
 from schemas.figures import ChannelNumber, EndTime, StartTime
 from schemas.listening import RecordingParameters
+from schemas.representations import Tree
 from schemas.technologies import Result, Shown, Technology
 
 
@@ -66,14 +67,14 @@ def _channel(number: int, speakers: int, segments: Sequence[tuple[int, float, fl
     }
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
-    return rows.render(stored, "channels", _channel)
+def show(stored: BinaryIO) -> Tree:
+    return {"channels": rows.items(stored, _channel)}
 
 
 TECHNOLOGY = Technology(
     name="speaker-diarization",
     summary="Tells who speaks when in every channel of a recording; not there yet.",
-    render=render,
+    show=show,
     result=Diarization,
     parameters=DiarizationParameters,
     missing="this appliance cannot tell the speakers of one channel apart yet: record every speaker in a channel of "

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, model_validator
 
-from schemas import json
+from schemas.representations import Numbers, Tree, arrow
 from schemas.technologies import Document, ModelName, Parameters, ProfileName, Result, Shown, Technology
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS, VoiceprintList
 
@@ -100,19 +100,29 @@ def unpack(stored: BinaryIO) -> npt.NDArray[np.float32]:
     return np.frombuffer(stored.read(), "<f4").reshape(rows, columns)
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
+def show(stored: BinaryIO) -> Tree:
     rows, columns = _COUNTS.unpack(stored.read(_COUNTS.size))
-    opening = b'{"scores":{"columns_count":%d,"rows_count":%d,"values":[' % (columns, rows)
-    while block := stored.read(4 * _BLOCK):
-        yield opening + json.encode(np.frombuffer(block, "<f4"))[1:-1]
-        opening = b","
-    yield b"]}}"
+    values = Numbers(rows * columns, _numbers(stored, _BLOCK))
+    return {"scores": {"columns_count": columns, "rows_count": rows, "values": values}}
+
+
+def table(stored: BinaryIO) -> Iterator[bytes]:
+    """Arrow: a row for each of b, with its scores against every one of a."""
+    _, columns = _COUNTS.unpack(stored.read(_COUNTS.size))
+    blocks = _numbers(stored, columns * max(1, _BLOCK // columns))
+    return arrow.stream("scores", ((np.full(len(block) // columns, columns), block) for block in blocks))
+
+
+def _numbers(stored: BinaryIO, most: int) -> Iterator[npt.NDArray[np.float32]]:
+    while block := stored.read(4 * most):
+        yield np.frombuffer(block, "<f4")
 
 
 TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-comparison",
     summary="Scores every pair of two lists of voiceprints: log-likelihood ratios.",
-    render=render,
+    show=show,
+    table=table,
     result=Comparison,
     parameters=ComparisonParameters,
     document=ComparisonDocument,

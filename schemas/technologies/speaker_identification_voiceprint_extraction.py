@@ -1,16 +1,17 @@
 """A recording in, one voiceprint per channel out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, Any, BinaryIO
 
 import msgpack
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from schemas import json, quality, voiceprint
+from schemas import quality, voiceprint
 from schemas.figures import ChannelNumber, EncodedVoiceprint, ProcessedAudioLength, SpeechLength, VoiceprintVector
 from schemas.listening import ListeningParameters
 from schemas.quality import Band, Judgement, Thresholds, Verdict
+from schemas.representations import Tree
 from schemas.technologies import Flag, Result, Shown, Technology
 from schemas.voiceprint import Voiceprint
 
@@ -102,7 +103,7 @@ def channel(
     return shown
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
+def show(stored: BinaryIO) -> Tree:
     """The containers were made here, and the file store vouches for the result."""
     result = msgpack.unpackb(stored.read())
     include_vector = result["include_vector"]
@@ -119,13 +120,13 @@ def render(stored: BinaryIO) -> Iterator[bytes]:
         )
         for container, said, seconds in zip(containers, judgements, processed, strict=True)
     ]
-    yield json.encode({"channels": channels})
+    return {"channels": channels}
 
 
 TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-extraction",
     summary="Extracts a voiceprint from every channel of a recording.",
-    render=render,
+    show=show,
     result=Extraction,
     parameters=ExtractionParameters,
 )

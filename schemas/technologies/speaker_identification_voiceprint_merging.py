@@ -1,12 +1,12 @@
 """Several voiceprints of one speaker in, one that stands for all of them out."""
 
-from collections.abc import Iterator
 from typing import Annotated, BinaryIO
 
 from pydantic import Field
 
-from schemas import json, voiceprint
+from schemas import voiceprint
 from schemas.figures import EncodedVoiceprint, SpeechLength
+from schemas.representations import Tree
 from schemas.technologies import Document, Result, Technology, VoiceprintText
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS
 
@@ -24,17 +24,17 @@ class Merging(Result):
     speech_length: SpeechLength
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
+def show(stored: BinaryIO) -> Tree:
     """The stored result is the merged container. It was made here, and the file store vouches for it."""
     container = stored.read()
     found = voiceprint.decode_vouched(container)
-    yield json.encode({"voiceprint": voiceprint.to_base64(container), "speech_length": found.speech_length})
+    return {"voiceprint": voiceprint.to_base64(container), "speech_length": found.speech_length}
 
 
 TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-merging",
     summary="Merges voiceprints of one speaker into one.",
-    render=render,
+    show=show,
     result=Merging,
     document=MergingDocument,
 )

@@ -1,6 +1,6 @@
 """A recording in, out where every channel has speech."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, BinaryIO, Literal
 
 from pydantic import Field
@@ -8,6 +8,7 @@ from pydantic import Field
 from schemas import rows
 from schemas.figures import ChannelNumber, EndTime, ProcessedAudioLength, SpeechLength, StartTime
 from schemas.listening import RecordingParameters
+from schemas.representations import Tree
 from schemas.technologies import Result, Shown, Technology
 
 
@@ -51,14 +52,14 @@ def _channel(
     }
 
 
-def render(stored: BinaryIO) -> Iterator[bytes]:
-    return rows.render(stored, "channels", _channel)
+def show(stored: BinaryIO) -> Tree:
+    return {"channels": rows.items(stored, _channel)}
 
 
 TECHNOLOGY = Technology(
     name="voice-activity-detection",
     summary="Tells where every channel of a recording has speech.",
-    render=render,
+    show=show,
     result=Activity,
     parameters=RecordingParameters,
 )

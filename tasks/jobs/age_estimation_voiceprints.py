@@ -8,4 +8,4 @@ from tasks.jobs import Work
 def run(work: Work) -> bytes:
     """Raises TaskValidationError that names every voiceprint from which nothing can be told by its index."""
     found = traits.given(work, "age")
-    return rows.pack((one.speech_length, traits.whole_years(years)) for one, years in found)
+    return rows.pack((seconds, traits.whole_years(years)) for seconds, years in found)

@@ -1,6 +1,6 @@
 """Two lists of voiceprints, or of bare vectors, to a log-likelihood ratio for every pair. No network runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import numpy as np
@@ -9,12 +9,12 @@ from threadpoolctl import ThreadpoolController
 
 from onnx_models.registry import SpeakerCard
 from onnx_models.scoring import Vectors
-from schemas import json
+from schemas import documents
 from schemas.errors import Detail, TaskValidationError, VoiceprintMalformed, VoiceprintNotFinite
 from schemas.technologies import speaker_identification_voiceprint_comparison as technology
-from schemas.voiceprint import Voiceprint
 from tasks import voiceprints
 from tasks.jobs import Work
+from tasks.voiceprints import Found
 
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -23,7 +23,7 @@ def run(work: Work) -> bytes:
     """Raises TaskValidationError that names everything bad by list and index, VoiceprintSpaceMismatch for voiceprints
     of different embedding spaces; ModelNotServed, ModelUncalibrated or ProfileUnknown."""
     parameters = cast("technology.ComparisonParameters", work.parameters)
-    document = json.decode(work.input.read())
+    document = documents.load(work.input)
     faults: list[Detail] = []
     found = {
         name: voiceprints.read(document[name], name, faults, work.stop, work.signatures)
@@ -33,7 +33,7 @@ def run(work: Work) -> bytes:
     card = _card(work, parameters.model or document.get("model"), found, faults)
     for name, these in found.items():
         voiceprints.require_space(these, name, card.space, faults)
-        same = {index: one for index, one in these.items() if one.space == card.space}
+        same = [one for one in these if one.voiceprints.space == card.space]
         voiceprints.require_dimension(same, name, card, faults)
     bare = {
         name: _bare(document[name], name, card, faults)
@@ -48,18 +48,16 @@ def run(work: Work) -> bytes:
         return technology.pack(scorer.llr(vectors_b, speech_b, vectors_a, speech_a))
 
 
-def _card(
-    work: Work, model: str | None, found: Mapping[str, Mapping[int, Voiceprint]], faults: list[Detail]
-) -> SpeakerCard:
+def _card(work: Work, model: str | None, found: Mapping[str, Sequence[Found]], faults: list[Detail]) -> SpeakerCard:
     """Of the model that is named, else that of the first voiceprint that can be read."""
     if model is not None:
         return work.models.extractor(model).card
-    readable = [one for these in found.values() for one in these.values()]
-    if not readable:
+    readable = next((these for these in found.values() if these), None)
+    if readable is None:
         voiceprints.refuse(faults)
         refused = "bare vectors need `model`, the name of the model whose they are"
         raise TaskValidationError(refused, [Detail(("body", "model"), refused, "missing")])
-    return work.models.card(readable[0].space)
+    return work.models.card(voiceprints.first(readable).space)
 
 
 def _bare(given: list[list[float]], name: str, card: SpeakerCard, faults: list[Detail]) -> Vectors:
@@ -78,10 +76,10 @@ def _bare(given: list[list[float]], name: str, card: SpeakerCard, faults: list[D
 
 
 def _side(
-    side: str, found: Mapping[str, Mapping[int, Voiceprint]], bare: Mapping[str, Vectors]
+    side: str, found: Mapping[str, Sequence[Found]], bare: Mapping[str, Vectors]
 ) -> tuple[Vectors, npt.NDArray[np.float64] | None]:
     """Vectors (n, dimension) and, where it is known, seconds of speech (n,)."""
     if f"vectors_{side}" in bare:
         return bare[f"vectors_{side}"], None
     these = found[f"voiceprints_{side}"]
-    return voiceprints.vectors(these), np.array([one.speech_length for one in these.values()])
+    return voiceprints.vectors(these), voiceprints.speech_lengths(these)

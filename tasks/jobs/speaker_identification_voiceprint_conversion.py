@@ -1,6 +1,6 @@
 """Voiceprints to their vectors. No network runs: a vector is read from where its extraction put it."""
 
-from schemas import json
+from schemas import documents
 from schemas.errors import Detail
 from schemas.technologies import speaker_identification_voiceprint_conversion as technology
 from tasks import voiceprints
@@ -11,9 +11,9 @@ def run(work: Work) -> bytes:
     """Raises TaskValidationError that names every bad voiceprint by its index, VoiceprintSpaceMismatch for vectors that
     could not be told apart once they are bare numbers."""
     faults: list[Detail] = []
-    texts = json.decode(work.input.read())["voiceprints"]
+    texts = documents.load(work.input)["voiceprints"]
     found = voiceprints.read(texts, "voiceprints", faults, work.stop, work.signatures)
     if found:
-        voiceprints.require_space(found, "voiceprints", next(iter(found.values())).space, faults)
+        voiceprints.require_space(found, "voiceprints", voiceprints.first(found).space, faults)
     voiceprints.refuse(faults)
-    return technology.pack(one.spoken_vector for one in found.values())
+    return technology.pack(one.vectors for one in voiceprints.in_order(found))

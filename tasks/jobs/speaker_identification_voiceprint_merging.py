@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from onnx_models.scoring import unit
-from schemas import json
+from schemas import documents
 from schemas.errors import Detail, TaskValidationError
 from schemas.voiceprint import Voiceprint
 from tasks import voiceprints
@@ -18,16 +18,17 @@ _MOST_MERGED = (1 << 32) - 1
 def run(work: Work) -> bytes:
     """The merged container. Raises TaskValidationError that names every bad voiceprint by its index."""
     faults: list[Detail] = []
-    texts = json.decode(work.input.read())["voiceprints"]
+    texts = documents.load(work.input)["voiceprints"]
     found = voiceprints.read(texts, "voiceprints", faults, work.stop, work.signatures)
     if found:
-        space = next(iter(found.values())).space
+        space = voiceprints.first(found).space
         card = work.models.card(space)
         voiceprints.require_space(found, "voiceprints", space, faults)
-        same = {index: one for index, one in found.items() if one.space == space}
+        same = [one for one in found if one.voiceprints.space == space]
         voiceprints.require_dimension(same, "voiceprints", card, faults)
     voiceprints.refuse(faults)
-    return work.signatures.encode(merged(list(found.values()), card.unit_length, work.created_ms))
+    parts = [part for one in voiceprints.in_order(found) for part in one.each()]
+    return work.signatures.encode(merged(parts, card.unit_length, work.created_ms))
 
 
 def merged(parts: list[Voiceprint], unit_length: bool, created_ms: int) -> Voiceprint:

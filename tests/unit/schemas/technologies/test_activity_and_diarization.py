@@ -17,7 +17,7 @@ from schemas.technologies.speaker_diarization import DiarizationParameters
 def test_segments_of_voice() -> None:
     """Each channel has its number, its net speech, what was listened to, and its segments; a silent one has none."""
     stored = activity.pack([(0, 1.5, 4.0, [(0.5, 1.0), (2.0, 3.0)]), (1, 0.0, 4.0, ())])
-    assert json.loads(b"".join(activity.render(io.BytesIO(stored)))) == {
+    assert json.loads(b"".join(activity.TECHNOLOGY.render(io.BytesIO(stored)))) == {
         "channels": [
             {
                 "channel_number": 0,
@@ -36,7 +36,7 @@ def test_segments_of_voice() -> None:
 def test_segments_of_speakers() -> None:
     """Each channel has its number, how many speak, and who speaks when, as the contract has it."""
     stored = rows.pack([(0, 2, [(0, 0.5, 1.0), (1, 0.9, 3.0)]), (1, 0, [])])
-    shown = b"".join(speaker_diarization.render(io.BytesIO(stored)))
+    shown = b"".join(speaker_diarization.TECHNOLOGY.render(io.BytesIO(stored)))
     assert json.loads(shown) == {
         "channels": [
             {

@@ -28,7 +28,7 @@ def check(document: dict[str, Any], **parameters: str) -> comparison.ComparisonD
 def test_scores_in_the_order_of_the_contract() -> None:
     """Scores are shown row by row, with a row for each of b and a column for each of a."""
     scores = np.array([[1, 2, 3], [4, 5.5, -0.25]], np.float32)
-    shown = b"".join(comparison.render(io.BytesIO(comparison.pack(scores))))
+    shown = b"".join(comparison.TECHNOLOGY.render(io.BytesIO(comparison.pack(scores))))
     assert standard.loads(shown) == {
         "scores": {"columns_count": 3, "rows_count": 2, "values": [1.0, 2.0, 3.0, 4.0, 5.5, -0.25]}
     }
@@ -37,7 +37,7 @@ def test_scores_in_the_order_of_the_contract() -> None:
 def test_many_scores_in_blocks() -> None:
     """Scores that need many blocks read back to the same float32 values, and no block is large."""
     scores = np.random.default_rng(0).normal(0, 9, (301, 499)).astype(np.float32)
-    blocks = list(comparison.render(io.BytesIO(comparison.pack(scores))))
+    blocks = list(comparison.TECHNOLOGY.render(io.BytesIO(comparison.pack(scores))))
     shown = json.decode(b"".join(blocks))["scores"]
     assert np.array_equal(np.array(shown["values"], np.float32).reshape(301, 499), scores)
     assert max(map(len, blocks)) < 1 << 20
@@ -99,7 +99,7 @@ def test_one_fault_for_each_vector() -> None:
 def test_merged_voiceprint_is_shown() -> None:
     """A merging shows its container and the speech length that is in it."""
     made = voiceprint(merged=3)
-    shown = standard.loads(b"".join(merging.render(io.BytesIO(encode(made)))))
+    shown = standard.loads(b"".join(merging.TECHNOLOGY.render(io.BytesIO(encode(made)))))
     assert shown.keys() == {"voiceprint", "speech_length"}
     assert shown["speech_length"] == made.speech_length
     assert same(decode(from_base64(shown["voiceprint"])), made)

@@ -23,7 +23,7 @@ CONTAINERS = [encode(RANDOM), encode(silent()), encode(voiceprint())]
 
 
 def rendered(technology: object, stored: bytes) -> bytes:
-    return b"".join(technology.render(io.BytesIO(stored)))  # type: ignore[attr-defined]
+    return b"".join(technology.TECHNOLOGY.render(io.BytesIO(stored)))  # type: ignore[attr-defined]
 
 
 def numbers(text: bytes) -> list[bytes]:
@@ -35,7 +35,7 @@ def test_extraction_and_conversion_show_the_same_text() -> None:
     """The vectors of an extraction and of the conversion of its voiceprints are equal digit by digit."""
     extracted = rendered(extraction, extraction.pack(CONTAINERS, include_vector=True))
     sent = [from_base64(channel["voiceprint"]) for channel in standard.loads(extracted)["channels"]]
-    converted = rendered(conversion, conversion.pack([decode(container).spoken_vector for container in sent]))
+    converted = rendered(conversion, conversion.pack([decode(container).vector[np.newaxis] for container in sent]))
     assert len(numbers(converted)) == 3
     assert numbers(extracted) == numbers(converted)
 
@@ -96,21 +96,27 @@ def test_how_much_was_listened_to() -> None:
     assert [channel["processed_audio_length"] for channel in shown] == [1.5, 0.0, 30.25]
 
 
-@pytest.mark.parametrize("count", [1, 255, 256, 257, 1000])
+@pytest.mark.parametrize("count", [1, 100, 101, 1000, 16_384, 16_385, 40_000])
 def test_a_conversion_is_rendered_whole_in_its_order(count: int) -> None:
     """However many blocks it takes, the pieces are one JSON text with all vectors in the order of the input."""
-    vectors = [np.array([number, number / 3], np.float32) for number in range(count)]
-    vectors[count // 2] = np.zeros(0, np.float32)
-    shown = standard.loads(rendered(conversion, conversion.pack(vectors)))
+    vectors = np.array([[number, number / 3] for number in range(1, count + 1)], np.float32)
+    vectors[count // 2] = 0
+    expected = [vector.tolist() if vector.any() else [] for vector in vectors]
+    shown = standard.loads(rendered(conversion, conversion.pack([vectors[:100], vectors[100:]])))
     assert list(shown) == ["vector_voiceprints"]
-    assert [np.array(vector, np.float32).tolist() for vector in shown["vector_voiceprints"]] == [
-        vector.tolist() for vector in vectors
-    ]
+    assert [np.array(vector, np.float32).tolist() for vector in shown["vector_voiceprints"]] == expected
+
+
+def test_conversions_of_the_version_before_are_shown() -> None:
+    """A result that was stored as one msgpack bin for each vector reads as it did."""
+    stored = b"".join(msgpack.packb(one.spoken_vector.tobytes()) for one in (RANDOM, silent()))
+    now = conversion.pack([RANDOM.vector[np.newaxis], silent().vector[np.newaxis]])
+    assert rendered(conversion, stored) == rendered(conversion, now)
 
 
 def test_a_large_conversion_comes_in_pieces() -> None:
     """No piece of a large result is a large part of it."""
-    pieces = list(conversion.render(io.BytesIO(conversion.pack([RANDOM.vector] * 2000))))
+    pieces = list(conversion.TECHNOLOGY.render(io.BytesIO(conversion.pack([np.stack([RANDOM.vector] * 2000)]))))
     assert max(map(len, pieces)) < sum(map(len, pieces)) / 5
 
 

@@ -19,7 +19,7 @@ from schemas.technologies import (
 
 
 def shown(technology: object, *stored: tuple[float | None, ...]) -> object:
-    text = b"".join(technology.render(io.BytesIO(rows.pack(stored))))  # type: ignore[attr-defined]
+    text = b"".join(technology.TECHNOLOGY.render(io.BytesIO(rows.pack(stored))))  # type: ignore[attr-defined]
     return json.loads(text)
 
 
