@@ -64,8 +64,15 @@ class _Contest:
             )
             http = await stack.enter_async_context(session(service.url))
 
-            async def ours(model: str, paths: Sequence[Path]) -> None:
-                await crowd(_CLIENTS, lambda path: extracted(http, path.read_bytes(), model), paths)
+            async def ours(model: str, paths: Sequence[Path]) -> float:
+                speech: list[float] = []
+
+                async def one(path: Path) -> None:
+                    result = await extracted(http, await asyncio.to_thread(path.read_bytes), model)
+                    speech.append(result["channels"][0]["speech_length"])
+
+                await crowd(_CLIENTS, one, paths)
+                return sum(speech)
 
             tasks, warming = [], next(iter(recordings.values()))[: 2 * cores()]
             for name, paths in recordings.items():

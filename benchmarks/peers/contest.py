@@ -1,6 +1,7 @@
 """Several programs at the same recordings, by turns."""
 
 import statistics
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +10,6 @@ from typing import Any
 import typer
 
 from benchmarks import outcome
-from benchmarks.client import timed
 from benchmarks.machine import REFERENCE_RATE, cores, matrix_rate
 
 _HOUR = 3600.0
@@ -17,10 +17,11 @@ _HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """`work` does all recordings; `spent` tells the processor seconds of all that has a part in it, so far."""
+    """`work` does all recordings, and says how many seconds of speech it has embedded; `spent` tells the processor
+    seconds of all that has a part in it, so far."""
 
     name: str
-    work: Callable[[Sequence[Path]], Awaitable[object]]
+    work: Callable[[Sequence[Path]], Awaitable[float]]
     spent: Callable[[], float]
 
 
@@ -41,10 +42,11 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    """Of one contestant in every round: seconds by the clock, and of processors."""
+    """Of one contestant in every round: seconds by the clock, of processors, and of speech."""
 
     clock: list[float] = field(default_factory=list)
     processors: list[float] = field(default_factory=list)
+    speech: list[float] = field(default_factory=list)
 
 
 async def held(tasks: Sequence[Task], rounds: int) -> dict[str, Any]:
@@ -59,7 +61,9 @@ async def held(tasks: Sequence[Task], rounds: int) -> dict[str, Any]:
         for task in tasks:
             for contestant in task.contestants:
                 found, before = taken[task.name, contestant.name], contestant.spent()
-                found.clock.append(await timed(contestant.work(task.recordings)))
+                started = time.perf_counter()
+                found.speech.append(await contestant.work(task.recordings))
+                found.clock.append(time.perf_counter() - started)
                 found.processors.append(contestant.spent() - before)
                 typer.echo(f"round {number + 1}, {task.name}, {contestant.name}: {found.clock[-1]:.2f} s", err=True)
     rate = statistics.median(rates)
@@ -73,7 +77,7 @@ def _told(task: Task, taken: Mapping[str, _Taken], rate: float) -> dict[str, Any
     hours = {name: statistics.median(found.processors) * _HOUR / task.seconds for name, found in taken.items()}
     outcome.shown(
         f"{task.name}, {task.seconds:.0f} s of audio, {cores()} cores of {rate:.0f} GFLOP/s",
-        ("", "seconds", "times real time", "on a core of 100 GFLOP/s", "processor seconds an hour"),
+        ("", "seconds", "times real time", "on a core of 100 GFLOP/s", "processor seconds an hour", "speech"),
         [
             (
                 name,
@@ -113,6 +117,7 @@ def _told(task: Task, taken: Mapping[str, _Taken], rate: float) -> dict[str, Any
         "audio_seconds": task.seconds,
         "seconds": {name: found.clock for name, found in taken.items()},
         "processor_seconds": {name: found.processors for name, found in taken.items()},
+        "speech_seconds": {name: statistics.median(found.speech) for name, found in taken.items()},
         "times_real_time": speeds,
         "times_real_time_per_reference_core": scaled,
         "ratios": ratios,

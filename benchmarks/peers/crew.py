@@ -36,20 +36,26 @@ class Crew:
 
     processes: Sequence[asyncio.subprocess.Process]
 
-    async def work(self, paths: Sequence[Path]) -> None:
-        """Until every recording at `paths` has its embedding. Raises SystemExit when a process ends before."""
-        free = list(self.processes)
+    async def work(self, paths: Sequence[Path]) -> float:
+        """Until every recording at `paths` has its embedding; seconds of speech that were found in all.
+
+        Raises SystemExit when a process ends before.
+        """
+        free, speech = list(self.processes), []
 
         async def one(path: Path) -> None:
             process = free.pop()
             if process.stdin is None or process.stdout is None:
                 raise SystemExit("the peer has no pipes")
             process.stdin.write(f"{path}\n".encode())
-            if not await process.stdout.readline():
+            line = await process.stdout.readline()
+            if not line:
                 raise SystemExit(f"the peer has ended with {await process.wait()}")
+            speech.append(float(line))
             free.append(process)
 
         await crowd(len(free), one, paths)
+        return sum(speech)
 
     def processor_seconds(self) -> float:
         return sum(processor_seconds(process.pid) for process in self.processes)

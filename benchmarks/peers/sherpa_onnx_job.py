@@ -1,4 +1,5 @@
-"""sherpa-onnx's whole job, in an environment of its own: a path on every line of standard input, a line for each done.
+"""sherpa-onnx's whole job, in an environment of its own: a path on every line of standard input, and for each
+that is done a line with the seconds of speech that were embedded.
 
     python sherpa_onnx_job.py THREADS DETECTOR MODEL SECONDS
 
@@ -28,13 +29,16 @@ def main(threads: int, detector_file: str, model_file: str, seconds: float) -> N
         sherpa_onnx.SpeakerEmbeddingExtractorConfig(model=model_file, num_threads=threads)
     )
     for line in sys.stdin:
-        vectors = []
+        vectors, heard = [], 0
         for passage in passages(speech(detector, settings.silero_vad.window_size, line.rstrip("\n")), seconds):
             stream = extractor.create_stream()
             stream.accept_waveform(_RATE, passage)
             stream.input_finished()
             vectors.append(extractor.compute(stream))
-        print(len(np.mean(vectors, axis=0)) if vectors else 0, flush=True)
+            heard += len(passage)
+        if vectors:
+            np.mean(vectors, axis=0)
+        print(heard / _RATE, flush=True)
 
 
 def speech(detector: "sherpa_onnx.VoiceActivityDetector", window: int, path: str) -> Iterator[Samples]:
