@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import cast
 
 from schemas.keyring import SECRET_BYTES, Keys
 from tasks.files import storage_errors
@@ -48,6 +47,5 @@ class Spool:
 @contextmanager
 def spool(folder: Path) -> Iterator[Spool]:
     """An empty one, whose file is in `folder` and has no name there."""
-    # Without a buffer it is the file itself.
-    with cast("FileIO", tempfile.TemporaryFile(dir=folder, buffering=0)) as file:
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         yield Spool(file)
