@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from redis.asyncio import Redis
-from redis.commands.core import AsyncScript
 
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import Keys
@@ -31,6 +30,7 @@ from tasks.keys import (
     owner_key,
     record_key,
 )
+from tasks.lane import Lane
 from tasks.record import RecordDamaged, TaskRecord, now_ms
 
 log = logging.getLogger(__name__)
@@ -78,9 +78,7 @@ class TaskStore:
         self._ended = ended
         self._keys = keys
         folder = Path(__file__).parent
-        self._scripts: dict[str, AsyncScript] = {
-            path.stem: redis.register_script(path.read_text()) for path in folder.glob("*.lua")
-        }
+        self._lane = Lane(redis, {path.stem: path.read_text() for path in folder.glob("*.lua")})
 
     @classmethod
     def open(
@@ -310,7 +308,7 @@ class TaskStore:
     async def _stored(self, task_id: str) -> bytes | None:
         try:
             async with redis_errors():
-                data: bytes | None = await self.redis.get(record_key(task_id))
+                data: bytes | None = await self._lane.call("GET", record_key(task_id))
         except Foreign as error:
             raise RecordDamaged("the task record in the store is none") from error
         return data
@@ -379,4 +377,4 @@ class TaskStore:
     async def run(self, script: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         """What the Lua script of that name answers."""
         async with redis_errors():
-            return await self._scripts[script](keys=list(keys), args=arguments)
+            return await self._lane.run(script, keys, arguments)
