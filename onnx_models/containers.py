@@ -74,6 +74,12 @@ _NOT_RECORDINGS = (
 )
 
 
+# Compiled here, in the process whose children ask: what each of them looks up and compiles costs it more than a match.
+_KNOWN = [(re.compile(pattern, re.DOTALL), container) for pattern, container in _CONTAINERS]
+# An ISO image container is the brand's business: pictures share it with recordings.
+_PICTURE = re.compile(rb"....ftyp(heic|heix|mif1|avif)", re.DOTALL)
+
+
 def identify(head: bytes) -> Container:
     """The kind of recording that starts with `head`, the first HEAD_BYTES of a file.
 
@@ -81,11 +87,10 @@ def identify(head: bytes) -> Container:
     """
     if not head:
         raise MediaUnknown("the file is empty")
-    # An ISO image container is the brand's business: pictures share it with recordings.
-    if re.match(rb"....ftyp(heic|heix|mif1|avif)", head, re.DOTALL):
+    if _PICTURE.match(head):
         raise MediaUnknown("this is a HEIF or AVIF image, not a recording")
-    for pattern, container in _CONTAINERS:
-        if re.match(pattern, head, re.DOTALL):
+    for magic, container in _KNOWN:
+        if magic.match(head):
             return container
     for pattern, title in _OTHER_RECORDINGS:
         if re.match(pattern, head, re.DOTALL):

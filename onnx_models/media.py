@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.util import find_spec
 from io import FileIO
 from pathlib import Path
@@ -103,7 +103,7 @@ class Recording:
 
         Raises MediaDamaged, MediaNotFinite and MediaOutOfRange for what only decoding shows.
         """
-        signal = (block.mean(axis=1) for block in self._channels(list(selection), decoded))
+        signal = map(_mean, self._channels(list(selection), decoded))
         if sample_rate == self.info.sample_rate:
             yield from signal
             return
@@ -114,14 +114,15 @@ class Recording:
 
     def _channels(self, columns: list[int], decoded: Callable[[Samples], None] | None) -> Iterator[Samples]:
         for block in self._blocks():
-            channels = block[:, columns]
+            # As it is where all are wanted: numpy copies what is picked.
+            channels = block if columns == list(range(self.info.channels)) else block[:, columns]
             if decoded is not None:
                 decoded(channels)
             yield channels
 
     def _opened(self) -> ConfinedDecoder:
         limits = Limits(_PROCESSOR_SECONDS + math.ceil(self._limits.max_audio_length / _SLOWEST))
-        decoder = ConfinedDecoder(partial(_file, self._source), find_spec("av") is not None, limits, self._stop)
+        decoder = ConfinedDecoder(partial(_file, self._source), has_extra(), limits, self._stop)
         try:
             _check_header(decoder.info, self._limits)
         except MediaOutOfRange:
@@ -137,8 +138,8 @@ class Recording:
                 decoded += len(block)
                 if decoded > self._limits.max_audio_length * self.info.sample_rate:
                     raise MediaOutOfRange(f"the recording is longer than {self._limits.max_audio_length:g} s")
-                # One comparison that NaN fails as well.
-                if not np.abs(block).max() <= _LARGEST_SAMPLE:
+                # Comparisons that NaN fails as well.
+                if not (block.max() <= _LARGEST_SAMPLE and block.min() >= -_LARGEST_SAMPLE):
                     raise MediaNotFinite("the recording has samples that are infinite or not numbers")
                 yield block
             _check_shortfall(decoder, decoded)
@@ -207,6 +208,17 @@ def _check_shortfall(decoder: ConfinedDecoder, decoded: int) -> None:
             f"the {info.container} recording is truncated: "
             f"its header promises {info.length:.2f} s, {found:.2f} s were found"
         )
+
+
+def _mean(channels: Samples) -> Samples:
+    """Of shape (n, channels), shape (n,); one channel is its own mean, which numpy would compute sample by sample."""
+    return channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1)
+
+
+@cache
+def has_extra() -> bool:
+    """Whether FFmpeg is there, which does not change while a process lives."""
+    return find_spec("av") is not None
 
 
 def _never() -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from onnx_models.decoders.decoder import MOST_BLOCK_FRAMES, MediaInfo
+from onnx_models.decoders.decoder import FLOAT_BYTES, MOST_BLOCK_FRAMES, MediaInfo
 from onnx_models.sandbox.confinement import Limits
 from onnx_models.sandbox.talk import Broken, Exceeded, Lost, Stalled, Talk
 from onnx_models.sandbox.zygote import Zygote
@@ -26,7 +26,7 @@ _MOST_LETTERS = 600
 _MOST_CHANNELS = 1024
 _MOST_RATE = 1 << 31
 _MOST_FRAMES = 1 << 62
-_FLOAT_BYTES = 4
+_HEADER = ("container", "sample_rate", "channels", "frames", "allowed_shortfall")
 _LACKS_FFMPEG = {"lacks": "ffmpeg"}
 
 # By what their children have at hand. The second starts when the first recording needs it.
@@ -113,10 +113,10 @@ class ConfinedDecoder:
     def _next(self) -> npt.NDArray[np.float32] | None:
         """The next block of sound, None when there is no more."""
         channels = self.info.channels
-        told = self._told(MOST_BLOCK_FRAMES * channels * _FLOAT_BYTES)
+        told = self._told(MOST_BLOCK_FRAMES * channels * FLOAT_BYTES)
         if told is None:
             return None
-        if not isinstance(told, memoryview) or not len(told) or len(told) % (channels * _FLOAT_BYTES):
+        if not isinstance(told, memoryview) or not len(told) or len(told) % (channels * FLOAT_BYTES):
             raise _nonsense()
         return np.frombuffer(told, np.float32).reshape(-1, channels)
 
@@ -148,9 +148,7 @@ class ConfinedDecoder:
 
 def _header(told: Any) -> tuple[MediaInfo, float | None]:
     try:
-        info = told["info"]
-        title, rate, channels, frames = (info[name] for name in ("container", "sample_rate", "channels", "frames"))
-        shortfall = told["allowed_shortfall"]
+        title, rate, channels, frames, shortfall = (told[name] for name in _HEADER)
     except (TypeError, KeyError) as error:
         raise _nonsense() from error
     counts = ((rate, _MOST_RATE), (channels, _MOST_CHANNELS), (0 if frames is None else frames, _MOST_FRAMES))

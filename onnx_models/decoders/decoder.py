@@ -4,11 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 # A third of a second to 16 s of sound, 2 MB at 8 channels: calls cost nothing and memory does not count.
 BLOCK_FRAMES = 65_536
+FLOAT_BYTES = 4
 # Codecs come in packets, of which the last may go beyond.
 MOST_BLOCK_FRAMES = 2 * BLOCK_FRAMES
 
@@ -38,5 +36,8 @@ class Decoder(Protocol):
     def allowed_shortfall(self) -> float | None:
         """Seconds by which the sound may fall short of the header's length; None where that is only an estimate."""
 
-    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
-        """The sound in arrays of shape (frames, channels), full scale 1. Raises MediaDamaged."""
+    def blocks(self) -> Iterator[memoryview]:
+        """The sound in bytes of whole frames, float32 of full scale 1, interleaved. Raises MediaDamaged.
+
+        A block holds until the next one is asked for.
+        """

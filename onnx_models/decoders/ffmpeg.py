@@ -8,11 +8,9 @@ from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import av
-import numpy as np
-import numpy.typing as npt
 
 from onnx_models.containers import MP4, Container
-from onnx_models.decoders.decoder import BLOCK_FRAMES, Decoder, MediaInfo
+from onnx_models.decoders.decoder import BLOCK_FRAMES, FLOAT_BYTES, Decoder, MediaInfo
 from schemas.errors import MediaDamaged, MediaUnknown
 
 _CODECS = {
@@ -33,22 +31,19 @@ class _Recording:
         self.info = info
         self.allowed_shortfall = allowed_shortfall
 
-    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
+    def blocks(self) -> Iterator[memoryview]:
         # Packets hold some 20 ms: they are gathered, since everything that follows costs by the block.
-        held: list[npt.NDArray[np.float32]] = []
-        count = 0
-        for frame in self._planes():
-            held.append(frame.T)
-            count += frame.shape[1]
-            if count >= BLOCK_FRAMES:
-                yield np.concatenate(held)
-                held, count = [], 0
+        held = bytearray()
+        for packet in self._packets():
+            held += packet
+            if len(held) >= BLOCK_FRAMES * self.info.channels * FLOAT_BYTES:
+                yield memoryview(held)
+                held = bytearray()
         if held:
-            yield np.concatenate(held)
+            yield memoryview(held)
 
-    def _planes(self) -> Iterator[npt.NDArray[np.float32]]:
-        """Decoded packets, shape (channels, frames)."""
-        to_float = av.AudioResampler(format="fltp", layout=self._stream.layout, rate=self.info.sample_rate)
+    def _packets(self) -> Iterator[memoryview]:
+        to_float = av.AudioResampler(format="flt", layout=self._stream.layout, rate=self.info.sample_rate)
         try:
             for frame in self._source.decode(self._stream):
                 yield from map(_samples, to_float.resample(frame))
@@ -82,8 +77,9 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
         yield _Recording(source, stream, info, None if frames is None else _MP4_SHORTFALL_SECONDS)
 
 
-def _samples(frame: av.AudioFrame) -> npt.NDArray[np.float32]:
-    return frame.to_ndarray().astype(np.float32, copy=False)
+def _samples(frame: av.AudioFrame) -> memoryview:
+    # Planes are longer than what is in them.
+    return memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * FLOAT_BYTES]
 
 
 def _damaged(title: str, error: Exception) -> MediaDamaged:

@@ -3,19 +3,17 @@
 Its ADPCM decoders have had memory faults, so they and everything else unlisted are refused by name.
 """
 
+import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, BinaryIO
-
-import numpy as np
-import numpy.typing as npt
-import soundfile
+from contextlib import closing, contextmanager
+from typing import BinaryIO
 
 from onnx_models import wav_header
 from onnx_models.containers import FLAC, MP3, OGG, WAV, Container
-from onnx_models.decoders.decoder import BLOCK_FRAMES, Decoder, MediaInfo
+from onnx_models.decoders.decoder import BLOCK_FRAMES, FLOAT_BYTES, Decoder, MediaInfo
 from onnx_models.decoders.endless import SHORTEST_ESTIMATE, EndlessFile, counts_frames
+from onnx_models.decoders.sndfile import SndfileError, Sound
 from onnx_models.decoders.tail import sound_end
 from schemas.errors import MediaDamaged, MediaUnknown
 
@@ -30,42 +28,34 @@ _MOST_BYTES_BEHIND = 16_384
 _NO_REGULAR_FILE = 7
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """Read from start to end: after every block the parent class seeks to where it already is, and that seek makes
-    the MP3 and FLAC decoders lose their place.
-    """
-
-    def seekable(self) -> bool:
-        return False
-
-
 class _Recording:
-    def __init__(self, sound: Any, info: MediaInfo, allowed_shortfall: float | None, file: BinaryIO | None) -> None:
+    def __init__(self, sound: Sound, info: MediaInfo, allowed_shortfall: float | None, file: BinaryIO | None) -> None:
         """`file` is given where sound behind the header's length is to be found out."""
         self._sound, self._file = sound, file
         self.info = info
         self.allowed_shortfall = allowed_shortfall
 
-    def blocks(self) -> Iterator[npt.NDArray[np.float32]]:
-        decoded = 0
+    def blocks(self) -> Iterator[memoryview]:
+        frame_bytes, decoded = self.info.channels * FLOAT_BYTES, 0
+        memory = _memory(BLOCK_FRAMES * frame_bytes)
         while True:
             wanted = BLOCK_FRAMES
             if self.info.frames is not None and self.allowed_shortfall is not None:
                 # Asked for more than there is, the FLAC decoder takes a tag behind the sound for damaged sound.
                 wanted = min(wanted, self.info.frames - decoded)
             try:
-                block: npt.NDArray[np.float32] = self._sound.read(wanted, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
+                count = self._sound.read_into(memory, wanted)
+            except SndfileError as error:
                 seconds = decoded / self.info.sample_rate
                 raise MediaDamaged(
                     f"the {self.info.container} recording cannot be decoded after {seconds:.2f} s"
                     + ("" if self.info.length is None else f" of the {self.info.length:.2f} s that its header promises")
                     + f": {_reason(error)}"
                 ) from error
-            if not len(block):
+            if not count:
                 break
-            decoded += len(block)
-            yield block
+            decoded += count
+            yield memoryview(memory)[: count * frame_bytes]
         if self._file is not None and self.info.frames is not None:
             self._check_end(self._file)
 
@@ -77,6 +67,15 @@ class _Recording:
                 f"the {self.info.container} recording goes on for {behind} bytes after "
                 f"the {self.info.length:.2f} s that its header promises"
             )
+
+
+def _memory(size: int) -> mmap.mmap:
+    """One piece of memory for all blocks: fresh pages cost more than the sound that is put there, and those that were
+    had before a fork cost even more."""
+    try:
+        return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE)
+    except OSError as error:
+        raise MemoryError from error
 
 
 @contextmanager
@@ -92,10 +91,10 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
     source = EndlessFile(file) if endless else file.fileno()
     file.seek(0)
     try:
-        sound = _Forward(source, closefd=False)
-    except soundfile.LibsndfileError as error:
+        sound = Sound(source)
+    except SndfileError as error:
         raise MediaDamaged(f"the header of the {container.title} recording is damaged: {_reason(error)}") from error
-    with sound:
+    with closing(sound):
         # MPEG audio in a WAV file carries a length that is neither exact nor an estimate.
         mpeg_in_wav = container is WAV and sound.subtype.startswith("MPEG")
         if sound.format not in _FORMATS or sound.subtype not in _ENCODINGS or mpeg_in_wav:
@@ -105,7 +104,7 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
             )
         frames = None if sound.frames >= SHORTEST_ESTIMATE else sound.frames
         title = container.title if container is not OGG else f"Ogg {sound.subtype.title()}"
-        info = MediaInfo(title, sound.samplerate, sound.channels, frames)
+        info = MediaInfo(title, sound.sample_rate, sound.channels, frames)
         yield _Recording(
             sound, info, 0.0 if container in (WAV, FLAC) else None, file if container in (FLAC, MP3) else None
         )
@@ -136,7 +135,7 @@ def _check_wav_header(file: BinaryIO) -> None:
         )
 
 
-def _reason(error: soundfile.LibsndfileError) -> str:
+def _reason(error: SndfileError) -> str:
     if error.code == _NO_REGULAR_FILE:
         return "nothing that can be decoded follows its first bytes"
-    return str(error.error_string).removeprefix("Error :").strip().rstrip(".") or "no reason given"
+    return error.reason.removeprefix("Error :").strip().rstrip(".") or "no reason given"

@@ -1,6 +1,8 @@
 """The zygote itself: forks children, hands each one request, kills those whose callers let go, reaps and reports.
 
-It reads nothing that a child says and nothing hostile at all.
+It reads nothing that a child says and nothing hostile at all. What it holds is paid for with every fork, and what a
+child touches of it a second time: so it imports little, nothing that has to be told of forks (threading, logging and
+random are), and does beforehand what it can.
 """
 
 import gc
@@ -9,20 +11,31 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from io import FileIO
 from typing import Any, NoReturn
 
-from onnx_models.sandbox.confinement import Limits, confine, die_with, mapped_bytes
-from onnx_models.sandbox.wire import DESCRIPTORS, ENDING, MOST_REQUEST, Answers
+from onnx_models.sandbox import seccomp
+from onnx_models.sandbox.confinement import (
+    Bound,
+    Limits,
+    bounds,
+    confine,
+    confine_family,
+    die_with,
+    mapped_bytes,
+    seal,
+)
+from onnx_models.sandbox.wire import ANSWERS, ENDING, GO, LIFELINE, MEDIA, Answers, arrived, received, sent
 
-# A child's descriptors: the media, the answers, nowhere, and a socket whose end tells the zygote of the child's.
-_MEDIA, _ANSWERS, _NOWHERE, _LEASH = range(4)
+# A child's descriptors are the media, where it answers, nowhere, and its leash, whose end tells the zygote of its own.
+_NOWHERE = 2
 # Where standard output of the zygote goes.
 _TO_NOWHERE = 1
+_MOST_DESCRIPTORS = os.sysconf("SC_OPEN_MAX")
 
 Work = Callable[[Mapping[str, Any], FileIO, Answers], None]
 
@@ -30,11 +43,13 @@ Work = Callable[[Mapping[str, Any], FileIO, Answers], None]
 def main(module: str) -> NoReturn:
     """Serves requests that come on standard input, a socket, by `work` of `module`, until its other end is closed."""
     work: Work = import_module(module).work
+    seccomp.prepare()
+    nursery = _Nursery(work, mapped_bytes(), confine_family())
     # What is there by now is never looked at again, so that children share it.
     gc.collect()
     gc.freeze()
     gc.disable()
-    _Nursery(work).serve()
+    nursery.serve()
     # No tidying up: the children that are left are killed by the kernel as this ends.
     os._exit(0)
 
@@ -45,25 +60,37 @@ class _Child:
     leash: socket.socket
 
 
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A request, as it came and as it was understood, and what its limits come to."""
+
+    message: bytes
+    request: dict[str, Any]
+    bounds: Sequence[Bound]
+
+
 class _Nursery:
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, work: Work, mapped: int, locks: Mapping[str, bool]) -> None:
+        """`locks` are those that hold by now."""
+        self._work, self._mapped, self._locks = work, mapped, locks
         self._pid = os.getpid()
-        self._mapped = mapped_bytes()
         self._control = socket.socket(fileno=0)
         self._poll = select.poll()
         self._poll.register(self._control, select.POLLIN)
         # By the descriptors that are polled: children by their leashes, and by the lifelines of their callers.
         self._children: dict[int, tuple[_Child, socket.socket]] = {}
         self._lifelines: dict[int, _Child] = {}
+        # A spare child is prepared for what was asked last: most that is asked differs in its media alone.
+        self._last: _Order | None = None
         self._spare: _Child | None = None
 
     def serve(self) -> None:
         while True:
-            if self._spare is None:
+            # While others work, whoever comes next can wait for a fork.
+            if self._spare is None and self._last is not None and not self._children:
                 # Without processes or memory to be had, the next request tries again.
                 with suppress(OSError):
-                    self._spare = self._fork()
+                    self._spare = self._fork(self._last)
             # One at a time: what is done about it may close the others' descriptors, and open new ones of their number.
             descriptor = self._poll.poll()[0][0]
             if descriptor in self._lifelines:
@@ -75,27 +102,39 @@ class _Nursery:
 
     def _hand_over(self) -> bool:
         """Gives the next request to the spare child. False when there will be none any more."""
-        request, descriptors, _, _ = socket.recv_fds(self._control, MOST_REQUEST, DESCRIPTORS)
-        if not request:
+        message, descriptors = received(self._control)
+        if not message:
             return False
-        *of_the_child, lifeline = descriptors
         try:
             # Whoever gets no answer asks again.
             with suppress(OSError):
-                self._take(request, of_the_child, socket.socket(fileno=lifeline))
+                lifeline = socket.socket(fileno=descriptors[LIFELINE])
+                self._take(self._understood(message), descriptors[:LIFELINE], lifeline)
         finally:
-            for descriptor in of_the_child:
+            for descriptor in descriptors[:LIFELINE]:
                 os.close(descriptor)
         return True
 
-    def _take(self, request: bytes, descriptors: list[int], lifeline: socket.socket) -> None:
-        child = self._spare or self._fork()
+    def _understood(self, message: bytes) -> _Order:
+        if self._last is not None and self._last.message == message:
+            return self._last
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            os.kill(spare.pid, signal.SIGKILL)
+            os.waitpid(spare.pid, 0)
+            spare.leash.close()
+        request = json.loads(message)
+        self._last = _Order(message, request, bounds(Limits(*request["limits"]), self._mapped))
+        return self._last
+
+    def _take(self, order: _Order, descriptors: Sequence[int], lifeline: socket.socket) -> None:
+        child = self._spare or self._fork(order)
         self._spare = None
         self._children[child.leash.fileno()] = child, lifeline
         self._lifelines[lifeline.fileno()] = child
         self._poll.register(child.leash, select.POLLIN)
         self._poll.register(lifeline, select.POLLIN)
-        socket.send_fds(child.leash, [request], descriptors)
+        sent(child.leash, GO, descriptors)
 
     def _let_go(self, lifeline: int) -> None:
         """The caller has closed its end, or is gone; the leash tells when the child is."""
@@ -115,46 +154,38 @@ class _Nursery:
         child.leash.close()
         lifeline.close()
 
-    def _fork(self) -> _Child:
+    def _fork(self, order: _Order) -> _Child:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             pid = os.fork()
             if not pid:
-                self._live(theirs.fileno())
+                self._live(order, theirs)
             return _Child(pid, ours)
 
-    def _live(self, leash: int) -> NoReturn:
-        """A child's life: it waits for its one request, shuts the doors, works and ends."""
+    def _live(self, order: _Order, leash: socket.socket) -> NoReturn:
+        """A child's life: it shuts the doors, waits for its media, shuts the last doors, works and ends."""
         try:
             die_with(self._pid)
-            for place in (_MEDIA, _ANSWERS, _NOWHERE):
-                os.dup2(_TO_NOWHERE, place)
-            os.dup2(leash, _LEASH)
-            # Nothing of the zygote's or of other children's.
-            os.closerange(_LEASH + 1, os.sysconf("SC_OPEN_MAX"))
-            request, *descriptors = _received(_LEASH)
-            for descriptor, place in zip(descriptors, (_MEDIA, _ANSWERS), strict=True):
-                os.dup2(descriptor, place)
-                os.close(descriptor)
-            media, answers = FileIO(_MEDIA, "rb", closefd=False), Answers(_ANSWERS)
-            request["locks"] = confine(Limits(**request["limits"]), self._mapped)
-            self._answer(request, media, answers)
+            os.dup2(_TO_NOWHERE, _NOWHERE)
+            held = leash.fileno()
+            # Nothing of the zygote's or of other children's; and what comes takes the first places that are free.
+            for first, beyond in ((MEDIA, _NOWHERE), (_NOWHERE + 1, held), (held + 1, _MOST_DESCRIPTORS)):
+                os.closerange(first, beyond)
+            limited = confine(order.bounds)
+            # Of a zygote that is gone nothing comes.
+            if arrived(leash):
+                sealed, filtered = seal()
+                limits = limited and sealed and self._locks["limits"]
+                order.request["locks"] = {**self._locks, "limits": limits, "seccomp": filtered}
+                self._answer(order.request)
         finally:
             os._exit(0)
 
-    def _answer(self, request: Mapping[str, Any], media: FileIO, answers: Answers) -> None:
+    def _answer(self, request: Mapping[str, Any]) -> None:
+        answers = Answers(ANSWERS)
         try:
-            self._work(request, media, answers)
+            self._work(request, FileIO(MEDIA, "rb", closefd=False), answers)
             answers.end()
         # What comes up in a decoder may have any name.
         except Exception as error:
             answers.fault({"type": type(error).__name__, "errno": getattr(error, "errno", None)})
-
-
-def _received(leash: int) -> tuple[Any, ...]:
-    connection = socket.socket(fileno=leash)
-    try:
-        message, descriptors, _, _ = socket.recv_fds(connection, MOST_REQUEST, DESCRIPTORS)
-        return json.loads(message), *descriptors
-    finally:
-        connection.detach()

@@ -7,6 +7,7 @@ import ctypes
 import platform
 import struct
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
@@ -66,13 +67,22 @@ def program(machine: str) -> bytes | None:
     return b"".join(_instructions(column, _AUDIT_ARCHITECTURES[machine]))
 
 
+@cache
+def _own() -> _Program | None:
+    """The filter for this machine; asked for before a fork, it is there already after it."""
+    instructions = program(platform.machine())
+    return None if instructions is None else _Program(len(instructions) // 8, instructions)
+
+
+def prepare() -> None:
+    """Makes once what `apply` needs."""
+    _own()
+
+
 def apply(libc: ctypes.CDLL) -> bool:
     """Puts this process under the filter for good; it must have given up new privileges. False where that fails."""
-    instructions = program(platform.machine())
-    if instructions is None:
-        return False
-    filtering = _Program(len(instructions) // 8, instructions)
-    return not libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(filtering), 0, 0)
+    own = _own()
+    return own is not None and not libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(own), 0, 0)
 
 
 def _instructions(column: int, architecture: int) -> Iterator[bytes]:

@@ -2,8 +2,9 @@
 
 import json
 import os
+import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 HEAD = struct.Struct("<cI")
@@ -14,8 +15,12 @@ MOST_TEXT = 4096
 ENDING = struct.Struct("<id")
 # The longest request, in bytes of JSON.
 MOST_REQUEST = 4096
-# The descriptors that come with a request: the media, where to answer, and the zygote's end of the lifeline.
-DESCRIPTORS = 3
+# The descriptors that come with a request: the media, where to answer, and, to the zygote, its end of the lifeline.
+MEDIA, ANSWERS, LIFELINE = range(3)
+# What comes with the descriptors of a child, which knows the request before.
+GO = b"."
+_DESCRIPTOR = struct.calcsize("i")
+_ROOM = socket.CMSG_SPACE(_DESCRIPTOR * (LIFELINE + 1))
 
 
 class Answers:
@@ -44,6 +49,25 @@ class Answers:
         written = os.writev(self._descriptor, [HEAD.pack(kind, len(content)), content]) - HEAD.size
         while written < len(content):
             written += os.write(self._descriptor, content[written:])
+
+
+def received(connection: socket.socket) -> tuple[bytes, tuple[int, ...]]:
+    """The next message of a request's length, and the descriptors that came with it. Raises OSError."""
+    message, ancillary, _, _ = connection.recvmsg(MOST_REQUEST, _ROOM)
+    for _, _, data in ancillary:
+        return message, struct.unpack(f"{len(data) // _DESCRIPTOR}i", data)
+    return message, ()
+
+
+def arrived(connection: socket.socket) -> bool:
+    """Whether what comes next is GO, with descriptors in the first places that are free. Raises OSError."""
+    return connection.recvmsg(len(GO), _ROOM)[0] == GO
+
+
+def sent(connection: socket.socket, message: bytes, descriptors: Sequence[int]) -> None:
+    """Sends a message with descriptors, which stay open here. Raises OSError."""
+    data = struct.pack(f"{len(descriptors)}i", *descriptors)
+    connection.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, data)])
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

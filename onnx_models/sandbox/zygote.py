@@ -11,12 +11,12 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from onnx_models.sandbox.confinement import Limits
 from onnx_models.sandbox.talk import Talk
+from onnx_models.sandbox.wire import sent
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Zygote:
 
         Raises OSError when none can be started.
         """
-        message = json.dumps({**request, "limits": asdict(limits)}).encode()
+        message = json.dumps({**request, "limits": [limits.processor_seconds, limits.memory_bytes]}).encode()
         answers, theirs = os.pipe2(os.O_CLOEXEC)
         try:
             os.set_blocking(answers, False)
@@ -92,11 +92,11 @@ class Zygote:
     def _send(self, message: bytes, descriptors: list[int]) -> None:
         with self._lock:
             try:
-                socket.send_fds(self._control(), [message], descriptors)
+                sent(self._control(), message, descriptors)
             except (BrokenPipeError, ConnectionResetError):
                 # It died between two requests, and is reaped by now or in a moment.
                 self._end(kill=True)
-                socket.send_fds(self._control(), [message], descriptors)
+                sent(self._control(), message, descriptors)
 
     def _control(self) -> socket.socket:
         if self._running is not None and self._running[0].poll() is not None:

@@ -123,10 +123,12 @@ def test_a_killed_child_is_lost(ask: Ask) -> None:
 
 def test_a_killed_spare_is_lost(zygote: Zygote, ask: Ask) -> None:
     """A child that was killed while it waited for a request costs that request a try."""
-    came_of(ask("read"))
-    assert zygote.pid is not None
-    for spare in children(zygote.pid):
-        os.kill(spare, signal.SIGKILL)
+    talk = ask("read")
+    before, ours = told(talk, "pid"), zygote.pid
+    assert talk.close()
+    assert ours is not None
+    assert eventually(lambda: before not in children(ours) and len(children(ours)) == 1)
+    os.kill(*children(ours), signal.SIGKILL)
     with pytest.raises(Lost):
         came_of(ask("read"))
     assert came_of(ask("read")) == "what is to be read"
