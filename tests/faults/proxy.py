@@ -126,7 +126,8 @@ class Proxy:
                 await writer.drain()
                 if point in ("before", "within", "unread"):
                     return
-                if point:
+                # Of calls that come together more than one may be chosen.
+                if point and not broken.done():
                     broken.set_result(point)
 
     async def _to_client(
@@ -136,7 +137,7 @@ class Proxy:
             while self._silent:
                 await asyncio.sleep(0.02)
             if broken.done():
-                # A call on a connection is its only one, so this is its answer.
+                # What comes together is answered together, so this is its answer.
                 if broken.result() == "midway":
                     writer.write(data[: len(data) // 2])
                     with suppress(TimeoutError):
