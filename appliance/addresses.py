@@ -9,6 +9,7 @@ from yarl import URL
 
 from appliance.settings import Settings
 from schemas.errors import RequestInvalid
+from tasks.networks import network
 
 # A host and a port, and nothing that would become another part of an address.
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/?#@\\]+)(:[0-9]+)?")
@@ -59,17 +60,6 @@ def _authority(text: str) -> str:
         if _AUTHORITY.fullmatch(text) and URL(f"http://{text}").host:
             return text
     raise RequestInvalid("the host that the request names is not a host name or address with a port")
-
-
-def network(address: str) -> bytes:
-    """What those without a key are told apart by. In IPv6 one machine has as many addresses as it likes."""
-    try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address.encode()
-    if isinstance(found, ipaddress.IPv6Address):
-        found = found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False).network_address
-    return found.packed
 
 
 def peer(address: str, settings: Settings) -> bytes:

@@ -10,7 +10,6 @@ from typing import Any
 
 from appliance import audited, documents
 from appliance.access.visitor import Visitor
-from appliance.addresses import network
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
@@ -20,6 +19,7 @@ from schemas.technologies import Document, Parameters, Technology
 from tasks.audit import Audit
 from tasks.connection import Unreachable
 from tasks.files import FileStore, Upload
+from tasks.networks import network
 from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from tasks.networks import network
 from tasks.record import now_ms
 
 What = Literal[
@@ -71,8 +72,10 @@ class Event:
 
     @property
     def likeness(self) -> tuple[Any, ...]:
-        """What equal events have in common."""
-        return self.what, self.who, tuple(sorted(self.which.items())), self.outcome
+        """What equal events have in common: of an anonymous caller no more than the network that it comes from."""
+        who = (self.who.kind, self.who.id, self.who.name)
+        place = network(self.who.address) if self.who.kind == "anonymous" else self.who.address
+        return self.what, who, place, tuple(sorted(self.which.items())), self.outcome
 
     def told(self) -> dict[str, Any]:
         """The fields as they are written."""

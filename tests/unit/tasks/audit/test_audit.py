@@ -105,13 +105,23 @@ async def test_what_is_repeated_is_told_once_a_minute(path: Path) -> None:
 async def test_refusals_from_many_addresses_are_few_lines(told: Audit, path: Path) -> None:
     """A flood of them does not fill the disk."""
     for number in range(20_000):
-        who = Who("anonymous", address=f"2001:db8::{number:x}")
+        who = Who("anonymous", address=f"2001:db8:0:{number:x}::1")
         told.note(Event("request.refused", who, outcome="request.unauthorized"), repeated=True)
     told.close()
     found = lines(path)
     assert len(found) == 1002
     assert found[-1]["times"] == 18_999
     assert found[-1]["who"] == {"kind": "anonymous", "name": "many others"}
+
+
+async def test_refusals_from_one_network_are_one_line(told: Audit, path: Path) -> None:
+    """One machine has as many IPv6 addresses as it likes: the first is told, the others are counted with it."""
+    for number in range(2000):
+        who = Who("anonymous", address=f"2001:db8::{number:x}")
+        told.note(Event("request.refused", who, outcome="request.unauthorized"), repeated=True)
+    told.close()
+    first, counted = lines(path)
+    assert (first["who"], counted["times"]) == ({"kind": "anonymous", "address": "2001:db8::0"}, 1999)
 
 
 async def test_a_flood_of_requests_that_are_sent_again_is_few_lines(told: Audit, path: Path) -> None:
