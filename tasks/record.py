@@ -93,8 +93,9 @@ class TaskRecord:
 
     def pack(self, keys: Keys | None = None) -> bytes:
         """The same record under the same current key is always the same bytes."""
-        fields = asdict(self) | {"state": self.state.value}
-        del fields["stored"]
+        fields = {name: getattr(self, name) for name in _kinds()} | {"state": self.state.value}
+        if self.callback is not None:
+            fields["callback"] = asdict(self.callback)
         return content(bytes(msgpack.packb(fields)), keys)
 
     def as_stored(self, keys: Keys | None = None) -> bytes:
