@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 import warnings
 from collections.abc import AsyncIterator, Callable
 from functools import partial
@@ -35,6 +36,8 @@ from tasks.workforce import HEARTBEAT_SECONDS, Workforce
 
 log = logging.getLogger(__name__)
 
+# How long a thread that checks or renders may keep the interpreter from the event loop; five milliseconds otherwise.
+_SWITCH_SECONDS = 0.001
 # Requests under way at a stop get this long; the supervisor counts on it.
 SHUTDOWN_SECONDS = 2.0
 # Until all is well: how often it is looked, and how often it is said what is not.
@@ -99,6 +102,7 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
     `ready` is a pipe that is written to and closed once, when tasks that are submitted would be done. Raises
     ConfigurationError for a certificate or key that cannot be used.
     """
+    sys.setswitchinterval(_SWITCH_SECONDS)
     asyncio.run(_serve(create_app(settings), sock, told_once(ready)))
 
 

@@ -1,10 +1,16 @@
-"""JSON bodies: bounded before they are parsed, since little text can become much memory, and checked afterwards."""
+"""JSON bodies: bounded before they are parsed, since little text can become much memory, and checked afterwards.
 
-from typing import Any
+What is parsed is their outline, without the long texts: these are found to be Base64 piece by piece, mostly while the
+body still comes.
+"""
+
+from json import JSONDecodeError
+from typing import Any, BinaryIO
 
 import pydantic
 
 from schemas import json
+from schemas.documents import Outline, pieces, sound
 from schemas.errors import Detail, RequestInvalid, ValidationError
 from schemas.technologies import Document, refusal
 
@@ -14,14 +20,44 @@ _MOST_VALUES = 1_000_000
 # none; what else clients write beside them is short.
 _MOST_BYTES_WIDE = 32 << 20
 _NARROW = bytes(range(0xC4))
+# Of the longest lists of voiceprints it is less. Many bodies may come at a time.
+_MOST_KEPT = 2 << 20
 
 
-def read(text: bytes, document: type[Document], context: dict[str, Any]) -> Document:
-    """The `document` that a body is. Not for an event loop: the body may be large.
+class Incoming:
+    """A body on its way in, of which no more is kept than a short outline."""
 
-    Raises RequestInvalid for what is no JSON and for a large body with characters beyond Latin-1, ValidationError for
-    what the technology does not take.
+    def __init__(self) -> None:
+        self._outline: Outline | None = Outline(sound)
+
+    def add(self, chunk: bytes) -> None:
+        """More of it, in whatever thread."""
+        if self._outline is not None:
+            self._outline.add(chunk)
+            if self._outline.size > _MOST_KEPT:
+                self._outline = None
+
+    @property
+    def outline(self) -> Outline | None:
+        """That of all that has come; None where it became too long."""
+        return self._outline
+
+
+def outlined(body: BinaryIO) -> Outline:
+    """That of all of a body."""
+    outline = Outline(sound)
+    for piece in pieces(body):
+        outline.add(piece)
+    return outline
+
+
+def read(outline: Outline, document: type[Document], context: dict[str, Any]) -> Document:
+    """The `document` that the body of that outline is. Not for an event loop: it may be large.
+
+    What was replaced in the outline is so in the document. Raises RequestInvalid for what is no JSON and for a large
+    body with characters beyond Latin-1, ValidationError for what the technology does not take.
     """
+    text = outline.end()
     # What comes before every value but the first; in Base64 there is none of them.
     if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
         raise ValidationError(
@@ -35,7 +71,9 @@ def read(text: bytes, document: type[Document], context: dict[str, Any]) -> Docu
     try:
         parsed = json.decode(text)
     except ValueError as error:
-        raise RequestInvalid(f"the body is not JSON: {error}") from error
+        # Places in an outline are none in the body.
+        told = error.msg if outline.is_shorter and isinstance(error, JSONDecodeError) else error
+        raise RequestInvalid(f"the body is not JSON: {told}") from error
     try:
         return document.model_validate(parsed, context=context)
     except pydantic.ValidationError as error:

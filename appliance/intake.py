@@ -25,7 +25,7 @@ from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore
 from tasks.workforce import Capabilities, Workforce
 
-# JSON bodies are read whole to be checked, a few hundred megabytes each at worst: not many at a time.
+# What JSON bodies make in memory when they are checked is hundreds of megabytes at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
 # What a request may be longer than its file: multipart framing, a config, a stray part.
 FRAMING_BYTES = 1 << 20
@@ -121,11 +121,12 @@ class Intake:
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share, ExitStack() as submitted:
             try:
                 rate = await self._rate(caller, counted=not again)
-                async with self._files.upload(task_id, until=submitted) as upload:
+                body = documents.Incoming() if technology.document else None
+                async with self._files.upload(task_id, until=submitted, seen=body.add if body else None) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
                     arrival.rate = rate
                     yield arrival
-                url, place = await self._check(technology.document, arrival)
+                url, place = await self._check(technology.document, arrival, body)
                 record = TaskRecord(
                     task_id=task_id,
                     technology=technology.name,
@@ -198,20 +199,27 @@ class Intake:
             (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
 
-    async def _check(self, document: type[Document] | None, arrival: Arrival) -> tuple[str | None, str]:
+    async def _check(
+        self, document: type[Document] | None, arrival: Arrival, body: documents.Incoming | None
+    ) -> tuple[str | None, str]:
         """Checks the document, if there is one. Returns the callback address, and where it was given."""
         parameters = arrival.parameters
-        if document is None:
+        if document is None or body is None:
             return parameters.callback_url, arrival.place
         # What a document says may depend on the parameters, and on the models that are served.
         context = {"parameters": parameters, "models": self._settings.served_models}
         async with self._checking:
-            checked = await asyncio.to_thread(self._validate, arrival, document, context)
+            checked = await asyncio.to_thread(self._validate, arrival, document, body, context)
         return (checked.callback_url, "body") if parameters.callback_url is None else (parameters.callback_url, "query")
 
-    def _validate(self, arrival: Arrival, document: type[Document], context: dict[str, Any]) -> Document:
-        with self._files.open_input(arrival.task_id, arrival.sha256) as opened:
-            return documents.read(opened.read(), document, context)
+    def _validate(
+        self, arrival: Arrival, document: type[Document], body: documents.Incoming, context: dict[str, Any]
+    ) -> Document:
+        outline = body.outline
+        if outline is None:
+            with self._files.open_input(arrival.task_id, arrival.sha256) as opened:
+                outline = documents.outlined(opened)
+        return documents.read(outline, document, context)
 
     async def _earlier(self, record: TaskRecord) -> str | None:
         """The id of the task that the same request has made before, None where there is none any more. It has its

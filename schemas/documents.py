@@ -5,14 +5,15 @@ In the outline every long text that is an item of a list is replaced by a short 
 all other threads, and make a million objects of what is needed as bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import pybase64
 
 from schemas import json
 
-PIECE_BYTES = 1 << 18
+_PIECE_BYTES = 1 << 18
+_LEAST_BYTES = 1 << 16
 # Shorter ones stay in the outline. Whatever else than a voiceprint a request may name is shorter as well.
 _LONG = 65
 # Text without a quotation mark for so long is no voiceprint.
@@ -28,13 +29,24 @@ class Outline:
 
     def __init__(self, replace: Replace) -> None:
         self._replace = replace
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._held = b""
         self._done: list[bytes] = []
         self.size = 0
+        self.is_shorter = False
 
     def add(self, piece: bytes) -> None:
         """More of the document, some hundreds of kilobytes at most."""
-        whole = self._held + piece
+        self._waiting.append(piece)
+        self._waiting_bytes += len(piece)
+        # A long text that comes by the byte is not looked through as often.
+        if self._waiting_bytes >= max(_LEAST_BYTES, len(self._held)):
+            self._look()
+
+    def _look(self) -> None:
+        whole = b"".join((self._held, *self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
         parts = whole.split(b'"')
         # What follows an item must have come, and what is held back must not begin with an item: it is not known any
         # more what stood before it.
@@ -52,7 +64,7 @@ class Outline:
 
     def end(self) -> bytes:
         """The outline of the document, all of which has come."""
-        parts = self._held.split(b'"')
+        parts = b"".join((self._held, *self._waiting)).split(b'"')
         self._put(b'"'.join(self._shortened(parts, len(parts))))
         self._held = b""
         return b"".join(self._done)
@@ -65,6 +77,7 @@ class Outline:
         """The first `count` of what stands between quotation marks, long items replaced."""
         shortened = parts[:count]
         places = _items(parts, count)
+        self.is_shorter |= bool(places)
         for place, text in zip(places, self._replace([parts[place] for place in places]), strict=True):
             shortened[place] = text
         return shortened
@@ -117,6 +130,12 @@ def _is_base64(text: bytes) -> bool:
     return True
 
 
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """All that is in it, so much at a time as other threads can wait for."""
+    while piece := file.read(_PIECE_BYTES):
+        yield piece
+
+
 def load(file: BinaryIO) -> dict[str, Any]:
     """The document in `file`, a JSON object that has been checked to be what its technology takes.
 
@@ -131,7 +150,7 @@ def load(file: BinaryIO) -> dict[str, Any]:
         return [b"#%d" % number for number in range(start, len(texts))]
 
     outline = Outline(numbered)
-    while piece := file.read(PIECE_BYTES):
+    for piece in pieces(file):
         outline.add(piece)
     document: dict[str, Any] = json.decode(outline.end())
     return {name: _whole(value, texts) if isinstance(value, list) else value for name, value in document.items()}

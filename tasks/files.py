@@ -19,9 +19,6 @@ from io import FileIO
 from pathlib import Path
 from typing import BinaryIO, Protocol, TypeVar
 
-import aiofiles
-from aiofiles.threadpool.binary import AsyncBufferedIOBase
-
 from schemas import plain_file
 from schemas.errors import ApplianceError, StorageFull
 from schemas.keyring import Keys
@@ -52,9 +49,10 @@ class ResultDamaged(ApplianceError):
 class Upload:
     """An upload on its way in: counts and hashes what is written. Nobody else sees it before its context ends."""
 
-    def __init__(self, file: AsyncBufferedIOBase, sealer: Sealer | None) -> None:
+    def __init__(self, file: BinaryIO, sealer: Sealer | None, seen: Callable[[bytes], object] | None) -> None:
         self._file = file
         self._sealer = sealer
+        self._seen = seen
         self._sha256 = hashlib.sha256()
         self.size = 0
 
@@ -63,15 +61,22 @@ class Upload:
         return self._sha256.digest()
 
     async def write(self, chunk: bytes) -> None:
-        self._sha256.update(chunk)
         self.size += len(chunk)
-        await self._file.write(self._sealer.add(chunk) if self._sealer else chunk)
+        # All in one go: each way to a thread and back takes as long as hashing a hundred kilobytes.
+        await asyncio.to_thread(self._take, chunk)
 
-    async def end(self) -> None:
-        """Once all of it has come."""
+    def _take(self, chunk: bytes) -> None:
+        self._sha256.update(chunk)
+        self._file.write(self._sealer.add(chunk) if self._sealer else chunk)
+        if self._seen:
+            self._seen(chunk)
+
+    def end(self) -> None:
+        """Once all of it has come; it is on the disk on return."""
         if self._sealer:
-            await self._file.write(self._sealer.end())
-        await self._file.flush()
+            self._file.write(self._sealer.end())
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 class FileStore(Protocol):
@@ -81,8 +86,11 @@ class FileStore(Protocol):
     does nothing, and storing it raises FileNotFoundError.
     """
 
-    def upload(self, task_id: str, until: ExitStack | None = None) -> AbstractAsyncContextManager[Upload]:
-        """Durable when the context ends without an exception, gone otherwise. Raises StorageFull.
+    def upload(
+        self, task_id: str, until: ExitStack | None = None, seen: Callable[[bytes], object] | None = None
+    ) -> AbstractAsyncContextManager[Upload]:
+        """Durable when the context ends without an exception, gone otherwise; `seen` is called with all that is
+        written, in a thread. Raises StorageFull.
 
         It is held until `until` is closed as well, if that is given: for as long as its task may still be submitted."""
 
@@ -144,19 +152,19 @@ class LocalFileStore:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @asynccontextmanager
-    async def upload(self, task_id: str, until: ExitStack | None = None) -> AsyncIterator[Upload]:
+    async def upload(
+        self, task_id: str, until: ExitStack | None = None, seen: Callable[[bytes], object] | None = None
+    ) -> AsyncIterator[Upload]:
         partial, final = _path(self._partial, task_id), self.input(task_id)
         with ExitStack() as published:
             try:
-                with storage_errors():
-                    async with aiofiles.open(partial, "wb", opener=_private) as file:
-                        hold(file.fileno())
-                        (until or published).callback(os.close, os.dup(file.fileno()))
-                        sealing_keys = self._keys if self._encrypt else None
-                        upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None)
-                        yield upload
-                        await upload.end()
-                        await asyncio.to_thread(os.fsync, file.fileno())
+                with storage_errors(), await asyncio.to_thread(open, partial, "wb", opener=_private) as file:
+                    hold(file.fileno())
+                    (until or published).callback(os.close, os.dup(file.fileno()))
+                    sealing_keys = self._keys if self._encrypt else None
+                    upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None, seen)
+                    yield upload
+                    await asyncio.to_thread(upload.end)
                 await asyncio.to_thread(_publish, partial, final)
             finally:
                 partial.unlink(missing_ok=True)

@@ -5,13 +5,15 @@ import uuid
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from appliance import audited
 from appliance.context import AUDIT, ENDINGS, FILES, SETTINGS, STORE, VISITOR
+from appliance.negotiation import preferred
 from appliance.port.connection import Connection
 from schemas import json
 from schemas.errors import Internal, NotFound
+from schemas.representations import ARROW, JSON, MSGPACK, json_text, msgpack_bytes
 from schemas.task import TaskState
 from schemas.technologies import Technology, technologies
 from schemas.waiting import waiting_seconds
@@ -21,7 +23,10 @@ from tasks.record import RecordDamaged, TaskRecord
 
 # Below this a result is rendered at once and sent with its length; above, piece by piece.
 _WHOLE_BYTES = 1 << 18
-
+# What is rendered or read at a time of larger ones.
+_PIECE_BYTES = 1 << 19
+# What is kept of an answer is not for whoever asks for another form.
+_VARIES = {hdrs.VARY: hdrs.ACCEPT}
 
 _PATH = "/api/technology/{technology}/{task_id}"
 
@@ -43,7 +48,7 @@ async def poll(request: web.Request) -> web.StreamResponse:
     except RecordDamaged as error:
         raise Internal(error.message) from error
     if not record.result_bytes:
-        return web.Response(body=json.encode(record.view().body()), content_type="application/json")
+        return web.Response(body=json.encode(record.view().body()), content_type=JSON, headers=_VARIES)
     try:
         stored = await asyncio.to_thread(
             request.app[FILES].open_result, task_id, record.attempt, record.result_bytes, record.result_sha256
@@ -55,7 +60,9 @@ async def poll(request: web.Request) -> web.StreamResponse:
     with stored:
         if record.state is TaskState.DONE:
             await request.app[AUDIT].agreed(audited.read(request[VISITOR], record))
-        return await _send(request, record, _rendered(record, technologies()[record.technology], stored))
+        technology = technologies()[record.technology]
+        form = _form(request, technology) if record.state is TaskState.DONE else JSON
+        return await _send(request, record, _rendered(record, technology, stored, form), form)
 
 
 async def _waited(request: web.Request, task_id: str, seconds: float) -> TaskRecord | None:
@@ -95,24 +102,49 @@ def _unknown() -> NotFound:
     return NotFound("there is no such task: its id is wrong, or it has expired or was erased")
 
 
-def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO) -> Iterator[bytes]:
+def _form(request: web.Request, technology: Technology) -> str:
+    offered = (JSON, MSGPACK, ARROW) if technology.table else (JSON, MSGPACK)
+    return preferred(request.headers.getall(hdrs.ACCEPT, []), offered)
+
+
+def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO, form: str) -> Iterator[bytes]:
     """The poll body in pieces. A terminal task has a result or an error, and either may be the stored file."""
-    opening = json.encode(record.view().body())[:-1]
-    if record.state is TaskState.DONE:
-        yield opening + b',"result":'
-        yield from technology.render(stored)
+    if record.state is not TaskState.DONE:
+        yield json.encode(record.view().body())[:-1] + b',"error":'
+        while piece := stored.read(_PIECE_BYTES):
+            yield piece
+        yield b"}"
+    elif form == ARROW and technology.table:
+        yield from technology.table(stored)
     else:
-        yield opening + b',"error":' + stored.read()
-    yield b"}"
+        write = msgpack_bytes.pieces if form == MSGPACK else json_text.pieces
+        yield from write(record.view().body() | {"result": technology.show(stored)})
 
 
-async def _send(request: web.Request, record: TaskRecord, pieces: Iterator[bytes]) -> web.StreamResponse:
+def _gathered(pieces: Iterator[bytes]) -> bytes:
+    """The next of them, some hundreds of kilobytes; nothing when there are no more."""
+    gathered: list[bytes] = []
+    size = 0
+    while size < _PIECE_BYTES and (piece := next(pieces, b"")):
+        gathered.append(piece)
+        size += len(piece)
+    return b"".join(gathered)
+
+
+async def _send(request: web.Request, record: TaskRecord, pieces: Iterator[bytes], form: str) -> web.StreamResponse:
+    headers = {hdrs.CONTENT_TYPE: form, **_VARIES}
     if record.result_bytes <= _WHOLE_BYTES:
-        body = await asyncio.to_thread(b"".join, pieces)
-        return web.Response(body=body, content_type="application/json")
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        return web.Response(body=await asyncio.to_thread(b"".join, pieces), headers=headers)
+    response = web.StreamResponse(headers=headers)
     await response.prepare(request)
-    while piece := await asyncio.to_thread(next, pieces, b""):
-        await response.write(piece)
+    # While one piece is on its way the next is made.
+    following = asyncio.create_task(asyncio.to_thread(_gathered, pieces))
+    try:
+        while piece := await following:
+            following = asyncio.create_task(asyncio.to_thread(_gathered, pieces))
+            await response.write(piece)
+    finally:
+        # The thread reads from the file, which is closed next.
+        await asyncio.wait((following,))
     await response.write_eof()
     return response
