@@ -189,7 +189,19 @@ class Settings(pydantic.BaseModel):
         description="audio source profile of scores when a request names none; the model's own when not set",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where networks run: auto, cpu or cuda")
-    workers: int | None = Field(None, ge=1, le=1024, description="worker processes; one per core or GPU when not set")
+    workers: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="worker processes; one per core or GPU when not set; several may share a GPU",
+    )
+    threads: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="threads over which a worker spreads one long recording, on cores that nobody else wants; one per "
+        "core when not set",
+    )
 
     single_file_upload_size: Size = Field(ByteSize(500_000_000), description="largest request body")
     single_file_upload_timeout: Seconds = Field(120.0, description="longest time one upload may take")

@@ -22,12 +22,12 @@ os.putenv("ORT_DISABLE_TELEMETRY", "1")
 
 
 def open_model(
-    name: str | None = None, *, models_dir: Path | str | None = None, device: str = "auto", threads: int = 1
+    name: str | None = None, *, models_dir: Path | str | None = None, device: str = "auto", threads: int | None = None
 ) -> "Extractor":
-    """The installed speaker model `name`, by default the one that needs no choice, ready for one extraction at a time.
+    """The installed speaker model `name`, by default the one that needs no choice; threads may share it.
 
-    `device` is auto, cpu or cuda; `threads` the number of processor threads of the network. Raises ConfigurationError
-    when the model is not installed or the device not available.
+    `device` is auto, cpu or cuda; `threads` the number of threads over which a long recording is spread, by default one
+    for each core. Raises ConfigurationError when the model is not installed or the device not available.
     """
     # Importing this package must stay cheap: decoders need nothing of it, and the runtime is loaded with a model.
     from onnx_models import registry  # noqa: PLC0415

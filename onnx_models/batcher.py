@@ -1,40 +1,67 @@
-"""One recording's windows through the network in batches.
+"""One recording's windows through a network in batches.
 
-A batch never holds windows of two recordings and its size is fixed, so a voiceprint depends on nothing but its
-recording and is the same bits every time.
+A batch never holds windows of two recordings, and where it ends depends on nothing but the windows before it. So a
+voiceprint is the same bits every time, also of a network that looks at its whole batch, as those of 8 bits do.
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from onnx_models.families import Window
 from onnx_models.session import Session
+from onnx_models.spreading import Spreading
 
 Vectors = npt.NDArray[np.float32]
+Batch = list[Window]
 
 
-def embed(session: Session, output: str | int, windows: Iterable[Window], size: int) -> Iterator[Vectors]:
-    """The network's `output`, by name or position, for every window in order: arrays (at most `size`, dimension).
+class Network(Protocol):
+    """What makes vectors of batches, for several callers at once."""
 
-    Only windows of equal shapes share a batch: padding would change what a network makes of them.
+    def vectors(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
+        """Of every batch in order, one row for each window: arrays (windows, dimension)."""
+
+
+class Processor:
+    """A network on the CPU: every batch is run as it is, by the caller's thread or by one that helps."""
+
+    def __init__(self, session: Session, output: str | int, spreading: Spreading) -> None:
+        """`output` is the network's output by name or position."""
+        self._session, self._output = session, named(session, output)
+        self._spreading = spreading
+
+    def vectors(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
+        return self._spreading.map(self._run, batches)
+
+    def _run(self, batch: Batch) -> Vectors:
+        stacked = (np.stack(values) for values in zip(*batch, strict=True))
+        inputs = dict(zip(self._session.inputs, stacked, strict=True))
+        return self._session.run((self._output,), inputs)[0]
+
+
+def batches(windows: Iterable[Window], size: int) -> Iterator[Batch]:
+    """The windows in order, at most `size` in a batch.
+
+    Only windows of equal shapes share one: padding would change what a network makes of them.
     """
-    name = output if isinstance(output, str) else session.outputs[output]
-    batch: list[Window] = []
+    batch: Batch = []
     for window in windows:
-        if batch and (len(batch) == size or _shapes(batch[0]) != _shapes(window)):
-            yield _run(session, name, batch)
+        if batch and (len(batch) == size or shapes(batch[0]) != shapes(window)):
+            yield batch
             batch = []
         batch.append(window)
     if batch:
-        yield _run(session, name, batch)
+        yield batch
 
 
-def _shapes(window: Window) -> list[tuple[int, ...]]:
-    return [values.shape for values in window]
+def shapes(window: Window) -> tuple[tuple[int, ...], ...]:
+    """The shapes of a window's parts."""
+    return tuple(values.shape for values in window)
 
 
-def _run(session: Session, output: str, batch: list[Window]) -> Vectors:
-    inputs = {name: np.stack(values) for name, values in zip(session.inputs, zip(*batch, strict=True), strict=True)}
-    return session.run((output,), inputs)[0]
+def named(session: Session, output: str | int) -> str:
+    """The name of the `output` that is given by name or position."""
+    return output if isinstance(output, str) else session.outputs[output]

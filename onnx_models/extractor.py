@@ -5,40 +5,56 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from onnx_models import batcher, media, registry, scoring
+from onnx_models.batcher import Network, Processor
 from onnx_models.blocks import Samples, reblocked
 from onnx_models.families import Framing, Window, open_family
+from onnx_models.gathering import Gathering
 from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
 from onnx_models.quality import QualityMeter
 from onnx_models.registry import SpeakerCard
-from onnx_models.session import NoNetwork, Session, open_session
+from onnx_models.session import NoNetwork, OnnxSession, Session, open_session
 from onnx_models.speech import SpeechDetector
+from onnx_models.spreading import Spreading, cores
+from onnx_models.turn import Turn
 from schemas.voiceprint import Voiceprint
 
-# Speech of one recording that goes through the network at once, seconds. With windows of 1.6 s that is 16 of them on a
-# CPU, where 8 and 16 are equally fast and 32 is slower.
-_BATCH_SECONDS = {"cpu": 25.6, "cuda": 102.4}
+# Speech of one recording that goes through the network at once, seconds. With windows of 1.6 s that is 6 of them on a
+# CPU: its matrix products go by 6 rows, and 6 windows are a tenth faster than 16, also in 8 bits.
+_BATCH_SECONDS = {"cpu": 9.6, "cuda": 102.4}
 
 # Speech on which speed is measured at start: enough for a few batches of any model.
 _MEASURED_SECONDS = 12.8
 
 
 class Extractor:
-    """An open speaker model with its voice activity detector. One extraction at a time; not safe for threads."""
+    """An open speaker model with its voice activity detector. Threads may call it side by side: whoever has the turn
+    computes, while the decoders of the others read on. What comes of a recording does not depend on them."""
 
     def __init__(
-        self, card: SpeakerCard, network: Session, detector: SpeechDetector, mean: scoring.Vectors, limits: MediaLimits
+        self,
+        card: SpeakerCard,
+        session: Session,
+        detector: SpeechDetector,
+        mean: scoring.Vectors,
+        limits: MediaLimits,
+        *,
+        turn: Turn | None = None,
+        spreading: Spreading | None = None,
     ) -> None:
-        self.card = card
-        self._network, self._detector = network, detector
-        self._mean, self._limits = mean, limits
+        self.card, self.device = card, session.device
+        self._detector, self._mean, self._limits = detector, mean, limits
+        self._turn = turn or Turn()
         framing = Framing(card.sample_rate, card.window_seconds, card.hop_seconds)
         self._new_front_end = open_family(card.family, framing, card.family_options)
-        self._batch = card.windows_at_once or max(1, round(_BATCH_SECONDS[network.device] / card.window_seconds))
-        self._blas = ThreadpoolController()
+        self._batch = card.windows_at_once or max(1, round(_BATCH_SECONDS[session.device] / card.window_seconds))
+        self._network: Network = (
+            Gathering(session, card.output, self._batch, waiting=self._turn.left)
+            if isinstance(session, OnnxSession) and session.device != "cpu"
+            else Processor(session, card.output, spreading or Spreading(1))
+        )
 
     @classmethod
     def open(
@@ -48,33 +64,40 @@ class Extractor:
         models_dir: Path,
         device: str = "auto",
         limits: MediaLimits | None = None,
-        threads: int = 1,
+        threads: int | None = None,
         mean: scoring.Vectors | None = None,
+        turn: Turn | None = None,
+        spreading: Spreading | None = None,
     ) -> "Extractor":
-        """The verified model `model` from `models_dir`, on `device` (auto, cpu or cuda) with `threads` threads.
+        """The verified model `model` from `models_dir`, on `device` (auto, cpu or cuda).
 
-        `mean`, shape (dimension,), takes the place of the card's own: zeros give vectors that are not centred.
-        Raises ConfigurationError when something is not installed, damaged or not available.
+        The network's work on one long recording is spread over `threads` threads, by default one for each core; those
+        beyond the caller's take only what nobody else wants of the processor. Extractors that are used side by side
+        share `turn` and `spreading`. `mean`, shape (dimension,), takes the place of the card's own: zeros give vectors
+        that are not centred. Raises ConfigurationError when something is not installed, damaged or not available.
         """
         card = registry.speaker_card(model, models_dir)
         media.start()
         voice_activity = registry.card(registry.VOICE_ACTIVITY_MODEL)
         path = None if card.file is None else registry.verify(card, models_dir)
-        network = NoNetwork() if path is None else open_session(path, device, threads)
+        session = NoNetwork() if path is None else open_session(path, device)
         # One small step after the other: a GPU would only add its latency.
-        listener = open_session(registry.verify(voice_activity, models_dir), "cpu", threads)
-        detector = SpeechDetector(listener, card.sample_rate)
-        return cls(card, network, detector, registry.load_mean(card) if mean is None else mean, limits or MediaLimits())
-
-    @property
-    def device(self) -> str:
-        return self._network.device
+        listener = open_session(registry.verify(voice_activity, models_dir), "cpu")
+        return cls(
+            card,
+            session,
+            SpeechDetector(listener, card.sample_rate),
+            registry.load_mean(card) if mean is None else mean,
+            limits or MediaLimits(),
+            turn=turn,
+            spreading=spreading or Spreading(threads or cores()),
+        )
 
     def speed(self) -> float:
         """How many seconds of speech front end and network work through in one second, measured after a warm-up."""
         speech = np.random.default_rng(0).normal(0, 0.1, round(_MEASURED_SECONDS * self.card.sample_rate))
         blocks = list(reblocked([speech.astype(np.float32)], self.card.sample_rate))
-        with self._blas.limit(limits=1, user_api="blas"):
+        with self._turn.taken():
             self._embed(blocks, _never)
             start = time.perf_counter()
             self._embed(blocks, _never)
@@ -106,7 +129,7 @@ class Extractor:
 
         Raises the MediaError that says why a recording cannot be taken, Stopped when `stop` says so.
         """
-        recording = Recording(source, self._limits, stop)
+        recording = Recording(source, self._limits, stop, self._turn.left_for)
         selections = recording.selections(channel_mode, channels)
         digest = media.sha256(source) if media_sha256 is None else media_sha256
         created = time.time_ns() // 1_000_000 if created_ms is None else created_ms
@@ -116,8 +139,7 @@ class Extractor:
             samples = recording.samples(selection, self.card.sample_rate, meter.push)
             passage = Passage(self.card.sample_rate, range_from or 0.0, range_to)
             signal = passage.of(until_stopped(samples, stop or _never))
-            # The front end's products are small: more threads would only spin on the cores of other workers.
-            with self._blas.limit(limits=1, user_api="blas"):
+            with self._turn.taken():
                 vector, speech_samples = self._embed(
                     self._spoken(signal, max_speech_length, passage, meter), stop or _never
                 )
@@ -173,8 +195,8 @@ class Extractor:
                 yield from front_end.finish()
 
         total, count = np.zeros(self.card.dimension), 0
-        batches = batcher.embed(self._network, self.card.output, windows(), self._batch)
-        for vectors in until_stopped(batches, stop):
+        embedded = self._network.vectors(batcher.batches(windows(), self._batch))
+        for vectors in self._turn.shared(until_stopped(embedded, stop)):
             total += (scoring.unit(vectors) if self.card.unit_length else vectors).sum(axis=0)
             count += len(vectors)
         if not count:

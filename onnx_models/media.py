@@ -56,13 +56,21 @@ class Recording:
     meanwhile: they share its position.
     """
 
-    def __init__(self, source: Source, limits: MediaLimits, stop: Callable[[], bool] | None = None) -> None:
-        """`stop` is asked while a decoder makes us wait.
+    def __init__(
+        self,
+        source: Source,
+        limits: MediaLimits,
+        stop: Callable[[], bool] | None = None,
+        waiting: Callable[[Iterator[Samples]], Iterator[Samples]] = iter,
+    ) -> None:
+        """`stop` is asked while a decoder makes us wait; `waiting` goes through what it decodes, and may do something
+        else while it waits for more.
 
         Raises the MediaError that says why the file cannot be taken, Stopped when `stop` says so.
         """
         self._source, self._limits = source, limits
         self._stop = stop or _never
+        self._waiting = waiting
         self._decoded_frames: int | None = None
         # What read the header goes on to be the first pass.
         self._begun: ConfinedDecoder | None = self._opened()
@@ -113,7 +121,7 @@ class Recording:
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
     def _channels(self, columns: list[int], decoded: Callable[[Samples], None] | None) -> Iterator[Samples]:
-        for block in self._blocks():
+        for block in self._waiting(self._blocks()):
             # As it is where all are wanted: numpy copies what is picked.
             channels = block if columns == list(range(self.info.channels)) else block[:, columns]
             if decoded is not None:

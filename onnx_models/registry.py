@@ -135,7 +135,8 @@ _ANY_CARD: TypeAdapter[SpeakerCard | VoiceActivityCard] = TypeAdapter(AnyCard)
 def load_cards(folder: Path = CARDS) -> dict[str, SpeakerCard | VoiceActivityCard]:
     """Every card of `folder` by name. Raises ConfigurationError naming the file that is not a card."""
     found: dict[str, SpeakerCard | VoiceActivityCard] = {}
-    for path in sorted(folder.glob("*.toml")):
+    # A model before those that are made of it: `ge2e` before `ge2e-int8`.
+    for path in sorted(folder.glob("*.toml"), key=lambda path: path.stem):
         loaded = load_card(path)
         if loaded.name in found:
             raise ConfigurationError(f"{path.name}: another card is already named {loaded.name!r}")

@@ -11,6 +11,8 @@ from onnx_models.media import MediaLimits
 from onnx_models.profiles import DEFAULT_PROFILE
 from onnx_models.registry import SpeakerCard
 from onnx_models.scorer import Scorer
+from onnx_models.spreading import Spreading, cores
+from onnx_models.turn import Turn
 from onnx_models.voice_activity import VoiceActivity
 from schemas.errors import (
     ConfigurationError,
@@ -21,9 +23,13 @@ from schemas.errors import (
     ProfileUnknown,
 )
 
+# How many recordings may be worked on at once for the network never to wait: on a CPU one more is decoded meanwhile, on
+# a GPU they fill its batches together.
+_AT_ONCE = {"cpu": 2, "cuda": 16}
+
 
 class Served:
-    """Open speaker models by name, the default first, and the voice activity detector."""
+    """Open speaker models by name, the default first, and the voice activity detector. For any number of threads."""
 
     def __init__(
         self,
@@ -50,21 +56,31 @@ class Served:
         device: str = "auto",
         limits: MediaLimits | None = None,
         profile: str | None = None,
+        threads: int | None = None,
     ) -> "Served":
         """The models `names` on `device`, the first being the default.
 
-        `profile` is the audio source profile for scores of every space that has one of that name. Raises
-        ConfigurationError when a model cannot be opened, or the default model's space has no such profile.
+        They take turns on one core; a long recording is spread over `threads` threads, one for each core by default. On
+        a GPU so many threads make its input at one time. `profile` is the audio source profile for scores of every
+        space that has one of that name. Raises ConfigurationError when a model cannot be opened, or the default model's
+        space has no such profile.
         """
-        opened = [Extractor.open(name, models_dir=models_dir, device=device, limits=limits) for name in names]
+        threads = threads or cores()
+        spreading, turn = Spreading(threads), Turn()
+        opened = [
+            Extractor.open(name, models_dir=models_dir, device=device, limits=limits, turn=turn, spreading=spreading)
+            for name in names
+        ]
+        if any(extractor.device != "cpu" for extractor in opened):
+            turn.widen(threads)
         if profile is not None:
             profiles.load_profile(profile, opened[0].card.space, models_dir)
-        return cls(opened, VoiceActivity.open(models_dir=models_dir, limits=limits), models_dir, profile)
+        return cls(opened, VoiceActivity.open(models_dir=models_dir, limits=limits, turn=turn), models_dir, profile)
 
     @property
     def attempts_at_once(self) -> int:
-        """How many recordings at a time make the most of this process."""
-        return 1
+        """How many recordings should be worked on side by side, so that nothing waits."""
+        return max(_AT_ONCE[extractor.device] for extractor in self._extractors.values())
 
     def extractor(self, name: str | None = None) -> Extractor:
         """The open model `name`, the default when None. Raises ModelNotServed."""

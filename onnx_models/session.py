@@ -13,16 +13,19 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from onnx_models.bound import DRIVER, Bound
 from schemas.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
 Device = Literal["auto", "cpu", "cuda"]
-_DRIVER = "libcuda.so.1"
+_DRIVER = DRIVER
 _CUDA_CURE = "pip install 'voiceprint-appliance[gpu]'"
 _ERRORS, _FATAL = 3, 4
 # HEURISTIC: the exhaustive search of the default costs 0.3 to 1.3 s for every new input shape.
 _CUDA_OPTIONS = {"device_id": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+# On x86 without VNNI, weights of 8 bits are run where their sums fit: elsewhere two products may not fit 16 bits.
+_EXACT_SUMS = "session.x64quantprecision"
 
 # The runtime warns about GPUs it does not find; on a machine without one that is news to nobody.
 onnxruntime.set_default_logger_severity(_ERRORS)
@@ -52,8 +55,11 @@ class Session(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _OnnxSession:
-    """`session` is an onnxruntime.InferenceSession, which has no types."""
+class OnnxSession:
+    """A graph on a device. Threads may run it side by side.
+
+    `session` is an onnxruntime.InferenceSession, which has no types.
+    """
 
     session: Any
     device: str
@@ -63,6 +69,10 @@ class _OnnxSession:
     def run(self, outputs: Sequence[str], inputs: Mapping[str, npt.NDArray[Any]]) -> list[npt.NDArray[np.float32]]:
         results: list[npt.NDArray[np.float32]] = self.session.run(list(outputs), dict(inputs))
         return results
+
+    def bound(self, output: str, inputs: Sequence[npt.NDArray[Any]]) -> Bound:
+        """Runs for `output` whose inputs have the shapes and types of `inputs`, in the graph's order."""
+        return Bound(self.session, self.inputs, output, inputs, pinned=self.device != "cpu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +87,19 @@ class NoNetwork:
         return [inputs[name] for name in outputs]
 
 
-def open_session(path: Path | bytes, device: str = "auto", threads: int = 1) -> Session:
+def open_session(path: Path | bytes, device: str = "auto") -> OnnxSession:
     """The graph at `path`, or the graph itself, on `device`; `auto` takes CUDA where it works and the CPU elsewhere.
 
-    `threads` bounds the threads within one operator; operators run one after the other, since processes and not
-    threads are what scales here. Raises DeviceUnavailable, or ConfigurationError for a graph that cannot be loaded.
+    A run keeps to the thread that calls it: several runs side by side scale, several threads within one operator do
+    not. Raises DeviceUnavailable, or ConfigurationError for a graph that cannot be loaded.
     """
     if device not in get_args(Device):
         raise ConfigurationError(f"device {device!r} is unknown; choose one of {', '.join(get_args(Device))}")
     if device == "cpu":
-        return _open(path, [], threads)
+        return _open(path, [])
     fault = _cuda_fault()
     if fault is None:
-        session = _open_on_cuda(path, threads)
+        session = _open_on_cuda(path)
         if session is not None:
             return session
         fault = f"its libraries for the GPU could not be loaded; {_CUDA_CURE}"
@@ -97,7 +107,7 @@ def open_session(path: Path | bytes, device: str = "auto", threads: int = 1) -> 
             log.warning("a GPU is present but unused, and the CPU works instead: %s", fault)
     if device == "cuda":
         raise DeviceUnavailable(f"device 'cuda' is not available: {fault} (available here: cpu)")
-    return _open(path, [], threads)
+    return _open(path, [])
 
 
 def cuda_devices() -> list[str]:
@@ -132,7 +142,7 @@ def _cuda_fault() -> str | None:
     return None
 
 
-def _open_on_cuda(path: Path | bytes, threads: int) -> Session | None:
+def _open_on_cuda(path: Path | bytes) -> OnnxSession | None:
     # Finds the CUDA and cuDNN libraries of the [gpu] extra, which the system's loader does not know. What it does not
     # find it prints to standard output, where results go.
     with redirect_stdout(io.StringIO()) as printed:
@@ -140,18 +150,19 @@ def _open_on_cuda(path: Path | bytes, threads: int) -> Session | None:
     log.debug("preloading CUDA libraries: %s", printed.getvalue())
     onnxruntime.set_default_logger_severity(_FATAL)
     try:
-        session = _open(path, [("CUDAExecutionProvider", _CUDA_OPTIONS)], threads)
+        session = _open(path, [("CUDAExecutionProvider", _CUDA_OPTIONS)])
     finally:
         onnxruntime.set_default_logger_severity(_ERRORS)
     return session if session.device == "cuda" else None
 
 
-def _open(path: Path | bytes, providers: list[tuple[str, dict[str, str]]], threads: int) -> Session:
+def _open(path: Path | bytes, providers: list[tuple[str, dict[str, str]]]) -> OnnxSession:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = _ERRORS
+    options.add_session_config_entry(_EXACT_SUMS, "1")
     try:
         session = onnxruntime.InferenceSession(
             path if isinstance(path, bytes) else str(path),
@@ -162,7 +173,7 @@ def _open(path: Path | bytes, providers: list[tuple[str, dict[str, str]]], threa
     except Exception as error:
         name = "the file" if isinstance(path, bytes) else path.name
         raise ConfigurationError(f"{name} could not be loaded as an ONNX graph: {error}") from error
-    return _OnnxSession(
+    return OnnxSession(
         session,
         "cuda" if "CUDAExecutionProvider" in session.get_providers() else "cpu",
         tuple(found.name for found in session.get_inputs()),

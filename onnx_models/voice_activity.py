@@ -9,6 +9,7 @@ from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
 from onnx_models.session import open_session
 from onnx_models.speech import SpeechDetector
+from onnx_models.turn import Turn
 
 # The published appliance finds no segments in less audio, and clients count on it.
 LEAST_SECONDS = 0.8
@@ -28,18 +29,21 @@ class Activity:
 
 
 class VoiceActivity:
-    """An open voice activity detector for whole recordings. It hears what a speaker model at 16 kHz hears."""
+    """An open voice activity detector for whole recordings. It hears what a speaker model at 16 kHz hears.
 
-    def __init__(self, detector: SpeechDetector, limits: MediaLimits) -> None:
+    Threads may call it side by side; whoever has the turn computes.
+    """
+
+    def __init__(self, detector: SpeechDetector, limits: MediaLimits, turn: Turn | None = None) -> None:
         """`detector` works at 16 kHz."""
-        self._detector, self._limits = detector, limits
+        self._detector, self._limits, self._turn = detector, limits, turn or Turn()
 
     @classmethod
-    def open(cls, *, models_dir: Path, limits: MediaLimits | None = None, threads: int = 1) -> "VoiceActivity":
+    def open(cls, *, models_dir: Path, limits: MediaLimits | None = None, turn: Turn | None = None) -> "VoiceActivity":
         """Raises ConfigurationError when the network is not installed or is damaged."""
         media.start()
         network = registry.verify(registry.card(registry.VOICE_ACTIVITY_MODEL), models_dir)
-        return cls(SpeechDetector(open_session(network, "cpu", threads)), limits or MediaLimits())
+        return cls(SpeechDetector(open_session(network, "cpu")), limits or MediaLimits(), turn)
 
     def detect(
         self,
@@ -56,12 +60,13 @@ class VoiceActivity:
         Parameters are those of `Extractor.extract`. Raises the MediaError that says why the recording cannot be taken,
         Stopped when `stop` says so.
         """
-        recording = Recording(source, self._limits, stop)
+        recording = Recording(source, self._limits, stop, self._turn.left_for)
         found = []
         for selection in recording.selections(channel_mode, channels):
             passage = Passage(speech.RATE, range_from or 0.0, range_to)
             signal = recording.samples(selection, speech.RATE)
-            segments = self._detector.segments(passage.of(until_stopped(signal, stop or _never)))
+            with self._turn.taken():
+                segments = self._detector.segments(passage.of(until_stopped(signal, stop or _never)))
             number = selection[0] if channel_mode == "split" else 0
             found.append(_activity(number, passage.length, segments, range_from or 0.0, range_to))
         return found

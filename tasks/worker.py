@@ -44,7 +44,8 @@ _REPORT_SECONDS = 5.0
 class WorkerConfig:
     """What a worker needs to know. Lengths and times in seconds; `name` must be new for every process.
 
-    The first of `models` is the one for requests that name none. An attempt that takes longer than `longest_attempt`
+    The first of `models` is the one for requests that name none. One long recording is spread over `threads` threads,
+    by default one for each core. An attempt that takes longer than `longest_attempt`
     hangs: its worker ends with it.
     """
 
@@ -64,6 +65,7 @@ class WorkerConfig:
     unsigned_voiceprints: Literal["refuse", "accept"] = "refuse"
     audit_log: Path | None = None
     longest_attempt: float = 4 * 3600.0
+    threads: int | None = None
 
 
 def open_models(config: WorkerConfig) -> Served:
@@ -75,6 +77,7 @@ def open_models(config: WorkerConfig) -> Served:
         device=config.device,
         limits=MediaLimits(max_audio_length=config.max_audio_length),
         profile=config.profile,
+        threads=config.threads,
     )
 
 

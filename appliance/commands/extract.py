@@ -149,6 +149,7 @@ def _open(settings: Settings) -> "Extractor":
         models_dir=settings.models,
         device=settings.device,
         limits=MediaLimits(max_audio_length=settings.max_audio_length),
+        threads=settings.threads,
     )
 
 

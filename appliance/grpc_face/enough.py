@@ -101,5 +101,5 @@ def _detector(models_dir: Path) -> SpeechDetector:
     with _opening:
         if models_dir not in _opened:
             card = registry.card(registry.VOICE_ACTIVITY_MODEL)
-            _opened[models_dir] = SpeechDetector(open_session(registry.verify(card, models_dir), "cpu", 1))
+            _opened[models_dir] = SpeechDetector(open_session(registry.verify(card, models_dir), "cpu"))
         return _opened[models_dir]

@@ -20,6 +20,14 @@ _OPSET, _IR_VERSION = 17, 8
 Metadata = Mapping[str, str]
 
 
+def sums() -> onnx.ModelProto:
+    """`sum` [B, 1] of `x` [B, n]."""
+    node = helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=1)
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    graph = helper.make_graph([node], "sums", [_float("x", ["B", "n"])], [_float("sum", ["B", 1])], [axes])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+
+
 def wespeaker(dimension: int = 256, seed: int = 0, metadata: Metadata | None = None) -> onnx.ModelProto:
     """As WeSpeaker exports: `feats` [B, T, 80] to `embs` [B, dimension]."""
     return _filter_bank("feats", "embs", dimension, seed, metadata)

@@ -143,7 +143,7 @@ def test_new_card_is_found(cards: Path) -> None:
     """A card that is put into the folder is loaded without any other change."""
     text = (cards / "ge2e.toml").read_text().replace('name = "ge2e"', 'name = "ge2e-two"')
     (cards / "ge2e-two.toml").write_text(text)
-    assert list(registry.load_cards(cards)) == ["ge2e-two", "ge2e"]
+    assert list(registry.load_cards(cards)) == ["ge2e", "ge2e-two"]
 
 
 def test_own_card_joins_the_shipped(cards: Path) -> None:
