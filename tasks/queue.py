@@ -32,7 +32,9 @@ _IDLE_SECONDS = 1
 # How often one that is busy, and could do more, looks for more.
 _LOOK_SECONDS = 0.03
 # A task that waits for so long is not waited for by a worker that has nothing to do: it would have it by now.
-_PATIENCE_SECONDS = 0.02
+_PATIENCE_SECONDS = 0.005
+# Those that end so soon one after the other are one reason to look, as long as there is something to do.
+_MOMENT_SECONDS = 0.002
 # How many entries are looked at. When there are so many, nobody has nothing to do.
 _MANY = 64
 # After an outage of Redis, and an entry that arq could not bear.
@@ -76,8 +78,9 @@ class Queue(Worker):
             job_deserializer=msgpack.unpackb,
         )
         self._taker = taker
-        # When each entry that was passed over was first seen.
+        # When each entry was first seen, and whether one was left to others.
         self._seen: dict[bytes, float] = {}
+        self._passed_over = False
 
     async def consume(self) -> None:
         """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
@@ -98,11 +101,13 @@ class Queue(Worker):
 
     async def _rest(self) -> None:
         """Until there may be something to do."""
-        if self.tasks:
-            seconds = _LOOK_SECONDS if self._taker.left else _IDLE_SECONDS
-            await asyncio.wait(self.tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        else:
+        if not self.tasks:
             await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
+            return
+        seconds = _IDLE_SECONDS if not self._taker.left else _PATIENCE_SECONDS if self._passed_over else _LOOK_SECONDS
+        ended, running = await asyncio.wait(self.tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if ended and running:
+            await asyncio.wait(running, timeout=_MOMENT_SECONDS)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Begins what is chosen of what waits. arq would ask and tell Redis of each job three times before it begins,
@@ -119,7 +124,7 @@ class Queue(Worker):
     def _for_us(self, job_ids: list[bytes]) -> list[bytes]:
         """Those that this worker may have: but for the first of a worker that has none, what has just come is left to
         those that have none."""
-        most = self._taker.left
+        most, self._passed_over = self._taker.left, False
         if len(job_ids) == _MANY:
             # Where more wait than one could take, each worker takes others.
             first = random.randrange(_MANY - most) if most > 2 else 0  # noqa: S311  # no secret
@@ -128,6 +133,7 @@ class Queue(Worker):
         self._seen = {job_id: self._seen.get(job_id, now) for job_id in job_ids}
         mine = [] if self.tasks else job_ids[:1]
         left = [job_id for job_id in job_ids[len(mine) :] if now - self._seen[job_id] >= _PATIENCE_SECONDS]
+        self._passed_over = len(mine) + len(left) < len(job_ids)
         return [*mine, *left][:most]
 
     async def _start(self, record: TaskRecord) -> None:
