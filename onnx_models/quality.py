@@ -34,8 +34,8 @@ _LATEST = 16
 _GUARD = 2
 # Every fourth frame's spectrum: the long-term one is the same at a quarter of the cost.
 _SPECTRUM_STEP = 4
-# Frames that fit a processor's cache; a multiple of the step.
-_AT_ONCE = 32
+# Samples of frames that fit a processor's cache.
+_AT_ONCE = 1 << 16
 _HIGHEST_HERTZ = 24_000
 _PLATEAU = 10 ** (-0.2 / 20)
 # Frames; seconds in binary are not exact.
@@ -85,6 +85,8 @@ class QualityMeter:
         # Bins above 125 b and up to 125 (b + 1) Hz are band b.
         bands = min(_HIGHEST_HERTZ, sample_rate // 2) // BAND_HERTZ
         self._edges = np.arange(bands + 1) * BAND_HERTZ * self._fft_length // sample_rate + 1
+        # Frames that are measured at once: whole steps of the spectrum.
+        self._at_once = max(1, _AT_ONCE // (self._length * _SPECTRUM_STEP)) * _SPECTRUM_STEP
         self._skipped = round(start * sample_rate)
         self._wanted = None if end is None else max(0, round(end * sample_rate) - self._skipped)
         self._held: list[Samples] = []
@@ -147,10 +149,12 @@ class QualityMeter:
         count = int(np.searchsorted(self._starts, len(block) - self._length, side="right"))
         if not count:
             return
-        channels = [np.lib.stride_tricks.sliding_window_view(column, self._length) for column in block.T.copy()]
+        channels = [
+            np.lib.stride_tricks.sliding_window_view(column, self._length) for column in np.ascontiguousarray(block.T)
+        ]
         measured = []
-        for first in range(0, count, _AT_ONCE):
-            starts = self._starts[first : min(count, first + _AT_ONCE)]
+        for first in range(0, count, self._at_once):
+            starts = self._starts[first : min(count, first + self._at_once)]
             cut = [windows[starts] for windows in channels]
             plateaus = [_plateaus(frames) for frames in cut]
             measured.append(

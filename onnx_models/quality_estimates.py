@@ -85,12 +85,16 @@ def bandwidth(spectrum: Floats) -> float | None:
     level = 10 * np.log10(np.maximum(spectrum, 1e-300))
     level -= level[_LOWEST_BAND:].max()
     highest = int(np.flatnonzero(level > -_DEPTH_DB)[-1]) + 1
-    for band in range(_LOWEST_CLIFF_BAND, len(level) - 2):
-        below, above = level[band - 4 : band].mean(), level[band + 2 :].max()
-        if below - above >= _CLIFF_DB:
-            cliff = int(np.flatnonzero(level[: band + 2] > (below + above) / 2)[-1]) + 1
-            return float(min(highest, cliff) * BAND_HERTZ)
-    return float(highest * BAND_HERTZ)
+    # What lies around every band from the lowest on that may end in a cliff.
+    below = np.lib.stride_tricks.sliding_window_view(level, 4)[_LOWEST_CLIFF_BAND - 4 : len(level) - 6].mean(axis=1)
+    above = np.maximum.accumulate(level[::-1])[::-1][_LOWEST_CLIFF_BAND + 2 :]
+    cliffs = np.flatnonzero(below - above >= _CLIFF_DB)
+    if not len(cliffs):
+        return float(highest * BAND_HERTZ)
+    first = cliffs[0]
+    halfway = (below[first] + above[first]) / 2
+    cliff = int(np.flatnonzero(level[: _LOWEST_CLIFF_BAND + first + 2] > halfway)[-1]) + 1
+    return float(min(highest, cliff) * BAND_HERTZ)
 
 
 def _quantile(counts: Counts, share: float) -> float:

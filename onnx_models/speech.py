@@ -190,9 +190,11 @@ class _Network:
         """How likely each of `frames`, shape (n, FRAME), is speech; shape (n,)."""
         if not len(frames):
             return np.empty(0, np.float32)
-        contexts = np.concatenate([self._context[np.newaxis], frames[:-1, -_CONTEXT:]])
-        self._context = frames[-1, -_CONTEXT:]
-        inputs = {"input": np.concatenate([contexts, frames], axis=1), "h": self._hidden, "c": self._cell}
+        heard = np.empty((len(frames), _CONTEXT + FRAME), np.float32)
+        heard[0, :_CONTEXT], heard[1:, :_CONTEXT] = self._context, frames[:-1, -_CONTEXT:]
+        heard[:, _CONTEXT:] = frames
+        self._context = heard[-1, -_CONTEXT:].copy()
+        inputs = {"input": heard, "h": self._hidden, "c": self._cell}
         probabilities, self._hidden, self._cell = self._session.run(("speech_probs", "hn", "cn"), inputs)
         return probabilities
 
