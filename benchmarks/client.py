@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import aiohttp
 
 EXTRACTION = "/api/technology/speaker-identification-voiceprint-extraction"
+CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
 _WAIT_SECONDS = 60
 
 T = TypeVar("T")
@@ -25,10 +26,21 @@ async def extracted(http: aiohttp.ClientSession, recording: bytes, model: str | 
     form = aiohttp.FormData()
     form.add_field("file", recording, filename="recording", content_type="application/octet-stream")
     async with http.post(EXTRACTION, data=form, params={"model": model} if model else {}) as submitted:
-        if submitted.status != 202:
-            raise SystemExit(f"refused: {await submitted.text()}")
-        location = submitted.headers["Location"]
+        location = await _location(submitted)
     return await ended(http, location)
+
+
+async def converted(http: aiohttp.ClientSession, voiceprint: str) -> dict[str, Any]:
+    """The result of a conversion of one voiceprint. Raises as `extracted` does."""
+    async with http.post(CONVERSION, json={"voiceprints": [voiceprint]}) as submitted:
+        location = await _location(submitted)
+    return await ended(http, location)
+
+
+async def _location(submitted: aiohttp.ClientResponse) -> str:
+    if submitted.status != 202:
+        raise SystemExit(f"refused: {await submitted.text()}")
+    return submitted.headers["Location"]
 
 
 async def ended(http: aiohttp.ClientSession, location: str) -> dict[str, Any]:

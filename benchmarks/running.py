@@ -26,6 +26,7 @@ class Running:
 
     url: str
     pid: int
+    redis_url: str
 
     def processes(self, role: Role) -> list[int]:
         """Those that serve, work or store now; the spare worker, which waits for one to die, is none of them."""
@@ -64,7 +65,7 @@ async def running(**settings: str | int | Path) -> AsyncIterator[Running]:
             line = (await process.stdout.readline()).decode() if process.stdout else ""
             if not line:
                 raise SystemExit(await process.wait() or 1)
-            yield Running(line.split()[-1], process.pid)
+            yield Running(line.split()[-1], process.pid, f"unix://{folder}/redis/redis.sock")
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)

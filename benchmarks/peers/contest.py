@@ -85,6 +85,7 @@ def _told(task: Task, taken: Mapping[str, _Taken], rate: float) -> dict[str, Any
                 f"{speeds[name]:.0f}",
                 f"{scaled[name]:.0f}",
                 f"{hours[name]:.1f}",
+                f"{100 * statistics.median(taken[name].speech) / task.seconds:.0f} %",
             )
             for name in taken
         ],
