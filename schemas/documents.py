@@ -51,7 +51,7 @@ class Outline:
         # What follows an item must have come, and what is held back must not begin with an item: it is not known any
         # more what stood before it.
         keep = len(parts) - 3
-        if keep > 0 and len(parts[keep]) >= _LONG:
+        while keep > 0 and len(parts[keep]) >= _LONG:
             keep -= 1
         if keep <= 0:
             if len(whole) > _MOST_HELD:

@@ -49,7 +49,7 @@ def _vectors(block: Floats) -> bytes:
     head, width = _head(4 * block.shape[1]), 4 * block.shape[1]
     packed = np.empty((len(block), len(head) + width), np.uint8)
     packed[:, : len(head)] = np.frombuffer(head, np.uint8)
-    packed[:, len(head) :] = np.frombuffer(_bytes(block), np.uint8).reshape(-1, width)
+    packed[:, len(head) :] = np.frombuffer(_bytes(block), np.uint8).reshape(len(block), width)
     return packed.tobytes()
 
 

@@ -1,33 +1,100 @@
-"""Voiceprints of a request, and what is sent in their place."""
+"""Lists of voiceprints are read in blocks, and found as if they had been read one by one."""
 
+import random
+
+import numpy as np
 import pytest
 
-from schemas.errors import Detail
-from schemas.signatures import UNSIGNED
-from schemas.voiceprint import to_base64
-from tasks.voiceprints import read
-from tests.conftest import RECORDINGS
-from tests.unit.tasks.jobs.made_voiceprints import directions, text
+from onnx_models.passage import Stopped
+from schemas.errors import Detail, VoiceprintError
+from schemas.keyring import KeyRing
+from schemas.signatures import UNSIGNED, Signatures
+from schemas.voiceprint import Voiceprint, encode, from_base64, to_base64
+from tasks import voiceprints
+from tests.unit.schemas.sample_voiceprints import container, same, silent, voiceprint
 
-FOREIGN = (
-    ((RECORDINGS / "mpeg.mp3").read_bytes(), "it looks like a recording of the kind MP3; send that as audio"),
-    ((RECORDINGS / "demo.flac").read_bytes(), "it looks like a recording of the kind FLAC"),
-    (b"VPT " + bytes(100), "it is an XL5 voiceprint of Speech Engine 3"),
-    (b"{i\x03crcl0\x16\x8b(i\tembedding[d=\xf4\x16\xbc", "it is a voiceprint of another appliance (UBJSON)"),
-    (b"PK\x03\x04" + bytes(50), "this is a ZIP archive"),
-    (b'{"voiceprint": "WlY="}', "this is text"),
-    (bytes(50), "this is not a recording of a known kind"),
-    (b"", "there is nothing in it"),
-)
+OURS = Signatures.of(KeyRing({1: b"1" * 32, 2: b"2" * 32}), "accept")
+OLD = Signatures.of(KeyRing({1: b"1" * 32}), "accept")
+OTHER = voiceprint(model="other", vector=np.arange(1, 9, dtype=np.float32))
 
 
-@pytest.mark.parametrize(("content", "named"), FOREIGN)
-def test_what_is_foreign_is_named(content: bytes, named: str) -> None:
-    """By its place and by what it is, and the voiceprints beside it are read."""
-    good = text(directions(1, 0)[0])
+def mixed(count: int) -> list[str]:
+    """Voiceprints of several models, signed and not, with and without speech, and what is none, in an order of
+    chance."""
+    chance = random.Random(0)  # noqa: S311  # a seed, so that a failure repeats
+    damaged = bytearray(encode(voiceprint()))
+    damaged[300] ^= 4
+    kinds = [
+        *[to_base64(encode(voiceprint(created_ms=number))) for number in range(40)],
+        *[to_base64(OURS.encode(voiceprint(created_ms=number))) for number in range(20)],
+        *[to_base64(OLD.encode(voiceprint(created_ms=number))) for number in range(20)],
+        *[to_base64(encode(voiceprint(created_ms=number, extras={"n": number % 7}))) for number in range(10)],
+        to_base64(encode(silent())),
+        to_base64(encode(OTHER)),
+        to_base64(container()),
+        to_base64(bytes(damaged)),
+        "AAAA",
+        "AAA=",
+        "",
+        "A" * len(to_base64(bytes(damaged))),
+        to_base64(encode(voiceprint()))[:-4] + "AA==",
+    ]
+    return [chance.choice(kinds) for _ in range(count)]
+
+
+def read(texts: list[str], signatures: Signatures = UNSIGNED) -> tuple[dict[int, Voiceprint], list[Detail]]:
     faults: list[Detail] = []
-    found = read([good, to_base64(content), good], "voiceprints", faults, lambda: False, UNSIGNED)
-    assert set(found) == {0, 2}
-    (fault,) = faults
-    assert (fault.location, fault.type) == (("body", "voiceprints", 1), "voiceprint.wrong-magic")
-    assert fault.message.startswith(f"this is not a voiceprint of this appliance: {named}")
+    found = voiceprints.read(texts, "list", faults, lambda: False, signatures)
+    ordered = [part for one in voiceprints.in_order(found) for part in one.each()]
+    indices = sorted(index for one in found for index in one.indices.tolist())
+    return dict(zip(indices, ordered, strict=True)), sorted(faults, key=lambda fault: fault.location[2])
+
+
+def one_by_one(texts: list[str], signatures: Signatures) -> tuple[dict[int, Voiceprint], list[tuple[int, str]]]:
+    found, faults = {}, []
+    for index, text in enumerate(texts):
+        try:
+            found[index] = signatures.decode(from_base64(text))
+        except VoiceprintError as error:
+            faults.append((index, error.kind))
+    return found, faults
+
+
+@pytest.mark.parametrize(
+    "signatures", [UNSIGNED, OURS, OLD, Signatures(OURS.keys)], ids=["none", "two", "old", "signed"]
+)
+def test_a_list_of_all_kinds(signatures: Signatures) -> None:
+    """Every voiceprint stands at its place, and every fault is what it would be by itself."""
+    texts = mixed(3000)
+    found, faults = read(texts, signatures)
+    expected, wrong = one_by_one(texts, signatures)
+    assert found.keys() == expected.keys()
+    assert all(same(found[index], expected[index]) for index in found)
+    assert [(fault.location[2], fault.type) for fault in faults] == wrong
+
+
+def test_texts_and_bytes_read_alike() -> None:
+    """Long texts come as bytes from a document."""
+    texts = mixed(200)
+    as_bytes, _ = read([text.encode() for text in texts])  # type: ignore[misc]
+    as_text, _ = read(texts)
+    assert as_bytes.keys() == as_text.keys()
+
+
+def test_vectors_and_lengths_in_order() -> None:
+    """Rows of several blocks follow each other as in the list."""
+    sent = [
+        voiceprint(speech_length=float(number), vector=np.full(8, number + 1, np.float32)) for number in range(2500)
+    ]
+    faults: list[Detail] = []
+    texts = [to_base64(encode(one)) for one in sent]
+    found = voiceprints.read(texts, "list", faults, lambda: False, UNSIGNED)
+    assert voiceprints.vectors(found)[:, 0].tolist() == [number + 1 for number in range(2500)]
+    assert voiceprints.speech_lengths(found).tolist() == list(range(2500))
+    assert not faults
+
+
+def test_reading_can_be_stopped() -> None:
+    """A task that is given up is not read to its end."""
+    with pytest.raises(Stopped):
+        voiceprints.read(["AAAA"], "list", [], lambda: True, UNSIGNED)
