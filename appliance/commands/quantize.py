@@ -1,8 +1,8 @@
-"""`voiceprint models quantize`: a second model of the same weights in 8 bits, after a report of what that costs."""
+"""`voiceprint models quantize`: a second model of the same weights in fewer bits, after a report of what that costs."""
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from onnx_models.brought.weighing import Weighed
     from onnx_models.registry import SpeakerCard
 
-# Vectors of both networks are to be compared with each other, in one embedding space; below this they drift apart.
+# Vectors of both networks are to be compared with each other, in one embedding space; below this they drift apart: the
+# mean cosine of 8 bits, and any of 16, which are to change nothing.
 LEAST_COSINE = 0.98
+LEAST_COSINE_OF_HALVES = 0.9999
+# What is appended to the names of models, and where they are faster than the original.
+_SUFFIXES = {"8": "int8", "16": "fp16"}
+_DEVICES = {"8": "cpu", "16": "auto"}
 
 
 def quantize(
     name: Annotated[str, typer.Argument(help="An installed speaker model.", show_default=False)],
     *,
+    bits: Annotated[Literal["8", "16"], typer.Option(help="8 for processors; 16, which are floats, for GPUs.")] = "8",
     calibrate: Annotated[
         Path,
         typer.Option(
@@ -33,53 +39,67 @@ def quantize(
         typer.Option(help="A list of trials of the recordings in DIR, to report on them.", show_default=False),
     ] = None,
     new_name: Annotated[
-        str | None, typer.Option("--name", help="Name of the new model; NAME-int8.", show_default=False)
+        str | None, typer.Option("--name", help="Name of the new model; NAME-int8 or NAME-fp16.", show_default=False)
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Install the result without asking.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help=f"Even when the mean cosine falls below {LEAST_COSINE}.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Even when the vectors of both are too unlike.")] = False,
 ) -> None:
-    """Make a faster model of 8 bits, report speed, cosine and EER before and after, and ask before it is installed.
+    """Make a faster model of fewer bits, report speed, cosine and EER before and after, and ask before it is installed.
 
-    Convolutions are quantised, or the LSTM layers after the first. The original stays as it is.
+    Of 8 bits become convolutions, or the LSTM layers after the first; of 16 all but a recurrent first layer. What is of
+    16 bits is weighed on the GPU, where there is one. The original stays as it is.
     """
     settings = own_models()
 
     from onnx_models import registry  # noqa: PLC0415
-    from onnx_models.brought import card_file, quantize, weighing  # noqa: PLC0415
+    from onnx_models.brought import card_file, halve, quantize, weighing  # noqa: PLC0415
 
     card = registry.speaker_card(name, settings.models)
-    own = new_name or f"{name}-int8"
+    own = new_name or f"{name}-{_SUFFIXES[bits]}"
     if own in registry.cards(settings.models):
         raise ConfigurationError(f"there is already a model {own!r}; choose another --name, or retire it first")
     path = registry.verify(card, settings.models)
     if yes:
         card_file.require_places(own, settings.models)
     corpus = weighing.recordings(calibrate, trials)
-    windows = weighing.windows(card, corpus.recordings, settings.models)
-    graph, how = quantize.quantised(path, windows)
+    graph, how = (
+        halve.halved(path)
+        if bits == "16"
+        else quantize.quantised(path, weighing.windows(card, corpus.recordings, settings.models))
+    )
     _tell(how)
-    weighed = weighing.weigh(card, graph, corpus, settings.models, _tell)
-    _report(card, len(graph), weighed)
-    if weighed.cosine_mean < LEAST_COSINE and not force:
+    weighed = weighing.weigh(card, graph, corpus, settings.models, _tell, device=_DEVICES[bits])
+    _report(card, bits, len(graph), weighed)
+    if bits == "16" and weighed.device == "cpu":
+        _tell("there is no GPU here: these are figures of the processor, which computes in 32 bits all the same")
+    fault = _unlike(bits, weighed)
+    if fault and not force:
         raise ConfigurationError(
-            f"the vectors of 8 bits are too unlike those of {name} (mean cosine {weighed.cosine_mean:.4f}, wanted "
-            f"{LEAST_COSINE}): nothing is installed; calibrate on other recordings, or insist with --force"
+            f"the vectors of {bits} bits are too unlike those of {name} ({fault}): nothing is installed; calibrate on "
+            "other recordings, or insist with --force"
         )
     if not yes:
         questions.confirmed(f"Install this as the model {own}?", "--yes")
-    fields = _fields(card, own, graph, how)
+    fields = _fields(card, own, graph, f"{card.name} in {bits} bits: {how}")
     made = card_file.write(fields, settings.models, graph, card_file.of_space(fields, card))
     _tell(f"{own} is installed, in the embedding space {card.space} of {name}; serve it with VOICEPRINT_MODEL={own}")
     typer.echo(made.path(settings.models))
 
 
-def _fields(card: "SpeakerCard", name: str, graph: bytes, how: str) -> "Fields":
+def _unlike(bits: str, weighed: "Weighed") -> str | None:
+    """Why vectors of both networks cannot be compared; None when they can."""
+    if bits == "16":
+        found, least, which = weighed.cosine_min, LEAST_COSINE_OF_HALVES, "least"
+    else:
+        found, least, which = weighed.cosine_mean, LEAST_COSINE, "mean"
+    return f"{which} cosine {found:.5f}, wanted {least}" if found < least else None
+
+
+def _fields(card: "SpeakerCard", name: str, graph: bytes, summary: str) -> "Fields":
     return {
         "name": name,
         "kind": "speaker",
-        "summary": f"{card.name} in 8 bits: {how}",
+        "summary": summary,
         "file": f"{name}.onnx",
         "bytes": len(graph),
         "sha256": hashlib.sha256(graph).hexdigest(),
@@ -100,10 +120,10 @@ def _fields(card: "SpeakerCard", name: str, graph: bytes, how: str) -> "Fields":
     }
 
 
-def _report(card: "SpeakerCard", size: int, weighed: "Weighed") -> None:
+def _report(card: "SpeakerCard", bits: str, size: int, weighed: "Weighed") -> None:
     """Standard output, because it is what was asked for."""
     table.show(
-        ("", card.name, "8 bits"),
+        ("", card.name, f"{bits} bits"),
         [
             ("megabytes", f"{card.bytes / 1e6:.1f}", f"{size / 1e6:.1f}"),
             ("times real time", f"{weighed.speed_before:.1f}", f"{weighed.speed_after:.1f}"),

@@ -185,3 +185,13 @@ def test_quantize_reports_before_it_installs(run: Run, own_models: Path, speaker
     assert (registry.load_mean(card) == registry.load_mean(original)).all()
     assert run("extract", "--model", "ours", RECORDINGS / "demo.flac").returncode == 0
     assert "already a model 'ge2e-int8'" in run("models", "quantize", "ge2e", "--calibrate", speakers).stderr
+
+
+def test_quantize_to_16_bits(run: Run, own_models: Path, speakers: Path) -> None:
+    """What is made for GPUs is weighed where it is made, has a card of its own and shares the space."""
+    done = run("models", "quantize", "ge2e", "--bits", "16", "--calibrate", speakers, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert "there is no GPU here" in done.stderr
+    assert done.stdout.splitlines()[-1] == str(own_models / "ge2e-fp16.onnx")
+    assert registry.speaker_card("ge2e-fp16", own_models).space == registry.speaker_card("ge2e").space
+    assert run("extract", "--model", "ge2e-fp16", RECORDINGS / "demo.flac").returncode == 0
