@@ -23,24 +23,28 @@ def session(url: str, connections: int = 0) -> aiohttp.ClientSession:
 
 async def extracted(http: aiohttp.ClientSession, recording: bytes, model: str | None = None) -> dict[str, Any]:
     """The result of an extraction, from the first byte sent to the last received. Raises SystemExit if it fails."""
+    return await ended(http, await submitted(http, recording, model))
+
+
+async def submitted(http: aiohttp.ClientSession, recording: bytes, model: str | None = None) -> str:
+    """The address of a new task. Raises SystemExit if it is refused."""
     form = aiohttp.FormData()
     form.add_field("file", recording, filename="recording", content_type="application/octet-stream")
-    async with http.post(EXTRACTION, data=form, params={"model": model} if model else {}) as submitted:
-        location = await _location(submitted)
-    return await ended(http, location)
+    async with http.post(EXTRACTION, data=form, params={"model": model} if model else {}) as answer:
+        return await _location(answer)
 
 
 async def converted(http: aiohttp.ClientSession, voiceprint: str) -> dict[str, Any]:
     """The result of a conversion of one voiceprint. Raises as `extracted` does."""
-    async with http.post(CONVERSION, json={"voiceprints": [voiceprint]}) as submitted:
-        location = await _location(submitted)
+    async with http.post(CONVERSION, json={"voiceprints": [voiceprint]}) as answer:
+        location = await _location(answer)
     return await ended(http, location)
 
 
-async def _location(submitted: aiohttp.ClientResponse) -> str:
-    if submitted.status != 202:
-        raise SystemExit(f"refused: {await submitted.text()}")
-    return submitted.headers["Location"]
+async def _location(answer: aiohttp.ClientResponse) -> str:
+    if answer.status != 202:
+        raise SystemExit(f"refused: {await answer.text()}")
+    return answer.headers["Location"]
 
 
 async def ended(http: aiohttp.ClientSession, location: str) -> dict[str, Any]:

@@ -72,6 +72,19 @@ async def running(**settings: str | int | Path) -> AsyncIterator[Running]:
                 await process.wait()
 
 
+@asynccontextmanager
+async def bare_server() -> AsyncIterator[tuple[str, int]]:
+    """The address and the process of `benchmarks.bare_http`."""
+    words = [sys.executable, "-m", "benchmarks.bare_http"]
+    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        line = await process.stdout.readline() if process.stdout else b""
+        yield line.decode().strip(), process.pid
+    finally:
+        process.kill()
+        await process.wait()
+
+
 def _models(environment: os._Environ[str]) -> dict[str, str]:
     """Where the models are is the user's choice; every other setting is the benchmark's."""
     name = "VOICEPRINT_MODELS_DIR"

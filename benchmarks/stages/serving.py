@@ -1,14 +1,11 @@
 """What the service spends on a task besides its job: HTTP and queue, by the processor time of its processes."""
 
-import asyncio
 import statistics
-import subprocess
-import sys
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -16,7 +13,7 @@ import redis.asyncio
 
 from benchmarks.client import converted, crowd, extracted, session
 from benchmarks.processes import processor_seconds
-from benchmarks.running import Running, running
+from benchmarks.running import Running, bare_server, running
 from benchmarks.stages.stage import Figures
 
 _CLIENTS = 4
@@ -42,7 +39,7 @@ async def served(recordings: Sequence[Path], model: str, models_dir: Path, round
     async with (
         running(model=model, models_dir=models_dir) as service,
         session(service.url) as http,
-        _bare() as (bare_url, bare_spent),
+        bare_server() as (bare_url, bare_pid),
         session(bare_url) as bare,
     ):
         voiceprint = (await extracted(http, contents[0]))["channels"][0]["voiceprint"]
@@ -64,7 +61,7 @@ async def served(recordings: Sequence[Path], model: str, models_dir: Path, round
                 lambda: service.processor_seconds("http"),
                 service.processor_seconds,
             )
-            await note("bare", _extractions(bare, contents), bare_spent)
+            await note("bare", _extractions(bare, contents), partial(processor_seconds, bare_pid))
             await note(
                 "conversions", crowd(_CLIENTS, lambda text: converted(http, text), [voiceprint] * _TASKS), queue_spent
             )
@@ -94,16 +91,3 @@ async def _commands(service: Running) -> None:
             await store.lpush("benchmark:waiting", "task")
             await store.brpop("benchmark:waiting")
             await store.set("benchmark:done", "task")
-
-
-@asynccontextmanager
-async def _bare() -> AsyncIterator[tuple[str, Spent]]:
-    """Its address, and the processor seconds that it has spent."""
-    words = [sys.executable, "-m", "benchmarks.bare_http"]
-    process = await asyncio.create_subprocess_exec(*words, stdout=subprocess.PIPE, start_new_session=True)
-    try:
-        line = await process.stdout.readline() if process.stdout else b""
-        yield line.decode().strip(), lambda: processor_seconds(process.pid)
-    finally:
-        process.kill()
-        await process.wait()
