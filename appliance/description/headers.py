@@ -20,6 +20,7 @@ _ANSWERED: dict[str, tuple[str, dict[str, Any]]] = {
         "Names in the query string that are not known here, percent-encoded, with commas between them.",
         {"type": "string"},
     ),
+    "Vary": ("The answer is another for another `Accept`.", {"type": "string"}),
     "ETag": ("Names this version, for `If-None-Match`.", {"type": "string"}),
     "X-RateLimit-Limit": ("Tasks that a caller may submit in a minute.", _WHOLE),
     "X-RateLimit-Remaining": ("How many of them are left.", _WHOLE),

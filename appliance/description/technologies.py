@@ -21,6 +21,7 @@ from schemas.errors import (
     UnsupportedMedia,
     ValidationError,
 )
+from schemas.representations import ARROW, JSON, MSGPACK
 from schemas.technologies import Technology
 from schemas.waiting import Waiting
 
@@ -75,9 +76,10 @@ def paths(
                 "parameters": [refer(TASK_ID), *query(Waiting), *request_ids()],
                 "responses": {
                     "200": {
-                        "description": "The task, whatever came of it.",
-                        "headers": ids(),
-                        "content": {"application/json": {"schema": polled, **examples.polled(shown)}},
+                        "description": "The task, whatever came of it; the result of one that is done in the form that "
+                        "`Accept` asks for.",
+                        "headers": ids() | {"Vary": header("Vary")},
+                        "content": {JSON: {"schema": polled, **examples.polled(shown)}, **_forms(technology)},
                     },
                     **refusals.answers((*everywhere, NotFound, ValidationError, Overloaded)),
                 },
@@ -93,6 +95,18 @@ def paths(
                 },
             },
         },
+    }
+
+
+def _forms(technology: Technology) -> dict[str, Any]:
+    """In which forms beside JSON there is a result."""
+    packed = (
+        "The same as msgpack; lists of float32 numbers, such as vectors, are `bin`, four bytes little-endian for each."
+    )
+    table = "The result's numbers as an Arrow IPC stream of one column of lists."
+    told = {MSGPACK: packed} | ({ARROW: table} if technology.table else {})
+    return {
+        form: {"schema": {"type": "string", "format": "binary", "description": text}} for form, text in told.items()
     }
 
 
