@@ -202,6 +202,13 @@ class Settings(pydantic.BaseModel):
         description="threads over which a worker spreads one long recording, on cores that nobody else wants; one per "
         "core when not set",
     )
+    attempts: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="tasks that a worker has under way at a time, more only of those that take no time; 2 on a CPU, "
+        "where one computes while the other decodes, and 16 on a GPU when not set",
+    )
 
     single_file_upload_size: Size = Field(ByteSize(500_000_000), description="largest request body")
     single_file_upload_timeout: Seconds = Field(120.0, description="longest time one upload may take")

@@ -45,8 +45,8 @@ class WorkerConfig:
     """What a worker needs to know. Lengths and times in seconds; `name` must be new for every process.
 
     The first of `models` is the one for requests that name none. One long recording is spread over `threads` threads,
-    by default one for each core. An attempt that takes longer than `longest_attempt`
-    hangs: its worker ends with it.
+    by default one for each core. So many `attempts` are under way at a time, by default as many as the models have use
+    for. One that takes longer than `longest_attempt` hangs: its worker ends with it.
     """
 
     name: str
@@ -66,6 +66,7 @@ class WorkerConfig:
     audit_log: Path | None = None
     longest_attempt: float = 4 * 3600.0
     threads: int | None = None
+    attempts: int | None = None
 
 
 def open_models(config: WorkerConfig) -> Served:
@@ -112,7 +113,7 @@ class _Worker:
             self._workforce,
             files=self._files,
             attempts=Attempts(models, self._files, config.quality, signatures, config.longest_attempt),
-            appetite=Appetite(models.attempts_at_once),
+            appetite=Appetite(config.attempts or models.attempts_at_once),
             retention=config.retention,
         )
         self._reported, self._report_due = b"", 0.0

@@ -204,6 +204,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         audit_log=settings.audit,
         longest_attempt=_ATTEMPT_SECONDS + _ATTEMPT_SECONDS_PER_SECOND * settings.max_audio_length,
         threads=settings.threads,
+        attempts=settings.attempts,
     )
 
 
