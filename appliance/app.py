@@ -23,6 +23,7 @@ from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd, most_connections
 from appliance.port.secure_port import SecurePort
 from appliance.processes.telling import told_once
+from appliance.readiness import WATCH_SECONDS
 from appliance.settings import Settings
 from appliance.shared_stores import shared
 from appliance.webhooks.delivery import deliver
@@ -32,7 +33,7 @@ from tasks.audit.ended import ends
 from tasks.connection import shown
 from tasks.duties import kept
 from tasks.endings import Endings
-from tasks.workforce import HEARTBEAT_SECONDS, Workforce
+from tasks.workforce import Workforce
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
         # Who is alive is seen by looking steadily.
-        async with app[ENDINGS], kept(HEARTBEAT_SECONDS, app[WORKFORCE].depth):
+        async with app[ENDINGS], kept(WATCH_SECONDS, app[WORKFORCE].depth):
             yield
 
 

@@ -21,6 +21,7 @@ from appliance.grpc_face.refusals import refuse
 from appliance.grpc_face.services import services
 from appliance.intake import Intake
 from appliance.port.crowd import most_connections
+from appliance.readiness import WATCH_SECONDS
 from appliance.settings import Settings
 from appliance.shared_stores import shared
 from schemas.errors import ConfigurationError
@@ -28,7 +29,7 @@ from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.duties import kept
 from tasks.endings import Endings
-from tasks.workforce import HEARTBEAT_SECONDS, Workforce
+from tasks.workforce import Workforce
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
 # may hold a message of that length, so it bounds the memory of the process.
@@ -146,5 +147,5 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
             workforce = Workforce(store)
             intake = Intake(settings, store, workforce, files, audit)
             # Who is alive is seen by looking steadily.
-            async with kept(HEARTBEAT_SECONDS, workforce.depth):
+            async with kept(WATCH_SECONDS, workforce.depth):
                 yield Calls(settings, store, workforce, files, intake, endings, audit)
