@@ -9,13 +9,21 @@ from schemas.errors import Overloaded, StorageFull
 
 log = logging.getLogger(__name__)
 
+# What looks at everything costs the more the more there is: it rests so many times as long as it took, up to so many
+# seconds.
+_RESTS, _LONGEST_REST_SECONDS = 30.0, 60.0
 # What is under way when it is no longer needed gets so long.
 _STOP_SECONDS = 0.5
 
 
-async def every(seconds: float, duty: Callable[[], Awaitable[object]], ended: asyncio.Event) -> None:
-    """Does `duty` until `ended` is set; whatever goes wrong, it is tried again."""
+async def every(
+    seconds: float, duty: Callable[[], Awaitable[object]], ended: asyncio.Event, *, costly: bool = False
+) -> None:
+    """Does `duty` until `ended` is set; whatever goes wrong, it is tried again. One that is `costly` more seldom, where
+    it takes long."""
+    clock = asyncio.get_running_loop().time
     while not ended.is_set():
+        began = clock()
         try:
             await duty()
         except (Overloaded, StorageFull) as error:
@@ -23,7 +31,8 @@ async def every(seconds: float, duty: Callable[[], Awaitable[object]], ended: as
         except Exception as error:
             log.error("%s: %s", type(error).__name__, error)
         with suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), seconds)
+            rest = min(_RESTS * (clock() - began), _LONGEST_REST_SECONDS) if costly else 0.0
+            await asyncio.wait_for(ended.wait(), max(seconds, rest))
 
 
 @asynccontextmanager

@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 1000
 # Counts the corrections of the room that uploads take, so that two who have counted it do not both correct it.
 _CORRECTIONS = "voiceprint:input-corrections"
-# Of the time of one processor, and of Redis, no more than a fifth.
-_REST = 4.0
+# Of the time of one processor, and of Redis, no more than a tenth; on a busy machine, where all takes longer, it rests
+# for no longer than that for it.
+_REST, _LONGEST_REST_SECONDS = 9.0, 1.0
 _FOREVER, _GONE = -1, -2
 
 
@@ -71,7 +72,8 @@ class Reconciler:
             if cursor == 0:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), _REST * (time.monotonic() - began))
+                rest = min(_REST * (time.monotonic() - began), _LONGEST_REST_SECONDS)
+                await asyncio.wait_for(self._stopped.wait(), rest)
                 return
 
     async def _deleted(self, keys: Sequence[bytes]) -> int:

@@ -135,7 +135,7 @@ class _Worker:
             async with asyncio.TaskGroup() as group:
                 consuming = group.create_task(queue.consume())
                 group.create_task(every(HEARTBEAT_SECONDS, self._heartbeat, ended))
-                group.create_task(every(_SWEEP_SECONDS, self._sweep, ended))
+                group.create_task(every(_SWEEP_SECONDS, self._sweep, ended, costly=True))
                 group.create_task(every(_MEND_SECONDS, partial(self._mend, ended), ended))
                 group.create_task(every(_ROUND_SECONDS, partial(self._look_around, ended), ended))
                 await leaving.wait()
