@@ -100,6 +100,21 @@ class _Graph:
 
 def _spectra(graph: _Graph) -> list[str]:
     """The magnitudes of every window, (frames, 129) for each position: the even bins first, then the odd ones."""
+    tapered = _tapered_halves(graph)
+    rows = graph.constant("rows", [-1, _HALF], np.int64)
+    magnitudes = []
+    for name, operator, bins in (("even", "Add", _EVEN), ("odd", "Sub", _ODD)):
+        folded = graph.node("Reshape", [graph.node(operator, tapered, f"{name}_half"), rows], name)
+        magnitudes.append(_magnitudes(graph, name, folded, bins))
+    both = graph.node("Concat", magnitudes, "magnitudes", axis=1)
+    frames = graph.node("Reshape", [both, graph.constant("frame", [-1, _POSITIONS * _BINS], np.int64)], "spectra")
+    positions = [f"spectrum{position}" for position in range(_POSITIONS)]
+    graph.node("Split", [frames, graph.constant("split", [_BINS] * _POSITIONS, np.int64)], *positions, axis=1)
+    return positions
+
+
+def _tapered_halves(graph: _Graph) -> list[str]:
+    """The first halves of all windows and the second ones, each (frames, 4 x 128), tapered."""
 
     def cut(start: int, end: int, step: int = 1) -> str:
         name = f"samples{start}"
@@ -107,27 +122,16 @@ def _spectra(graph: _Graph) -> list[str]:
         inputs = [graph.constant(f"{name}_{bound}", [place], np.int64) for bound, place in bounds.items()]
         return graph.node("Slice", ["input", *inputs], name)
 
-    last = _POSITIONS * _HALF
+    first_halves_end = _POSITIONS * _HALF
+    missing = first_halves_end + _HALF - INPUT
     # Mirrored at the last sample, which is not repeated.
-    mirrored = cut(INPUT - 2, INPUT - 2 - (last + _HALF - INPUT), -1)
-    halves = cut(0, last), graph.node("Concat", [cut(_HALF, INPUT), mirrored], "later", axis=1)
-    taper = np.tile(0.5 - 0.5 * _COSINES[:WINDOW].reshape(2, 1, _HALF), (1, _POSITIONS, 1)).reshape(2, last)
-    tapered = [
-        graph.node("Mul", [half, graph.constant(f"{half}_taper", values)], f"{half}_tapered")
-        for half, values in zip(halves, taper, strict=True)
+    mirrored = cut(INPUT - 2, INPUT - 2 - missing, -1)
+    halves = cut(0, first_halves_end), graph.node("Concat", [cut(_HALF, INPUT), mirrored], "later", axis=1)
+    tapers = (0.5 - 0.5 * _COSINES).reshape(2, _HALF)
+    return [
+        graph.node("Mul", [half, graph.constant(f"{half}_taper", np.tile(taper, _POSITIONS))], f"{half}_tapered")
+        for half, taper in zip(halves, tapers, strict=True)
     ]
-    rows = graph.constant("rows", [-1, _HALF], np.int64)
-    magnitudes = [
-        _magnitudes(
-            graph, name, graph.node("Reshape", [graph.node(operator, tapered, f"{name}_half"), rows], name), bins
-        )
-        for name, operator, bins in (("even", "Add", _EVEN), ("odd", "Sub", _ODD))
-    ]
-    both = graph.node("Concat", magnitudes, "magnitudes", axis=1)
-    frames = graph.node("Reshape", [both, graph.constant("frame", [-1, _POSITIONS * _BINS], np.int64)], "spectra")
-    positions = [f"spectrum{position}" for position in range(_POSITIONS)]
-    graph.node("Split", [frames, graph.constant("split", [_BINS] * _POSITIONS, np.int64)], *positions, axis=1)
-    return positions
 
 
 def _magnitudes(graph: _Graph, name: str, half: str, bins: npt.NDArray[np.int_]) -> str:
