@@ -9,6 +9,7 @@ from schemas.errors import ConfigurationError
 
 # Of the cohort, those nearest to a voiceprint: they tell most about how high it scores with strangers.
 _NEAREST = 100
+_ROWS = 32
 # No deviation of a cohort's cosines is smaller in earnest; a cohort of one speaker has none.
 _LEAST_DEVIATION = 1e-3
 
@@ -69,9 +70,17 @@ class Scorer:
             raise ConfigurationError(
                 f"the profile {self.profile.name!r} has no calibration: `voiceprint calibrate` makes one"
             )
-        ratios = self.profile.calibration.llr(self.score(vectors_a, vectors_b), speech_a, speech_b)
-        spoken = np.logical_and.outer(vectors_a.any(axis=-1), vectors_b.any(axis=-1))
-        return np.where(spoken, ratios, 0.0).astype(np.float32)
+        cosines, ratios = self.score(vectors_a, vectors_b), np.empty((len(vectors_a), len(vectors_b)), np.float32)
+        lengths = None if speech_a is None else np.asarray(speech_a, np.float64)
+        # As many rows at a time as a processor keeps at hand.
+        for start in range(0, len(vectors_a), _ROWS):
+            rows = slice(start, start + _ROWS)
+            ratios[rows] = self.profile.calibration.llr(
+                cosines[rows], lengths if lengths is None else lengths[rows], speech_b
+            )
+        ratios[~vectors_a.any(axis=-1)] = 0
+        ratios[:, ~vectors_b.any(axis=-1)] = 0
+        return ratios
 
 
 def normalised(
