@@ -5,7 +5,8 @@
        └──────────────── frames, through a pipe ────────────────┘
 
 The zygote is a fresh interpreter that imported only what its children need, holds no secret and has one thread; it
-forks. A spare child is always ready, so that forking costs a request no time. Whoever asked closes its end, and the
+forks. When a child has ended, another is forked and shut in for a request like the last one, so that both cost the next
+request no time; that one has seen nothing, and is told nothing but which files. Whoever asked closes its end, and the
 child is killed; should the caller or the zygote die, so do all that hang on them.
 
 caller's side  `zygote.Zygote` starts, hands over, replaces; `talk.Talk` reads what one child says, with patience

@@ -86,11 +86,6 @@ class _Nursery:
 
     def serve(self) -> None:
         while True:
-            # While others work, whoever comes next can wait for a fork.
-            if self._spare is None and self._last is not None and not self._children:
-                # Without processes or memory to be had, the next request tries again.
-                with suppress(OSError):
-                    self._spare = self._fork(self._last)
             # One at a time: what is done about it may close the others' descriptors, and open new ones of their number.
             descriptor = self._poll.poll()[0][0]
             if descriptor in self._lifelines:
@@ -153,6 +148,11 @@ class _Nursery:
         del self._children[child.leash.fileno()]
         child.leash.close()
         lifeline.close()
+        # Only now: while it lived, its caller waited for it, and a fork would have made that longer.
+        if self._spare is None and self._last is not None:
+            # Without processes or memory to be had, the next request tries again.
+            with suppress(OSError):
+                self._spare = self._fork(self._last)
 
     def _fork(self, order: _Order) -> _Child:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
