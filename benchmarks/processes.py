@@ -1,52 +1,49 @@
-"""Processor time of processes and of whatever they have started, from /proc."""
+"""Processes of a benchmark, of which some may end at any moment."""
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-_TICKS = os.sysconf("SC_CLK_TCK")
-# After the name in /proc/PID/stat, which may hold blanks: the parent, and time of its own and of children that ended.
-_PARENT, _TIMES = 1, slice(11, 15)
+from benchmarks.processor_time import of_children, own, words
 
 
 def children(pid: int) -> list[int]:
     """The processes that `pid` has started and that live."""
-    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _parent(folder) == pid]
+    found: list[int] = []
+    with suppress(OSError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    return found
 
 
 def command(pid: int) -> list[str]:
     """Its command line; empty once it has ended."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
-    except OSError:
-        return []
+    with suppress(OSError):
+        return words(pid)
+    return []
 
 
 def processor_seconds(pid: int) -> float:
-    """Of `pid`, of all below it, and of those of them that have ended. It grows in steps of a clock tick, 10 ms."""
-    return sum(sum(map(int, _stat(Path(f"/proc/{one}"))[_TIMES])) for one in _tree(pid)) / _TICKS
+    """Of `pid`, of all below it, and of those of them that have ended, which are told in steps of 10 ms."""
+    return sum(map(_spent, _family(pid)))
 
 
 def pin(pid: int, cores: set[int]) -> None:
     """Leaves all threads of `pid` and of all below it only `cores` to run on; what they start inherits that."""
-    for one in _tree(pid):
-        for thread in Path(f"/proc/{one}/task").glob("[0-9]*"):
-            os.sched_setaffinity(int(thread.name), cores)
+    for one in _family(pid):
+        with suppress(OSError):
+            for thread in Path(f"/proc/{one}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), cores)
 
 
-def _tree(pid: int) -> Iterator[int]:
+def _family(pid: int) -> Iterator[int]:
     yield pid
     for child in children(pid):
-        yield from _tree(child)
+        yield from _family(child)
 
 
-def _parent(folder: Path) -> int | None:
-    fields = _stat(folder)
-    return int(fields[_PARENT]) if fields else None
-
-
-def _stat(folder: Path) -> list[str]:
-    try:
-        return (folder / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+def _spent(pid: int) -> float:
+    with suppress(OSError):
+        return own(pid) + of_children(pid)
+    return 0.0

@@ -26,7 +26,7 @@ from benchmarks import outcome
 from benchmarks.client import crowd, extracted, session
 from benchmarks.machine import cores
 from benchmarks.outcome import JsonFile, Rounds
-from benchmarks.peers import brought
+from benchmarks.peers import brought, eer
 from benchmarks.peers.contest import Contestant, Task, held
 from benchmarks.peers.crew import Command, crew, interpreter, silero
 from benchmarks.recordings import cuttings, random_lengths
@@ -44,6 +44,10 @@ Python = Annotated[
 ]
 Recordings = Annotated[int, typer.Option(min=8, help="How many recordings of 5 to 20 s.")]
 Hour = Annotated[float, typer.Option(min=0, help="Length of the long recording, seconds; 0 leaves it out.")]
+Speakers = Annotated[
+    Path | None,
+    typer.Option(help="Folders of recordings, one for each speaker, for the EER of both models.", show_default=False),
+]
 
 app = typer.Typer(help=__doc__.partition("\n")[0], no_args_is_help=True)
 
@@ -97,6 +101,7 @@ def resemblyzer(
     rounds: Rounds = outcome.MEDIAN_OF,
     recordings: Recordings = 100,
     hour: Hour = _HOUR,
+    speakers: Speakers = None,
     json_file: JsonFile = None,
 ) -> None:
     """The default model, in 32 and in 8 bits, beside the program that its weights come from."""
@@ -107,6 +112,8 @@ def resemblyzer(
         models_dir = brought.installed(list(models.values()), Path(scratch))
         tasks = _cut(folder, Path(scratch), recordings, hour)
         found = asyncio.run(contest.held(models_dir, tasks, rounds))
+        if speakers is not None:
+            found["accuracy"] = eer.compared(speakers, list(models.values()), models_dir)
     outcome.written(json_file, "peers resemblyzer", found)
 
 
