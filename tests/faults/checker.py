@@ -20,6 +20,8 @@ _CRASH_BUDGET = 2
 _REFUSALS = {429, 503, 507}
 # How a call over gRPC ends whose task had two workers die; nobody knows which task it was.
 _DIED = "workers died"
+# What the client's own library says of a connection that broke as it began a call.
+_BROKEN = "Internal error from Core"
 _GRPC_REFUSALS = {"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "CANCELLED"}
 
 
@@ -178,7 +180,8 @@ def _judge_call(verdict: Verdict, event: Event, undisturbed: Mapping[str, Event]
                 verdict.wrong.append(f"{event['scope']} {event['request']}: another answer than undisturbed")
         case "uncalled":
             verdict.refused[event["status"]] += 1
-            if event["status"] not in _GRPC_REFUSALS and _DIED not in event["why"]:
+            foreseen = event["status"] in _GRPC_REFUSALS or any(words in event["why"] for words in (_DIED, _BROKEN))
+            if not foreseen:
                 verdict.wrong.append(f"{event['scope']} {event['request']}: {event['why']}")
         case "refused":
             verdict.refused[str(event["status"])] += 1

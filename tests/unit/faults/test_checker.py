@@ -133,6 +133,7 @@ def test_calls_are_judged() -> None:
     made_up.note("undisturbed", request="grpc merging-1", state="done", digest="1")
     made_up.note("answered", request="grpc merging-1", digest="1", asked=0)
     made_up.note("uncalled", request="grpc merging-1", status="UNAVAILABLE", why="away")
+    made_up.note("uncalled", request="grpc merging-1", status="INTERNAL", why="INTERNAL: Internal error from Core")
     assert judge(made_up.events).kept
     made_up.note("answered", request="grpc merging-1", digest="2", asked=0)
     made_up.note("uncalled", request="grpc merging-1", status="INTERNAL", why="a fault")
