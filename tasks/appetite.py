@@ -14,6 +14,8 @@ from tasks.record import TaskRecord
 _SHORT_BYTES = 2 << 20
 # Seconds of work that a worker may have before it, however many tasks that is; and how many at most.
 _BACKLOG_SECONDS, _MOST = 0.02, 32
+# What takes no time that can be measured takes so long.
+_INSTANT_SECONDS = 1e-5
 # Of what was measured last.
 _WEIGHT = 0.2
 
@@ -41,9 +43,9 @@ class Appetite:
         """How many more could be taken at most, whatever waits."""
         if any(record.crashes for record in under_way):
             return 0
-        if len(under_way) < self._places or self._backlog(under_way) < _BACKLOG_SECONDS:
-            return self.most - len(under_way)
-        return 0
+        quickest = max(_INSTANT_SECONDS, min(self._seconds.values(), default=_BACKLOG_SECONDS))
+        quick = int((_BACKLOG_SECONDS - self._backlog(under_way)) / quickest)
+        return max(0, min(self.most - len(under_way), max(self._places - len(under_way), quick)))
 
     def chosen(self, waiting: Sequence[TaskRecord], under_way: Collection[TaskRecord]) -> list[TaskRecord]:
         """Those of `waiting`, which is in order, that are taken now.

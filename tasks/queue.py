@@ -126,9 +126,9 @@ class Queue(Worker):
         those that have none."""
         most, self._passed_over = self._taker.left, False
         if len(job_ids) == _MANY:
-            # Where more wait than one could take, each worker takes others.
-            first = random.randrange(_MANY - most) if most > 2 else 0  # noqa: S311  # no secret
-            return job_ids[first : first + most]
+            # Where more wait than one could take, each worker takes others; but nothing passes the first for ever.
+            first = random.randrange(1, max(2, _MANY - most)) if most > 2 else 1  # noqa: S311  # no secret
+            return [job_ids[0], *job_ids[first : first + most - 1]]
         now = time.monotonic()
         self._seen = {job_id: self._seen.get(job_id, now) for job_id in job_ids}
         mine = [] if self.tasks else job_ids[:1]

@@ -75,3 +75,14 @@ def test_large_ones_begin_first(under_way: list[int], waiting: list[int], taken:
     it where it could begin."""
     chosen = Appetite(2).chosen([task(size) for size in waiting], [task(size) for size in under_way])
     assert [record.input_bytes for record in chosen] == taken
+
+
+def test_what_could_be_taken_is_what_is_asked_for() -> None:
+    """A worker asks for as many as it could take of the quickest that it knows: of what takes long, for its places."""
+    appetite = Appetite(2)
+    assert appetite.left([]) == 2
+    appetite.measured("some", 0.015)
+    assert (appetite.left([]), appetite.left([task()])) == (2, 1)
+    appetite.measured("quick", 0.001)
+    assert 2 < appetite.left([task()]) < appetite.most - 1
+    assert appetite.left([task(), task()]) == 0
