@@ -4,7 +4,8 @@
 
 DIR holds recordings, of which speech of 3 and of 15 s is made as WAV, FLAC and MP3, and as m4a where FFmpeg is there.
 Each is decoded in this process and in a child, in turns. Processor time is that of this process, of the zygote and of
-the children together; of the wall time it is the median. All figures are medians over the rounds, in milliseconds.
+the children together, and each by itself; of the wall time it is the median. All figures are medians over the rounds,
+in milliseconds.
 """
 
 import statistics
@@ -94,11 +95,11 @@ def _files(folder: Path, into: Path) -> Iterator[Path]:
     for cutting in cuttings(folder, into, _LENGTHS):
         samples, rate = soundfile.read(cutting, dtype="float32")
         for kind, subtype in _WRITTEN.items():
-            path = into / f"{len(samples) / rate:.0f} s.{kind}"
+            path = into / f"{len(samples) / rate:.0f}s.{kind}"
             soundfile.write(path, samples, rate, subtype=subtype)
             yield path
         if has_extra():
-            yield _m4a(cutting, into / f"{len(samples) / rate:.0f} s.m4a")
+            yield _m4a(cutting, into / f"{len(samples) / rate:.0f}s.m4a")
 
 
 def _m4a(source: Path, path: Path) -> Path:
@@ -118,9 +119,7 @@ def main(
     each: Annotated[int, typer.Option(min=10, help="How many times a recording is decoded in a round.")] = 60,
 ) -> None:
     """Measure decoding in this process and in confined children."""
-    table = Table(
-        "recording", "here", "confined", "more", "of it caller", "zygote", "children", "wall here", "confined"
-    )
+    table = Table("ms", "here", "child", "more", "caller", "zygote", "children", "wall here", "wall child")
     with tempfile.TemporaryDirectory() as scratch:
         for path in _files(folder, Path(scratch)):
             here(path)

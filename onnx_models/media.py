@@ -1,8 +1,8 @@
 """Recordings: opened by content, decoded in blocks, checked against limits, one channel at a time.
 
 Nothing is allocated from what a header says, and every limit holds for what is decoded, not only for what is promised.
-All that reads a recording does so in a child process that can do nothing else (see `onnx_models/sandbox`); what it says
-is checked here.
+All that reads more of a recording than its first bytes does so in a child process that can do nothing else (see
+`onnx_models/sandbox`); what it says is checked here.
 """
 
 import hashlib

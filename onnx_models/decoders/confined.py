@@ -2,14 +2,16 @@
 
 import logging
 import math
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from io import FileIO
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from onnx_models import containers
 from onnx_models.decoders.decoder import FLOAT_BYTES, MOST_BLOCK_FRAMES, MediaInfo
 from onnx_models.sandbox.confinement import Limits
 from onnx_models.sandbox.talk import Broken, Exceeded, Lost, Stalled, Talk
@@ -99,6 +101,8 @@ class ConfinedDecoder:
         """What the header says, told by a new child."""
         while True:
             with self._opened() as file:
+                if self._request["has_extra"] and _needs_ffmpeg(file):
+                    self._zygote = ZYGOTES["ffmpeg"]
                 self._talk = self._zygote.ask(self._request, file.fileno(), self._limits)
             try:
                 told = self._told(0)
@@ -144,6 +148,13 @@ class ConfinedDecoder:
         self._tries += 1
         if self._tries >= _MOST_TRIES:
             raise TaskInternalError(f"the recording could not be decoded: {self._tries} times the decoder {error}")
+
+
+def _needs_ffmpeg(file: FileIO) -> bool:
+    """Whether the first bytes say so, which are compared and no more. It is for a child to decide, and spares one."""
+    with suppress(MediaUnknown):
+        return containers.identify(os.pread(file.fileno(), containers.HEAD_BYTES, 0)).decoder == "ffmpeg"
+    return False
 
 
 def _header(told: Any) -> tuple[MediaInfo, float | None]:
