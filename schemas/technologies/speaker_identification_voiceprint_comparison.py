@@ -14,8 +14,8 @@ from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS, VoiceprintList
 
 MAXIMUM_SCORES = 1_000_000
 _COUNTS = struct.Struct("<II")
-# Scores rendered at a time, some hundreds of kilobytes of text.
-_BLOCK = 1 << 15
+# Scores rendered at a time, a fifth of a megabyte of text.
+_BLOCK = 1 << 14
 
 # One fault for each vector: a list of a million texts would be a million of them.
 Vector = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=1 << 16, fail_fast=True)]
