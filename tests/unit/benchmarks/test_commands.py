@@ -1,5 +1,6 @@
 """The benchmarks as commands."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -36,3 +37,22 @@ def test_gpu_check_without_a_gpu(tmp_path: Path, models_dir: Path) -> None:
     assert done.returncode == 2
     assert "no CUDA device is present" in done.stderr
     assert not (tmp_path / "figures.json").exists()
+
+
+def test_gpu_check_is_tried_on_a_processor(tmp_path: Path, models_dir: Path) -> None:
+    """What a GPU is asked for is run: both networks in both precisions, batches, callers that share, recordings."""
+    (tmp_path / "recordings").mkdir()
+    for name in ("demo.flac", "answer.flac"):
+        shutil.copy(RECORDINGS / name, tmp_path / "recordings")
+    done = run(
+        *("benchmarks.gpu_check", "--device", "cpu", "--models-dir", models_dir, "--out", tmp_path / "figures.json"),
+        *("--recordings", tmp_path / "recordings", "--seconds", "0.01", "--rounds", "1", "--largest-batch", "4"),
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads((tmp_path / "figures.json").read_bytes())
+    names = [network["network"] for network in figures["networks"]]
+    assert names == ["ge2e, 32 bits", "ge2e, 16 bits", "ecapa-512, 32 bits", "ecapa-512, 16 bits"]
+    for network in figures["networks"]:
+        assert network["agree"]
+        assert {speed["batch"] for speed in network["speeds"]} == {1, 4}
+    assert figures["extraction"]["recordings"] == 2
