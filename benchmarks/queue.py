@@ -206,6 +206,8 @@ def main(
     )
     table.add_row("stock arq, enqueue and run", f"{stock:,.0f}", f"ours is {ours / stock:.1f} times as fast")
     Console().print(table)
+    if not depths:
+        return
     table = Table("depth", "Redis, ms a task", "workers, ms a task", "tasks a second")
     for depth, measured in depths.items():
         redis, theirs, rate = (statistics.median(figures) for figures in zip(*measured, strict=True))
