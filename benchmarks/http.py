@@ -49,7 +49,8 @@ _FORM_END = b"\r\n--part--\r\n"
 # What was found, by these names and of these kinds.
 POLLS, POLLS_A_PROCESSOR = "polls a second", "polls a second of its processor time"
 TAIL = "99 % of them within, ms"
-PACED_TAIL, UPLOADS = f"99 % within, at {_WANTED_POLLS:,} a second, ms", "uploads, MB a second"
+PACED_TAIL = f"99 % within, at {_WANTED_POLLS:,} a second, ms"
+UPLOADS, UPLOADS_A_PROCESSOR = "uploads, MB a second", "uploads, MB a second of its processor time"
 SECONDS, PROCESSOR = "its seconds", "its processor seconds"
 BARE, ALONE, POLLED = ", bare", ", alone", ", polled"
 Found = defaultdict[str, list[float]]
@@ -76,6 +77,7 @@ def main(
                 (TAIL, ""),
                 (PACED_TAIL, "10"),
                 (UPLOADS, "400"),
+                (UPLOADS_A_PROCESSOR, ""),
             )
         ],
     )
@@ -116,7 +118,10 @@ async def measured(recordings: Sequence[bytes], rounds: int) -> Found:
                 found[TAIL + which].append(1000 * percentile(seconds, 0.99))
                 seconds, _ = await _polls(address, _PACED_CONNECTIONS, _PACED_CONNECTIONS / _WANTED_POLLS)
                 found[PACED_TAIL + which].append(1000 * percentile(seconds, 0.99))
+                before = processor_seconds(pid)
                 found[UPLOADS + which].append(await _uploads(http, url))
+                spent = processor_seconds(pid) - before
+                found[UPLOADS_A_PROCESSOR + which].append(_UPLOADS * _UPLOAD_BYTES / 1e6 / spent)
             _apart(all_cores, service.processes("worker"), [service.pid, os.getpid(), bare_pid])
             await _work(found, service, http, recordings, ALONE)
             async with _pollers(location, _CROWD, _FOR_EVER, _PAUSE_SECONDS):

@@ -7,14 +7,13 @@ from pathlib import Path
 
 from benchmarks.processor_time import of_children, own, words
 
+# After the name in /proc/PID/stat, which may hold blanks.
+_PARENT = 1
+
 
 def children(pid: int) -> list[int]:
     """The processes that `pid` has started and that live."""
-    found: list[int] = []
-    with suppress(OSError):
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (thread / "children").read_text().split())
-    return found
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _parent(folder) == pid]
 
 
 def command(pid: int) -> list[str]:
@@ -41,6 +40,13 @@ def _family(pid: int) -> Iterator[int]:
     yield pid
     for child in children(pid):
         yield from _family(child)
+
+
+def _parent(folder: Path) -> int | None:
+    # Threads know their children as well, but not reliably while some of them end.
+    with suppress(OSError):
+        return int((folder / "stat").read_text().rpartition(")")[2].split()[_PARENT])
+    return None
 
 
 def _spent(pid: int) -> float:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from benchmarks.processes import children, command, processor_seconds
 
@@ -22,19 +22,24 @@ _SPARE = "--standby-fd"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An appliance that is ready at `url`; `pid` is its supervisor."""
+    """An appliance that is ready at `url`; `pid` is its supervisor, and everything it keeps is in `data_dir`."""
 
     url: str
     pid: int
-    redis_url: str
+    data_dir: Path
+
+    @property
+    def redis_url(self) -> str:
+        return f"unix://{self.data_dir}/redis/redis.sock"
 
     def processes(self, role: Role) -> list[int]:
         """Those that serve, work or store now; the spare worker, which waits for one to die, is none of them."""
         return [pid for pid in children(self.pid) if _role(command(pid)) == role]
 
     def processor_seconds(self, role: Role | None = None) -> float:
-        """Spent so far by the processes of `role`, or by all, and by what they have started."""
-        return sum(map(processor_seconds, [self.pid] if role is None else self.processes(role)))
+        """Spent so far by the processes of `role`, or of all roles, and by what they have started."""
+        roles = get_args(Role) if role is None else (role,)
+        return sum(processor_seconds(pid) for one in roles for pid in self.processes(one))
 
 
 def _role(words: list[str]) -> Role | None:
@@ -65,7 +70,7 @@ async def running(**settings: str | int | Path) -> AsyncIterator[Running]:
             line = (await process.stdout.readline()).decode() if process.stdout else ""
             if not line:
                 raise SystemExit(await process.wait() or 1)
-            yield Running(line.split()[-1], process.pid, f"unix://{folder}/redis/redis.sock")
+            yield Running(line.split()[-1], process.pid, Path(folder))
         finally:
             if process.returncode is None:
                 process.send_signal(signal.SIGINT)

@@ -22,11 +22,11 @@ def draw(crowds: Sequence[Crowd], lengths: Sequence[Length], path: Path) -> None
         clients = [one.clients for one in crowds]
         _speeds(left, clients, [median(one.rate) for one in crowds], "calls a second")
         _waits(left.twinx(), clients, [median(one.tail) for one in crowds], "99 % within, seconds")
-        left.set_xlabel("clients at a time, recordings of 3 s")
+        _across(left, clients, "clients at a time, recordings of 3 s")
         seconds = [one.seconds for one in lengths]
         _speeds(right, seconds, [one.speed() for one in lengths], "times faster than real time")
         _waits(right.twinx(), seconds, [median(one.taken) for one in lengths], "POST to done, seconds")
-        right.set_xlabel("length of one recording, seconds")
+        _across(right, seconds, "length of one recording, seconds")
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
 
@@ -34,8 +34,6 @@ def _speeds(axes: Axes, across: Sequence[float], up: Sequence[float], label: str
     axes.semilogx(across, up, marker="o", color=_SPEED)
     axes.set_ylim(bottom=0)
     axes.minorticks_off()
-    powers = [10**power for power in range(5) if 10**power <= max(across)]
-    axes.set_xticks(powers, [f"{power:,}" for power in powers])
     axes.set_ylabel(label, color=_SPEED)
 
 
@@ -44,3 +42,10 @@ def _waits(axes: Axes, across: Sequence[float], up: Sequence[float], label: str)
     axes.minorticks_off()
     axes.yaxis.set_major_formatter("{x:g}")
     axes.set_ylabel(label, color=_WAIT)
+
+
+def _across(axes: Axes, across: Sequence[float], label: str) -> None:
+    """After both curves, of which each sets ticks of its own."""
+    powers = [10**power for power in range(5) if 10**power <= max(across)]
+    axes.set_xticks(powers, [f"{power:,}" for power in powers])
+    axes.set_xlabel(label)

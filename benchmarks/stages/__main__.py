@@ -12,7 +12,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from benchmarks import outcome
 from benchmarks.machine import REFERENCE_RATE, matrix_rate
 from benchmarks.outcome import JsonFile, Rounds
 from benchmarks.recordings import cuttings
+from benchmarks.stages.keeping import Kept
 from benchmarks.stages.listening import Listening
 from benchmarks.stages.serving import served
 from benchmarks.stages.stage import Figures, measured
@@ -44,6 +45,7 @@ class _Part:
     stages: Sequence[Figures]
     in_process: float
     appliance: float
+    kept: Kept
 
     def sum(self) -> float:
         """Without what recordings at the model's own rate do not need."""
@@ -76,7 +78,14 @@ def _part(listening: Listening, paths: Sequence[Path], model: str, models_dir: P
     stages = measured([*listening.stages(paths), listening.whole(paths)], rounds, matrix_rate)
     service = asyncio.run(served(paths, model, models_dir, rounds))
     seconds = sum(soundfile.info(path).duration for path in paths)
-    return _Part(seconds, len(paths), [*stages[:-1], service.queue, service.http], stages[-1].seconds, service.whole)
+    return _Part(
+        seconds,
+        len(paths),
+        [*stages[:-1], service.queue, service.http],
+        stages[-1].seconds,
+        service.whole,
+        service.kept,
+    )
 
 
 def _table(short: _Part, long: _Part, rate: float) -> str:
@@ -144,6 +153,7 @@ def _figures(parts: Mapping[str, _Part]) -> dict[str, Any]:
             },
             "in_process_processor_seconds": part.in_process,
             "appliance_processor_seconds": part.appliance,
+            "each_task": asdict(part.kept),
         }
         for name, part in parts.items()
     }

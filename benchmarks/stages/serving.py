@@ -14,6 +14,7 @@ import redis.asyncio
 from benchmarks.client import converted, crowd, extracted, session
 from benchmarks.processes import processor_seconds
 from benchmarks.running import Running, bare_server, running
+from benchmarks.stages.keeping import Kept, kept
 from benchmarks.stages.stage import Figures
 
 _CLIENTS = 4
@@ -30,6 +31,7 @@ class Served:
     http: Figures
     queue: Figures
     whole: float
+    kept: Kept
 
 
 async def served(recordings: Sequence[Path], model: str, models_dir: Path, rounds: int) -> Served:
@@ -66,6 +68,7 @@ async def served(recordings: Sequence[Path], model: str, models_dir: Path, round
                 "conversions", crowd(_CLIENTS, lambda text: converted(http, text), [voiceprint] * _TASKS), queue_spent
             )
             await note("commands", _commands(service), lambda: service.processor_seconds("redis"), time.process_time)
+        left = await kept(service, _extractions(http, contents), len(contents))
     medians = {name: statistics.median(values) for name, values in found.items()}
     share = len(recordings) / _TASKS
     return Served(
@@ -77,6 +80,7 @@ async def served(recordings: Sequence[Path], model: str, models_dir: Path, round
             (medians["commands 0"] + medians["commands 1"]) * share,
         ),
         medians["tasks 1"],
+        left,
     )
 
 
