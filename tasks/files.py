@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, Protocol, TypeVar
 
 from schemas import plain_file
@@ -28,6 +29,10 @@ from tasks.holding import hold, is_held
 from tasks.sealing import SealedFile, Sealer, Unsealable
 
 _Content = TypeVar("_Content", FileIO, SealedFile)
+
+
+# A thread takes longer to start than less to hash.
+_LARGE_BYTES = 1 << 20
 
 
 class InputGone(ApplianceError):
@@ -195,7 +200,7 @@ class LocalFileStore:
     def write_result(self, task_id: str, attempt: int, data: bytes) -> tuple[int, bytes]:
         partial, final = _path(self._partial, task_id, attempt), self.result(task_id, attempt)
         try:
-            with storage_errors(), open(partial, "wb", opener=_private) as file:
+            with storage_errors(), open(partial, "wb", opener=_private) as file, _hashed(data) as sha256:
                 hold(file.fileno())
                 file.writelines(self._sealed(data, _result(task_id, attempt)))
                 file.flush()
@@ -203,7 +208,7 @@ class LocalFileStore:
                 _publish(partial, final)
         finally:
             partial.unlink(missing_ok=True)
-        return len(data), hashlib.sha256(data).digest()
+        return len(data), sha256()
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         try:
@@ -338,6 +343,19 @@ def _is_of(content: FileIO | SealedFile, sha256: bytes) -> bool:
     if matches:
         content.seek(0)
     return matches
+
+
+@contextmanager
+def _hashed(data: bytes) -> Iterator[Callable[[], bytes]]:
+    """Hashes beside what the context does, such as waiting for a disk; the digest is there after it."""
+    sha256 = hashlib.sha256()
+    beside = Thread(target=sha256.update, args=(data,))
+    (beside.start if len(data) > _LARGE_BYTES else beside.run)()
+    try:
+        yield sha256.digest
+    finally:
+        if beside.ident is not None:
+            beside.join()
 
 
 def _publish(partial: Path, final: Path) -> None:
