@@ -21,6 +21,7 @@ from arq.worker import Worker, func
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
+from schemas.errors import Overloaded, StorageFull
 from tasks.connection import PASSING
 from tasks.dispatch import QUEUE, WAKE
 from tasks.record import TaskRecord
@@ -81,6 +82,8 @@ class Queue(Worker):
         # When each entry was first seen, and whether one was left to others.
         self._seen: dict[bytes, float] = {}
         self._passed_over = False
+        # The tasks of entries that stood for nothing when they were last looked at.
+        self._idle: set[str] = set()
 
     async def consume(self) -> None:
         """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
@@ -90,7 +93,7 @@ class Queue(Worker):
                 self.job_counter = 0 if self._taker.left else self.max_jobs
                 await self._poll_iteration()
                 await self._rest()
-            except PASSING as error:
+            except (*PASSING, Overloaded, StorageFull) as error:
                 # The heartbeat meets the same and tells it once.
                 log.debug("the queue cannot be read: %s", type(error).__name__)
                 await asyncio.sleep(_BREATH_SECONDS)
@@ -119,7 +122,10 @@ class Queue(Worker):
         chosen, idle = await self._taker.chosen([job_id.decode() for job_id in there])
         for record in chosen:
             self.tasks[record.task_id] = asyncio.create_task(self._start(record))
-        await self._forget(*(task_id.encode() for task_id in idle))
+        # What another worker has taken meanwhile is no longer there when it is looked again.
+        again = self._idle.intersection(idle)
+        self._idle = set(idle)
+        await self._forget(*(task_id.encode() for task_id in again))
 
     def _for_us(self, job_ids: list[bytes]) -> list[bytes]:
         """Those that this worker may have: but for the first of a worker that has none, what has just come is left to
@@ -141,6 +147,7 @@ class Queue(Worker):
             await self.functions[record.technology].coroutine({"job_id": record.task_id, "record": record})
         except Exception as error:
             log.error("task %s: %s: %s", record.task_id, type(error).__name__, error)
+            await asyncio.sleep(_BREATH_SECONDS)
 
     async def _attempt(self, context: dict[str, Any]) -> None:
         await self._taker.attempt(context["record"])
