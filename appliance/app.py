@@ -88,7 +88,7 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
         # Who is alive is seen by looking steadily.
-        async with app[ENDINGS], kept(WATCH_SECONDS, app[WORKFORCE].depth):
+        async with app[ENDINGS], kept(WATCH_SECONDS, "watching the workers", app[WORKFORCE].depth):
             yield
 
 

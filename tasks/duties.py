@@ -17,29 +17,29 @@ _STOP_SECONDS = 0.5
 
 
 async def every(
-    seconds: float, duty: Callable[[], Awaitable[object]], ended: asyncio.Event, *, costly: bool = False
+    seconds: float, name: str, duty: Callable[[], Awaitable[object]], ended: asyncio.Event, *, costly: bool = False
 ) -> None:
-    """Does `duty` until `ended` is set; whatever goes wrong, it is tried again. One that is `costly` more seldom, where
-    it takes long."""
+    """Does `duty` until `ended` is set; whatever goes wrong is told with the duty's `name`, and it is tried again. One
+    that is `costly` more seldom, where it takes long."""
     clock = asyncio.get_running_loop().time
     while not ended.is_set():
         began = clock()
         try:
             await duty()
         except (Overloaded, StorageFull) as error:
-            log.debug("%s", error.message)
+            log.debug("%s: %s", name, error.message)
         except Exception as error:
-            log.error("%s: %s", type(error).__name__, error)
+            log.error("%s: %s: %s", name, type(error).__name__, error)
         with suppress(TimeoutError):
             rest = min(_RESTS * (clock() - began), _LONGEST_REST_SECONDS) if costly else 0.0
             await asyncio.wait_for(ended.wait(), max(seconds, rest))
 
 
 @asynccontextmanager
-async def kept(seconds: float, duty: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
+async def kept(seconds: float, name: str, duty: Callable[[], Awaitable[object]]) -> AsyncIterator[None]:
     """Does `duty` every so many seconds, from the beginning of the context to its end."""
     ended = asyncio.Event()
-    doing = asyncio.create_task(every(seconds, duty, ended))
+    doing = asyncio.create_task(every(seconds, name, duty, ended))
     try:
         yield
     finally:

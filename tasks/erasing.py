@@ -52,8 +52,10 @@ async def of_owner(store: TaskStore, owner: bytes) -> list[str]:
         async with redis_errors():
             cursor, names = await store.redis.scan(max(cursor, 0), match=f"{RECORD}*", count=_SCANNED_AT_ONCE)
         task_ids = [name.decode(errors="replace").removeprefix(RECORD) for name in names]
-        for task_id, record in (await store.records(task_ids)).items():
-            if (await store.owner(task_id) if record is None else record.owner) == owner:
+        records = await store.records(task_ids)
+        for task_id in task_ids:
+            record = records.get(task_id)
+            if (record.owner if record else await store.owner(task_id)) == owner:
                 found.add(task_id)
     return sorted(found)
 

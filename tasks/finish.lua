@@ -2,14 +2,16 @@
 -- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner
 -- ARGV old_record new_record task_id input_bytes retention_ms ended_channel has_callback
 -- A record that is gone counts as empty, as long as something is left of the task: one that was erased stays erased.
-local current = redis.call('GET', KEYS[1]) or ''
+-- One that is empty is there, and damaged.
+local kept = redis.call('GET', KEYS[1])
+local current = kept or ''
 if current == ARGV[2] then
     return 1
 end
 if current ~= ARGV[1] then
     return 0
 end
-if current == '' and not redis.call('ZSCORE', KEYS[2], ARGV[3]) and redis.call('HEXISTS', KEYS[3], ARGV[3]) == 0 then
+if not kept and not redis.call('ZSCORE', KEYS[2], ARGV[3]) and redis.call('HEXISTS', KEYS[3], ARGV[3]) == 0 then
     return 0
 end
 -- Removing comes first: a script that has begun with it may write although the memory is full.

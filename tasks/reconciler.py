@@ -13,8 +13,9 @@ from contextlib import suppress
 from itertools import chain
 from typing import Any
 
+from schemas.errors import StorageFull
 from schemas.task import is_task_id
-from tasks.connection import redis_errors
+from tasks.connection import Unreachable, redis_errors
 from tasks.dispatch import QUEUE
 from tasks.keys import IDEMPOTENCY, INPUT_BYTES, OPEN, OWNER, RECORD, RUNNING, SEQUENCE, record_key
 from tasks.record import RecordDamaged, TaskRecord
@@ -101,9 +102,8 @@ class Reconciler:
             try:
                 # What is there and is no string is no record either.
                 record = self._store.unpack(task_id, data or b"")
-            except RecordDamaged:
-                await self._store.read(task_id, retention=self._retention)
-                changed += 1
+            except RecordDamaged as error:
+                changed += await self._ended(task_id, error)
             else:
                 if _disagree(record, *seen):
                     wrong.append(record)
@@ -112,6 +112,17 @@ class Reconciler:
         for record in wrong:
             changed += await self._store.reconcile(record, retention=self._retention)
         return changed + await self._store.remember(named)
+
+    async def _ended(self, task_id: str, damage: RecordDamaged) -> int:
+        """Ends a task whose record is damaged; returns how many have ended. One that resists does not end the round."""
+        try:
+            await self._store.fail_damaged(task_id, damage, retention=self._retention)
+        except (Unreachable, StorageFull):
+            raise
+        except Exception as error:
+            log.error("task %s: %s, and it cannot be ended: %s", task_id, damage.message, error)
+            return 0
+        return 1
 
     async def _without_records(self) -> int:
         """What stands in the keys that name tasks: a record that is gone is told, and ends or is forgotten."""

@@ -282,8 +282,9 @@ class TaskStore:
         try:
             data = await self._stored(task_id) or b""
         except RecordDamaged:
+            # It is there all the same: a task whose record is gone may have been erased.
             async with redis_errors():
-                await self.redis.delete(record_key(task_id))
+                await self.redis.set(record_key(task_id), b"", xx=True)
             data = b""
         ended = await self._failed(task_id, error.message)
         # Its state cannot change unless the record does, and then this is not its end.

@@ -2,6 +2,7 @@
 erase them."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
@@ -11,6 +12,8 @@ from schemas.task import TaskState
 from tasks.files import FileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+
+log = logging.getLogger(__name__)
 
 # A file without a task is left alone for this long: not every file system tells that its task is about to be submitted.
 ORPHAN_SECONDS = 60.0
@@ -91,8 +94,15 @@ def _needs(record: TaskRecord, attempt: int) -> bool:
 
 
 def _each(erase: Callable[..., None], which: Iterable[tuple[Any, ...]]) -> None:
+    failed = []
     for one in which:
-        erase(*one)
+        try:
+            erase(*one)
+        except OSError as error:
+            failed.append(f"task {one[0]}: {error.strerror}")
+    if failed:
+        # They are tried again the next time; the others have gone.
+        log.warning("the files of some tasks cannot be erased (%d), the first is of %s", len(failed), failed[0])
 
 
 def _batches(names: Iterable[_T]) -> Iterator[Sequence[_T]]:

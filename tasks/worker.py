@@ -134,10 +134,11 @@ class _Worker:
         async with self._store:
             async with asyncio.TaskGroup() as group:
                 consuming = group.create_task(queue.consume())
-                group.create_task(every(HEARTBEAT_SECONDS, self._heartbeat, ended))
-                group.create_task(every(_SWEEP_SECONDS, self._sweep, ended, costly=True))
-                group.create_task(every(_MEND_SECONDS, partial(self._mend, ended), ended))
-                group.create_task(every(_ROUND_SECONDS, partial(self._look_around, ended), ended))
+                group.create_task(every(HEARTBEAT_SECONDS, "heartbeat", self._heartbeat, ended))
+                group.create_task(every(_SWEEP_SECONDS, "sweep of uploads", self._sweep, ended, costly=True))
+                group.create_task(every(_MEND_SECONDS, "mending", partial(self._mend, ended), ended))
+                group.create_task(every(_ROUND_SECONDS, "reconciling", partial(self._look_around, ended), ended))
+                group.create_task(every(_ROUND_SECONDS, "sweep of results", self._sweep_results, ended))
                 await leaving.wait()
                 # redis-py swallows a cancellation now and then, so it hastens the end and is not what ends.
                 queue.allow_pick_jobs = False
@@ -186,6 +187,9 @@ class _Worker:
     async def _look_around(self, ended: asyncio.Event) -> None:
         if self._workforce.is_first(self._config.name):
             await self._reconcile(ended)
+
+    async def _sweep_results(self) -> None:
+        if self._workforce.is_first(self._config.name):
             await self._sweeper.results()
 
     async def _reconcile(self, ended: asyncio.Event) -> None:

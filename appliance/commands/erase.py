@@ -46,32 +46,40 @@ def erase(
         confirmed(f"Erase {what}, with uploads and results? Nothing brings them back.", "--yes")
     erased: list[str] = []
     try:
-        missing = asyncio.run(_erase(settings, task_ids, owner, erased))
+        left = asyncio.run(_erase(settings, task_ids, owner, erased))
     finally:
         note_each(settings, "task.erased", [{"task": task_id} for task_id in erased], "erased")
         typer.echo(f"{_tasks(len(erased))} {'is' if len(erased) == 1 else 'are'} erased", err=True)
-    for task_id in missing:
-        complain(f"there is no task {task_id}")
-    if missing:
+    for why in left:
+        complain(why)
+    if left:
         raise typer.Exit(1)
 
 
 async def _erase(settings: Settings, task_ids: Sequence[str], owner: str | None, erased: list[str]) -> list[str]:
-    """Erases, and adds to `erased` what is; returns those of `task_ids` that are not there."""
+    """Erases, and adds to `erased` what is; returns what is to be told of the others."""
     from appliance.backup.reaching import reached  # noqa: PLC0415
     from tasks.erasing import erase, of_owner  # noqa: PLC0415
+    from tasks.record import RecordDamaged  # noqa: PLC0415
     from tasks.store import TaskStore  # noqa: PLC0415
     from tasks.stores import Stores  # noqa: PLC0415
 
-    missing: list[str] = []
+    left: list[str] = []
     ring = settings.ring()
     async with reached(settings) as redis:
         files = Stores("", settings.store, ring).files()
         store = TaskStore(redis, keys=ring.derive("record") if ring else None)
         found = task_ids if owner is None else await of_owner(store, owner.encode())
         for task_id in found:
-            (erased if await erase(store, files, task_id) else missing).append(task_id)
-    return missing if owner is None else []
+            try:
+                if await erase(store, files, task_id):
+                    erased.append(task_id)
+                elif owner is None:
+                    left.append(f"there is no task {task_id}")
+            except (OSError, RecordDamaged) as error:
+                # The others of a key are erased all the same.
+                left.append(f"the task {task_id} is not erased: {error}")
+    return left
 
 
 def _tasks(count: int) -> str:

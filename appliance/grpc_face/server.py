@@ -147,5 +147,5 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
             workforce = Workforce(store)
             intake = Intake(settings, store, workforce, files, audit)
             # Who is alive is seen by looking steadily.
-            async with kept(WATCH_SECONDS, workforce.depth):
+            async with kept(WATCH_SECONDS, "watching the workers", workforce.depth):
                 yield Calls(settings, store, workforce, files, intake, endings, audit)

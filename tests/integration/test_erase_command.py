@@ -41,31 +41,32 @@ def results(settings: Settings) -> list[Path]:
 
 
 def test_what_a_revoked_key_has_made_is_erased(start_appliance: Start, settings: Settings) -> None:
-    """A task that is done and one whose record is damaged go with their results, those of another key stay, and the
-    audit log tells which went and who had it done."""
+    """A task that is done and those whose record is damaged or empty go with their results, those of another key stay,
+    and the audit log tells which went and who had it done."""
     gone, kept = made_keys(settings.data_dir, "gone", "kept")
     appliance = start_appliance(key_ring=settings.key_ring, unsigned_voiceprints="accept")
     tasks = []
-    for key in (gone, gone, kept):
+    for key in (gone, gone, gone, kept):
         with appliance.client(headers={"X-API-Key": key}) as client:
             location = submit(client, key)
             assert ended(client, location)["task"]["state"] == "done"  # type: ignore[index]
             tasks.append(location)
-    whole, damaged, other = (location.rpartition("/")[2] for location in tasks)
+    whole, damaged, empty, other = (location.rpartition("/")[2] for location in tasks)
     url = running_url(settings.data_dir)
     assert url is not None
     with Redis.from_url(url) as redis:
         redis.set(record_key(damaged), b"damaged")
+        redis.set(record_key(empty), b"")
     revoke(settings.data_dir, gone, datetime.now(UTC))
     done = erase(settings, "--key", "gone", "--yes")
     assert done.returncode == 0, done
-    assert done.stderr.endswith("2 tasks are erased\n")
+    assert done.stderr.endswith("3 tasks are erased\n")
     assert [path.name for path in results(settings)] == [f"{other}.1"]
     with appliance.client() as client:
-        assert asked(client, "GET", tasks[2], kept).json()["result"]
+        assert asked(client, "GET", tasks[3], kept).json()["result"]
     events = [json.loads(line) for line in settings.audit.read_bytes().rpartition(b"\n")[0].splitlines()]
     told = {one["which"]["task"]: one["who"]["kind"] for one in events if one["what"] == "task.erased"}
-    assert told == {whole: "command", damaged: "command"}
+    assert told == dict.fromkeys((whole, damaged, empty), "command")
 
 
 def test_a_task_by_its_id(start_appliance: Start, settings: Settings) -> None:

@@ -15,10 +15,10 @@ from tests.unit.tasks.workers import RUN, Start, Working
 
 @pytest.fixture(scope="module")
 def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts workers that end with the module."""
+    """Starts workers that end with the module, each after it has run the code `first`."""
     running: list[subprocess.Popen[bytes]] = []
 
-    def start(**changes: object) -> Working:
+    def start(first: str = "", **changes: object) -> Working:
         folder = tmp_path_factory.mktemp("store")
         config = {
             "name": f"worker-{len(running)}",
@@ -34,7 +34,7 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
         } | changes
         log = folder.with_suffix(".log")
         with log.open("wb") as errors:
-            running.append(subprocess.Popen([sys.executable, "-c", RUN, json.dumps(config)], stderr=errors))
+            running.append(subprocess.Popen([sys.executable, "-c", first + RUN, json.dumps(config)], stderr=errors))
         return Working(str(config["name"]), running[-1], LocalFileStore(folder), folder, log)
 
     yield start

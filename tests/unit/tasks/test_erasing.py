@@ -10,10 +10,10 @@ import pytest
 
 from schemas.keyring import Keys
 from schemas.task import TaskState
-from tasks.erasing import erase, may_see
+from tasks.erasing import erase, may_see, of_owner
 from tasks.files import LocalFileStore
 from tasks.keys import owner_key, record_key
-from tasks.record import Callback, TaskRecord
+from tasks.record import Callback, RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
 from tests.unit.tasks.made_tasks import RETENTION, SHA256, claimed, done, submitted, traces, with_files
@@ -108,16 +108,34 @@ async def test_what_never_was_is_not_erased(store: TaskStore, files: LocalFileSt
     assert not await erase(store, files, "unknown")
 
 
-async def test_a_damaged_task_is_erased(store: TaskStore, files: LocalFileStore, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"damaged", b""], ids=["changed", "empty"])
+@pytest.mark.parametrize("state", ["pending", "running", "done"])
+async def test_a_damaged_task_is_erased(
+    store: TaskStore, files: LocalFileStore, tmp_path: Path, state: str, damaged: bytes
+) -> None:
     """Though nobody can read what it was."""
-    record = await submitted(store, idempotency=b"a digest")
-    await with_files(files, record)
-    await store.redis.setrange(f"voiceprint:task:{record.task_id}", 30, b"\xff")
+    record = await made(store, state)
+    await with_files(files, record, attempts=record.attempt)
+    await store.redis.set(record_key(record.task_id), damaged)
     assert await erase(store, files, record.task_id, "a-technology")
     assert await store.fetch(record.task_id) is None
     assert left(tmp_path) == []
     again = replace(record, task_id="another")
     assert await store.submit(again, max_open=10, max_input_bytes=1000) == "another"
+
+
+@pytest.mark.parametrize("damaged", [b"damaged", b""], ids=["changed", "empty"])
+async def test_a_damaged_record_of_an_ended_task_is_read_as_failed(store: TaskStore, damaged: bytes) -> None:
+    """Every time, and one that was erased stays erased."""
+    ended, erased = await done(store), await done(store)
+    await store.redis.set(record_key(ended.task_id), damaged)
+    assert await store.erase(erased)
+    for _ in range(2):
+        found = await store.read(ended.task_id, retention=RETENTION)
+        assert found is not None
+        assert found.state is TaskState.FAILED
+    await store.fail_damaged(erased.task_id, RecordDamaged("damaged"), retention=RETENTION)
+    assert await store.fetch(erased.task_id) is None
 
 
 @pytest.mark.parametrize("keys", [None, KEYS], ids=["no key ring", "a key ring"])
@@ -136,6 +154,18 @@ async def test_of_a_damaged_task_every_result_is_erased(redis_url: str, tmp_path
         assert await erase(store, files, ended.task_id, "a-technology")
         assert [path.name for path in left(tmp_path)] == [f"{other.task_id}.1"]
         assert await traces(store, ended.task_id) == []
+
+
+async def test_all_tasks_of_an_owner_are_found(store: TaskStore) -> None:
+    """Whatever has become of their records; those of others are not."""
+    mine = [await submitted(store, owner=b"owner") for _ in range(4)]
+    await submitted(store, owner=b"another")
+    damaged, empty, of_another_type, _ = (record_key(one.task_id) for one in mine)
+    await store.redis.set(damaged, b"damaged")
+    await store.redis.set(empty, b"")
+    await store.redis.delete(of_another_type)
+    await store.redis.rpush(of_another_type, "a list")
+    assert await of_owner(store, b"owner") == sorted(one.task_id for one in mine)
 
 
 async def test_a_damaged_task_is_its_owners(store: TaskStore, files: LocalFileStore) -> None:

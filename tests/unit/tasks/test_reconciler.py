@@ -13,7 +13,7 @@ from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.files import LocalFileStore
 from tasks.keys import INPUT_BYTES, OPEN, RUNNING, SEQUENCE, idempotency_key, record_key
 from tasks.reconciler import Reconciler
-from tasks.record import TaskRecord
+from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
@@ -122,7 +122,7 @@ async def test_whatever_is_damaged_is_put_right(
 
 
 @pytest.mark.parametrize("kind", range(5))
-@pytest.mark.parametrize("damage", ["changed", "of another type"])
+@pytest.mark.parametrize("damage", ["changed", "empty", "of another type"])
 async def test_a_damaged_record_ends_as_failed(
     store: TaskStore, reconciler: Reconciler, damage: str, kind: int
 ) -> None:
@@ -131,18 +131,36 @@ async def test_a_damaged_record_ends_as_failed(
     key = record_key(tasks[kind].task_id)
     if damage == "changed":
         await store.redis.setrange(key, 60, b"\xff")
+    elif damage == "empty":
+        await store.redis.set(key, b"")
     else:
         await store.redis.delete(key)
         await store.redis.rpush(key, "a list")
     assert await reconciler.round() >= 1
     found = await store.fetch(tasks[kind].task_id)
-    if damage == "changed" or kind < 3:
-        assert found is not None
-        assert found.state is TaskState.FAILED
-        assert await store.redis.pttl(key) > 0
+    assert found is not None
+    assert found.state is TaskState.FAILED
+    assert await store.redis.pttl(key) > 0
     for task in tasks[:kind] + tasks[kind + 1 :]:
         assert await store.fetch(task.task_id) == task
     assert await reconciler.round() == 0
+
+
+async def test_one_that_resists_ends_no_round(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A task that cannot be ended is named, and everything else is put right."""
+
+    class Resisting(TaskStore):
+        async def fail_damaged(self, *_: object, **__: object) -> None:
+            raise RecordDamaged("and again")
+
+    async with Resisting.open(redis_url) as store:
+        await store.redis.flushall()
+        damaged, other = await done(store), await submitted(store)
+        await store.redis.set(record_key(damaged.task_id), b"damaged")
+        await zrem(store, other, QUEUE)
+        assert await Reconciler(store, retention=RETENTION).round() == 1
+        assert await store.redis.zscore(QUEUE, other.task_id) is not None
+    assert f"task {damaged.task_id}: the task record was damaged" in caplog.text
 
 
 @pytest.mark.parametrize("place", ["open", "running"])

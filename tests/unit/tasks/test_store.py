@@ -378,7 +378,7 @@ async def test_a_damaged_record_is_refused(store: TaskStore) -> None:
         await store.fetch(record.task_id)
 
 
-@pytest.mark.parametrize("damage", ["changed", "gone"])
+@pytest.mark.parametrize("damage", ["changed", "empty", "gone"])
 @pytest.mark.parametrize("place", ["running", "stranded"])
 async def test_a_task_without_a_good_record_fails(
     store: TaskStore, workforce: Workforce, damage: str, place: str
@@ -390,7 +390,10 @@ async def test_a_task_without_a_good_record_fails(
     else:
         await store.redis.zrem(QUEUE, record.task_id)
     key = f"voiceprint:task:{record.task_id}"
-    await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
+    if damage == "empty":
+        await store.redis.set(key, b"")
+    else:
+        await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
     assert await workforce.bury("dead", retention=RETENTION) == 1
     ended = await store.fetch(record.task_id)
     assert ended is not None

@@ -89,6 +89,19 @@ async def test_results_of_attempts_that_do_not_count_go(
     assert listed(tmp_path) == sorted([f"inputs/{waits.task_id}", f"results/{second.task_id}.2"])
 
 
+async def test_one_file_that_stays_keeps_no_other(
+    store: TaskStore, files: LocalFileStore, swept: Swept, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What cannot be erased is named with its task, and all others go."""
+    ended = await done(store)
+    (tmp_path / "store" / "results" / f"{ended.task_id}.2").mkdir()
+    for attempt in (3, 4):
+        files.write_result(ended.task_id, attempt, b"a result")
+    await swept.everything()
+    assert listed(tmp_path) == []
+    assert f"the first is of task {ended.task_id}" in caplog.text
+
+
 async def test_files_without_a_task_go_in_time(
     store: TaskStore, files: LocalFileStore, swept: Swept, tmp_path: Path
 ) -> None:

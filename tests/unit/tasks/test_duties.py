@@ -1,0 +1,54 @@
+"""Duties that are done again and again, and what is told when one goes wrong."""
+
+import asyncio
+import logging
+
+import pytest
+
+from tasks.duties import every
+from tasks.record import RecordDamaged
+from tasks.store import TaskStore
+from tests.unit.tasks.made_tasks import done
+from tests.unit.tasks.workers import Start, until
+
+
+async def test_what_goes_wrong_is_told_with_the_duty(caplog: pytest.LogCaptureFixture) -> None:
+    """And the duty is done again."""
+    ended, done = asyncio.Event(), 0
+
+    async def duty() -> None:
+        nonlocal done
+        done += 1
+        if done == 2:
+            ended.set()
+        raise RecordDamaged("the task record was damaged")
+
+    with caplog.at_level(logging.ERROR):
+        await every(0.001, "counting sheep", duty, ended)
+    assert caplog.messages == ["counting sheep: RecordDamaged: the task record was damaged"] * 2
+
+
+async def test_results_are_swept_whatever_becomes_of_the_reconciler(store: TaskStore, start: Start) -> None:
+    """A round that fails is named in the log, and results that no task needs go all the same."""
+    record = await done(store)
+    worker = start(
+        first="""
+import tasks.worker
+from tasks.reconciler import Reconciler
+async def broken(self):
+    raise ValueError("no round today")
+Reconciler.round = broken
+tasks.worker._ROUND_SECONDS = 0.05
+"""
+    )
+    worker.files.write_result(record.task_id, record.attempt + 1, b"of another attempt")
+
+    async def swept() -> bool:
+        return not list(worker.files.results())
+
+    await until(swept)
+
+    async def told() -> bool:
+        return "reconciling: ValueError: no round today" in worker.log.read_text()
+
+    await until(told)
