@@ -15,8 +15,7 @@ from typing import Literal, get_args
 from benchmarks.processes import children, command, processor_seconds
 
 Role = Literal["http", "worker", "redis"]
-# What a process of each role has in its command line.
-_WORDS = {"http": "serve", "worker": "worker"}
+_PACKAGE = "appliance"
 _SPARE = "--standby-fd"
 
 
@@ -45,9 +44,11 @@ class Running:
 def _role(words: list[str]) -> Role | None:
     if any("redis-server" in word or "valkey-server" in word for word in words[:1]):
         return "redis"
-    if _WORDS["http"] in words[:4]:
-        return "http"
-    return "worker" if _WORDS["worker"] in words[:4] and _SPARE not in words else None
+    # Its command follows the name of the package, wherever that is among the interpreter's options.
+    said = words[words.index(_PACKAGE) + 1 :][:1] if _PACKAGE in words else []
+    if said == ["worker"]:
+        return None if _SPARE in words else "worker"
+    return "http" if said == ["serve"] else None
 
 
 @asynccontextmanager
