@@ -1,7 +1,7 @@
 """The way to Redis that many callers share.
 
 Redis waits for its disk once for all that it has read at a time. What is asked here at one moment is sent as one write,
-and what comes while that is under way with the next: a thousand callers cost a few waits, and one caller waits for
+and what comes while that is under way with the next: a thousand callers cost a few waits, and one alone waits for
 nobody.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 # How many may be under way at a time, and how much goes with each: somebody else may want an answer in between.
 _WRITES, _CALLS = 2, 64
@@ -43,6 +43,8 @@ class Lane:
         # As Redis calls them.
         self._names = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in scripts.items()}  # noqa: S324
         self._waiting: list[_Call] = []
+        # Somebody calls for themselves.
+        self._alone = False
         self._sending: set[asyncio.Task[None]] = set()
 
     async def run(self, script: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
@@ -56,6 +58,12 @@ class Lane:
 
     async def call(self, *words: Any) -> Any:
         """What the command answers, as Redis says it."""
+        if not (self._alone or self._sending):
+            self._alone = True
+            try:
+                return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+            finally:
+                self._alone = False
         call = _Call(words, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         if len(self._sending) < _WRITES:
@@ -70,7 +78,7 @@ class Lane:
             calls, self._waiting = self._waiting[:_CALLS], self._waiting[_CALLS:]
             try:
                 answers = await self._answers(calls)
-            except RedisError as error:
+            except Exception as error:
                 # Who has come meanwhile would wait as long for the same.
                 calls, self._waiting = [*calls, *self._waiting], []
                 answers = [error] * len(calls)
