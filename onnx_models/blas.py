@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+# Only a library that is loaded by then is found.
+import numpy as np  # noqa: F401
 from threadpoolctl import ThreadpoolController
 
 _lock = threading.Lock()
