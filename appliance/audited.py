@@ -20,6 +20,11 @@ def submitted(visitor: Visitor, record: TaskRecord, task_id: str) -> Event:
     return Event("task.submitted", _who(visitor), which, outcome)
 
 
+def withdrawn(visitor: Visitor, record: TaskRecord, reason: str) -> Event:
+    """Of a task that was told as submitted and then was not made: the type of the refusal, or `replayed`, says why."""
+    return Event("task.withdrawn", _who(visitor), {"task": record.task_id, "technology": record.technology}, reason)
+
+
 def read(visitor: Visitor, record: TaskRecord) -> Event:
     """Of a result that is about to be handed out."""
     which: dict[str, str | int] = {

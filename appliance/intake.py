@@ -13,7 +13,7 @@ from appliance.access.visitor import Visitor
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
-from schemas.errors import Forbidden, Overloaded, TooLarge, Unavailable
+from schemas.errors import Forbidden, Overloaded, Refusal, TooLarge, Unavailable
 from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology
 from tasks.audit import Audit
@@ -147,12 +147,12 @@ class Intake:
                 earlier = await self._earlier(record) if again or (idempotency and record.callback) else None
                 if earlier is None and again:
                     arrival.rate = await self._rate(caller, counted=True)
-                arrival.task_id = earlier or await self._submitted(record, place)
+                arrival.task_id = earlier or await self._submitted(record, place, caller.visitor)
                 arrival.replayed = arrival.task_id != task_id
-                # What is sent again counts for no rate: so it must not fill the audit log either.
-                told = audited.submitted(caller.visitor, record, arrival.task_id)
-                await self._audit.noted(told, repeated=arrival.replayed)
                 if arrival.replayed:
+                    # What is sent again counts for no rate: so it must not fill the audit log either.
+                    told = audited.submitted(caller.visitor, record, arrival.task_id)
+                    await self._audit.agreed(told, repeated=True)
                     self._files.erase_input(task_id)
                     arrival.state = await self._state(arrival.task_id)
             except (Unreachable, asyncio.CancelledError):
@@ -232,17 +232,30 @@ class Intake:
         except Overloaded:
             return None
 
-    async def _submitted(self, record: TaskRecord, place: str) -> str:
-        """The id of the task that stands for `record`, whose callback was given at `place`."""
+    async def _submitted(self, record: TaskRecord, place: str, visitor: Visitor) -> str:
+        """The id of the task that stands for `record`, whose callback was given at `place`.
+
+        The audit log is told first: there is never a task that it does not know of.
+        """
         if record.callback is not None:
             try:
                 record = replace(record, callback=await self._admitted(record.callback))
             except NotAdmitted as error:
                 raise error.refusal(place) from error
+        await self._audit.agreed(audited.submitted(visitor, record, record.task_id))
         settings = self._settings
-        return await self._store.submit(
-            record, max_open=settings.max_queue_length, max_input_bytes=int(settings.input_storage_size)
-        )
+        try:
+            made = await self._store.submit(
+                record, max_open=settings.max_queue_length, max_input_bytes=int(settings.input_storage_size)
+            )
+        except Unreachable:
+            raise  # it may exist all the same
+        except Refusal as refusal:
+            self._audit.note(audited.withdrawn(visitor, record, refusal.type))
+            raise
+        if made != record.task_id:
+            self._audit.note(audited.withdrawn(visitor, record, "replayed"))
+        return made
 
     async def _admitted(self, callback: Callback) -> Callback:
         """With the addresses that may be called. Raises NotAdmitted and Overloaded."""

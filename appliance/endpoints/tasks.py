@@ -59,7 +59,7 @@ async def poll(request: web.Request) -> web.StreamResponse:
         raise Internal(f"task {task_id}: {error.message}") from error
     with stored:
         if record.state is TaskState.DONE:
-            await request.app[AUDIT].agreed(audited.read(request[VISITOR], record))
+            await request.app[AUDIT].agreed(audited.read(request[VISITOR], record), repeated=True)
         technology = technologies()[record.technology]
         form = _form(request, technology) if record.state is TaskState.DONE else JSON
         return await _send(request, record, _rendered(record, technology, stored, form), form)

@@ -47,7 +47,7 @@ async def performed(
         record = await _ended(calls, arrival.task_id)
         caller.visitor.require_still()
         if record.state is TaskState.DONE:
-            await calls.audit.agreed(audited.read(caller.visitor, record))
+            await calls.audit.agreed(audited.read(caller.visitor, record), repeated=True)
         return await asyncio.to_thread(_read, calls, record, read)
     finally:
         await _to_its_end(_erase(calls, arrival.task_id, technology.name, caller))

@@ -79,10 +79,10 @@ class Audit:
         """The same, and waits until it is in the file, `durable` on the disk; or in memory, because it cannot be."""
         await self._taken(_Told(event, durable=durable, repeated=repeated))
 
-    async def agreed(self, event: Event) -> None:
-        """Writes what is about to happen, again and again once a minute. Raises StorageFull when that cannot be: then
-        it must not happen."""
-        await self._taken(_Told(event, strict=True, repeated=True))
+    async def agreed(self, event: Event, *, repeated: bool = False) -> None:
+        """Writes what is about to happen, and waits until it is in the file. Raises StorageFull when that cannot be:
+        then it must not happen."""
+        await self._taken(_Told(event, strict=True, repeated=repeated))
 
     @contextmanager
     def running(

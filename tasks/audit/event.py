@@ -17,6 +17,7 @@ What = Literal[
     "process.started",
     "process.stopped",
     "task.submitted",
+    "task.withdrawn",
     "task.read",
     "task.ended",
     "task.damaged",

@@ -1,10 +1,13 @@
 """The audit log of a running appliance: who has done what with which task, over REST and gRPC, and to its end."""
 
+import fcntl
+import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -205,14 +208,16 @@ def test_while_nothing_can_be_written(models_dir: Path, tmp_path: Path) -> None:
     with started(folder, models_dir, unsigned_voiceprints="accept") as appliance, appliance.client() as client:
         done = client.post(CONVERSION, json=body).headers["Location"]
         ended(client, done)
-        # In the way of every writer.
-        (folder / "audit.log.head").unlink()
-        (folder / "audit.log.head").mkdir()
-        accepted = client.post(CONVERSION, json=body)
-        assert accepted.status_code == 202
-        for answer in (client.post(CONVERSION, json=body), client.get(done)):
-            assert_refused(answer, 507, "storage.capacity-exceeded")
-            assert answer.headers["Retry-After"]
+        with without_workers(appliance):
+            accepted = client.post(CONVERSION, json=body)
+            assert accepted.status_code == 202
+            # In the way of every writer.
+            (folder / "audit.log.head").unlink()
+            (folder / "audit.log.head").mkdir()
+            for answer in (client.post(CONVERSION, json=body), client.post(CONVERSION, json=body), client.get(done)):
+                assert_refused(answer, 507, "storage.capacity-exceeded")
+                assert answer.headers["Retry-After"]
+            assert len(list((folder / "store" / "inputs").iterdir())) == 1
         assert "the audit log cannot be written" in client.get("/ready").text
         assert client.get("/ready").status_code == 503
         assert client.delete(done).status_code == 204
@@ -230,6 +235,54 @@ def test_while_nothing_can_be_written(models_dir: Path, tmp_path: Path) -> None:
     assert [len(events(folder, what)) for what in ("task.submitted", "task.ended", "task.erased")] == [2, 2, 1]
     assert {event["which"]["lost"] for event in events(folder, "audit.resumed")} == {0}
     assert len(report.outages) == 2
+
+
+def test_no_task_is_made_that_the_log_does_not_know(models_dir: Path, tmp_path: Path) -> None:
+    """However the log is held up: the first request meets that as well, and whoever is killed then has told all that it
+    has answered."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    body = {"voiceprints": [GOOD]}
+    with started(folder, models_dir, grpc="off") as appliance, appliance.client() as client:
+        ended(client, client.post(CONVERSION, json=body).headers["Location"])
+        with (folder / "audit.log.head").open("rb") as head:
+            fcntl.flock(head, fcntl.LOCK_EX)
+            assert_refused(client.post(CONVERSION, json=body), 507, "storage.capacity-exceeded")
+            os.kill(child(appliance, b"serve"), signal.SIGKILL)
+        until(lambda: events(folder, "task.ended"))
+    assert len(events(folder, "task.submitted")) == len(events(folder, "task.ended")) == 1
+
+
+def test_a_task_for_which_the_queue_is_full_is_withdrawn(models_dir: Path, tmp_path: Path) -> None:
+    """Of two whose uploads come at once one fits: of the other the log says that it was submitted, and not made."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    uploads = folder / "store" / "partial"
+
+    def slowly() -> Iterator[bytes]:
+        whole = json.dumps({"voiceprints": [GOOD]}).encode()
+        yield whole[:20]
+        until(lambda: len(list(uploads.iterdir())) == 2)
+        together.wait(30)
+        yield whole[20:]
+
+    def post() -> int:
+        return client.post(CONVERSION, content=slowly(), headers={"Content-Type": "application/json"}).status_code
+
+    together = threading.Barrier(2)
+    with (
+        started(folder, models_dir, grpc="off", max_queue_length=1) as appliance,
+        appliance.client() as client,
+        without_workers(appliance),
+        ThreadPoolExecutor(2) as two,
+    ):
+        assert sorted(two.map(lambda _: post(), range(2))) == [202, 503]
+        until(lambda: events(folder, "task.withdrawn"))
+    (withdrawn,) = events(folder, "task.withdrawn")
+    assert withdrawn["outcome"] == "service.overloaded"
+    told = {event["which"]["task"] for event in events(folder, "task.submitted")}
+    assert len(told) == 2
+    assert withdrawn["which"]["task"] in told
 
 
 def test_what_was_answered_is_in_the_log(models_dir: Path, tmp_path: Path) -> None:
@@ -276,6 +329,29 @@ def once(client: httpx.Client, answered: dict[str, set[str]]) -> None:
         answered["task.read"].add(task)
     if client.delete(path).status_code == 204:
         answered["task.erased"].add(task)
+
+
+@contextmanager
+def without_workers(appliance: Appliance) -> Iterator[None]:
+    """Nobody takes a task for that long."""
+    workers = [pid for pid in children(appliance) if b"worker" in words(pid)]
+    for pid in workers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+
+
+def child(appliance: Appliance, role: bytes) -> int:
+    (pid,) = (pid for pid in children(appliance) if role in words(pid))
+    return pid
+
+
+def words(pid: int) -> list[bytes]:
+    """The command line of a process."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def children(appliance: Appliance) -> list[int]:

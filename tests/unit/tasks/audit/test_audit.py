@@ -93,9 +93,9 @@ async def test_what_is_repeated_is_told_once_a_minute(path: Path) -> None:
     """The first at once, the others with how many there were; another caller's are another's."""
     opened = Audit.open(path, RING)
     for _ in range(1000):
-        await opened.agreed(READ)
+        await opened.agreed(READ, repeated=True)
     other = Event("task.read", Who("key", id="cd", name="clerk"), {"task": "one"}, "delivered")
-    await opened.agreed(other)
+    await opened.agreed(other, repeated=True)
     assert [line["who"]["id"] for line in lines(path)] == ["ab", "cd"]  # type: ignore[index]
     opened.close()
     assert [line.get("times") for line in lines(path)] == [None, None, 999]
@@ -143,12 +143,12 @@ async def test_nothing_is_handed_out_that_cannot_be_told(told: Audit, path: Path
     full(path)
     for _ in range(2):
         with pytest.raises(StorageFull, match="audit log cannot be written"):
-            await told.agreed(READ)
+            await told.agreed(READ, repeated=True)
     with pytest.raises(StorageFull):
         told.require()
     assert told.amiss
     emptied(path)
-    await told.agreed(READ)
+    await told.agreed(READ, repeated=True)
     assert [line["what"] for line in lines(path)] == ["audit.resumed", "task.read"]
     assert told.amiss is None
 
@@ -194,7 +194,7 @@ def test_a_process_that_ends_meanwhile_says_what_is_lost(path: Path, caplog: pyt
 
 async def test_what_waits_may_be_cancelled(told: Audit, path: Path) -> None:
     """A client that goes away while its read is written disturbs nothing."""
-    waiting = [asyncio.ensure_future(told.agreed(READ)) for _ in range(50)]
+    waiting = [asyncio.ensure_future(told.agreed(READ, repeated=True)) for _ in range(50)]
     await asyncio.sleep(0)
     for one in waiting:
         one.cancel()
