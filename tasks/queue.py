@@ -8,9 +8,9 @@ its name.
 import asyncio
 import logging
 import random
+import re
 import threading
 import time
-import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
@@ -43,6 +43,8 @@ _BREATH_SECONDS = 0.5
 # How long a job may take from one look at `stop` to the next.
 _STOP_SECONDS = 2.0
 _UNLIMITED = 1_000_000_000
+# A task's id, as everybody here writes it.
+_ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Taker(Protocol):
@@ -115,11 +117,12 @@ class Queue(Worker):
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Begins what is chosen of what waits. arq would ask and tell Redis of each job three times before it begins,
         and four times more until it is over."""
-        ours = [job_id for job_id in job_ids if _is_id(job_id)]
-        await self._forget(*(set(job_ids) - set(ours)))
-        if not (there := self._for_us(ours)):
+        there = self._for_us(job_ids)
+        ours = [job_id for job_id in there if _ID.fullmatch(job_id)]
+        await self._forget(*(set(there) - set(ours)))
+        if not ours:
             return
-        chosen, idle = await self._taker.chosen([job_id.decode() for job_id in there])
+        chosen, idle = await self._taker.chosen([job_id.decode() for job_id in ours])
         for record in chosen:
             self.tasks[record.task_id] = asyncio.create_task(self._start(record))
         # What another worker has taken meanwhile is no longer there when it is looked again.
@@ -164,10 +167,3 @@ class Queue(Worker):
             await asyncio.wait(self.tasks.values(), timeout=seconds)
             give_back.set()
             await asyncio.wait(self.tasks.values(), timeout=_STOP_SECONDS)
-
-
-def _is_id(job_id: bytes) -> bool:
-    try:
-        return str(uuid.UUID(job_id.decode())) == job_id.decode()
-    except ValueError:
-        return False
