@@ -22,7 +22,11 @@ _MOST_PARTS = 100
 # What clients of mail's ways write before the first boundary: a line for readers that know no forms.
 _PREAMBLE_BYTES = 512
 _OURS = frozenset({"file", "config"})
-_PLAIN = frozenset({"binary", "8bit", "7bit"})
+# What a part may say of itself and be its bytes all the same.
+_PLAIN = {
+    hdrs.CONTENT_TRANSFER_ENCODING: frozenset({"", "binary", "8bit", "7bit"}),
+    hdrs.CONTENT_ENCODING: frozenset({"", "identity"}),
+}
 
 Write = Callable[[bytes], Awaitable[None]]
 
@@ -62,7 +66,7 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
             if part.name in seen & _OURS:
                 raise ValidationError(f"the form has more than one {part.name}", [_at(str(part.name), "repeated")])
             seen.add(part.name)
-            _refuse_transfer_encoding(part)
+            _refuse_encoded(part)
             text = bytearray()
             async for chunk in _chunks(part):
                 alive()
@@ -142,14 +146,15 @@ def _config(text: bytes) -> dict[str, Any]:
     return config
 
 
-def _refuse_transfer_encoding(part: BodyPartReader) -> None:
-    """HTTP needs none, and what is stored must be what was recorded."""
-    encoding = part.headers.get(hdrs.CONTENT_TRANSFER_ENCODING, "binary").strip().lower()
-    if part.name in _OURS and encoding not in _PLAIN:
-        raise UnsupportedMedia(
-            f"the part {part.name!r} has Content-Transfer-Encoding {repeated(encoding)}, which is not decoded here: "
-            "send its bytes as they are"
-        )
+def _refuse_encoded(part: BodyPartReader) -> None:
+    """HTTP needs no encoding, and what is stored must be what was recorded."""
+    for header, plain in _PLAIN.items():
+        encoding = part.headers.get(header, "").strip().lower()
+        if part.name in _OURS and encoding not in plain:
+            raise UnsupportedMedia(
+                f"the part {part.name!r} has {header} {repeated(encoding)}, which is not decoded here: "
+                "send its bytes as they are"
+            )
 
 
 def _refuse_encoding(request: web.Request) -> None:

@@ -1,5 +1,6 @@
 """Uploads that are not the form they should be."""
 
+import gzip
 import json
 from typing import Any
 
@@ -120,6 +121,23 @@ def test_a_part_that_is_encoded_is_refused(client: httpx.Client, name: str, enco
     encoded = part(name, b"UklGRg==", f"Content-Transfer-Encoding: {encoding}")
     message = assert_refused(post(client, form(encoded)), 415, "request.unsupported-media")
     assert f"{name!r} has Content-Transfer-Encoding {encoding.lower()}" in message
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "Deflate", "gzip, identity"])
+@pytest.mark.parametrize("name", ["file", "config"])
+def test_a_part_that_is_compressed_is_refused(client: httpx.Client, name: str, encoding: str) -> None:
+    """As a request is that says so of itself."""
+    message = assert_refused(
+        post(client, form(part(name, gzip.compress(SOUND), f"Content-Encoding: {encoding}"))),
+        415,
+        "request.unsupported-media",
+    )
+    assert f"{name!r} has Content-Encoding {encoding.lower()}" in message
+
+
+def test_a_part_may_say_that_it_is_not_compressed(client: httpx.Client) -> None:
+    """It is taken as it is."""
+    assert post(client, form(part("file", SOUND, "Content-Encoding: identity"))).status_code == 202
 
 
 @pytest.mark.parametrize("encoding", ["binary", "8bit", "7bit", "Binary"])
