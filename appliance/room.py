@@ -19,14 +19,17 @@ class Room:
 
     @contextmanager
     def share(self, size: int) -> Iterator["Share"]:
-        """A share of `size` bytes until the context ends. Raises StorageFull when no more than that is left."""
+        """A share for an upload of `size` bytes, as far as is told, until the context ends. It takes room as its bytes
+        come: who announces much and sends nothing keeps nobody out. Raises StorageFull when no more is left than that.
+        """
         if self.taken + size >= self.capacity:
             raise StorageFull(f"there is no room for this upload: {self.reason}{self.others()}")
         share = Share(self)
-        share.cover(size)
         self.uploads += 1
         try:
             yield share
+            # What has come stays, until who admits the next one knows better.
+            self.capacity -= share.size
         finally:
             self.uploads -= 1
             self.taken -= share.size
@@ -39,7 +42,7 @@ class Room:
 
 
 class Share:
-    """What one upload takes. It grows with an upload whose length was not told, so that many cannot overfill a disk."""
+    """What one upload takes. It grows with it, so that many cannot overfill a disk."""
 
     def __init__(self, room: Room) -> None:
         self.size = 0
