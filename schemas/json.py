@@ -18,4 +18,10 @@ def encode(value: Any, *, indent: bool = False) -> bytes:
 
 def decode(text: bytes | bytearray | memoryview | str) -> Any:
     """Inverse of `encode`. Raises ValueError (orjson.JSONDecodeError) with the position of the fault."""
-    return orjson.loads(text)
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        # Of bytes in another encoding it says that surrogates are not allowed, of which there are none.
+        if isinstance(text, str) or "UTF-8" not in error.msg:
+            raise
+        raise orjson.JSONDecodeError("the bytes are not UTF-8", error.doc, error.pos) from None

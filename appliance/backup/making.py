@@ -56,9 +56,8 @@ async def make(
             await _add_tasks(archive, snapshot, told)
         if snapshot.unreadable:
             log.warning(
-                "%d tasks are damaged or from before the key ring: their results, which nobody can have any more, are "
-                "left out",
-                snapshot.unreadable,
+                "%s damaged or from before the key ring: results that nobody can have any more are left out",
+                "1 task is" if snapshot.unreadable == 1 else f"{snapshot.unreadable} tasks are",
             )
         if (path := around.keys_file(settings)).exists():
             _add(archive, secrets, KEYS_FILE, path)

@@ -26,6 +26,8 @@ from tasks.record import RecordDamaged, TaskRecord, key_id
 _SCANNED_AT_ONCE = 1000
 # So many files are open at one time.
 _TASKS_AT_ONCE = 200
+# How long the damaged record of an ended task is kept that should have told: it ends as failed when a worker meets it.
+_DAMAGED_MS = 3_600_000
 
 Found = tuple[SavedTask, str, FileIO | None]
 
@@ -97,9 +99,18 @@ class Snapshot:
         ):
             if record is not None:
                 retention = left if left >= 0 else None
+                if retention is None and place is None and self._damaged(record):
+                    retention = _DAMAGED_MS
                 waits = None if due is None else max(0, int(due) - now)
                 found.append(SavedTask(task_id, record, retention, place, waits, int(failures or 0)))
         return found
+
+    def _damaged(self, record: bytes) -> bool:
+        try:
+            TaskRecord.unpack(record, self._keys)
+        except RecordDamaged:
+            return True
+        return False
 
     def _file(self, task: SavedTask) -> tuple[str, Path | None]:
         """The name and the place of the file that the task needs, if it needs one."""

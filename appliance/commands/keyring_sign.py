@@ -64,7 +64,8 @@ def sign(
             after[found.start : found.start + len(written)] = written
         if after != content:
             rewrite(path, bytes(after))
-    typer.echo(f"{signed} voiceprints were signed, {already} were already")
+    made = "1 voiceprint was" if signed == 1 else f"{signed} voiceprints were"
+    typer.echo(f"{made} signed, {already} {'was' if already == 1 else 'were'} already")
     raise typer.Exit(inputs.exit_code)
 
 

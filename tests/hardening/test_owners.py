@@ -128,12 +128,13 @@ def test_a_damaged_file_of_keys_closes_the_door(serve: Serve, tmp_path: Path) ->
     assert key[12:] not in log
 
 
-def test_a_damaged_task_of_another_is_unknown(serve: Serve, tmp_path: Path, redis_url: str) -> None:
+@pytest.mark.parametrize("damaged", [b"damaged", b""], ids=["changed", "empty"])
+def test_a_damaged_task_of_another_is_unknown(serve: Serve, tmp_path: Path, redis_url: str, damaged: bytes) -> None:
     """Its owner learns that it has failed and erases it; to everybody else there is still none such."""
     owner, other = made_keys(tmp_path, "owner", "other")
     with serve().client() as client, Redis.from_url(redis_url) as redis:
         location = submit(client, owner)
-        redis.set(record_key(location.rpartition("/")[2]), b"damaged")
+        redis.set(record_key(location.rpartition("/")[2]), damaged)
         for method in ("GET", "DELETE"):
             assert_refused(asked(client, method, location, other), 404, "resource.not-found")
         assert asked(client, "GET", location, owner).json()["task"]["state"] == "failed"

@@ -67,6 +67,15 @@ def contents(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+def test_one_is_one(run: Run, ring: Path, tmp_path: Path) -> None:
+    """Number and noun agree."""
+    assert ring.exists()
+    path = tmp_path / "one.vp"
+    path.write_bytes(ONE)
+    assert run("keyring", "sign", path).stdout == "1 voiceprint was signed, 0 were already\n"
+    assert run("keyring", "sign", path).stdout == "0 voiceprints were signed, 1 was already\n"
+
+
 def test_an_archive_is_signed_where_it_lies(run: Run, archive: Path, ring: Path, tmp_path: Path) -> None:
     """Every voiceprint in files of any kind, in its very place; the rest stays byte for byte, mode and links too."""
     before = contents(archive)

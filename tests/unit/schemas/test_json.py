@@ -58,6 +58,13 @@ def test_what_json_cannot_carry_is_refused(value: object) -> None:
         json.encode(value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_another_encoding_is_named(encoding: str) -> None:
+    """As what it is: bytes that are not UTF-8."""
+    with pytest.raises(ValueError, match=r"^the bytes are not UTF-8: line 1 column 1"):
+        json.decode('{"name": "\xe9"}'.encode(encoding))
+
+
 @pytest.mark.parametrize("text", [b"", b"{", b"NaN", b"[1,]", b"\xff", b'{"a":1} x', "\ud800"])
 def test_what_is_not_json_is_refused(text: bytes | str) -> None:
     """One error, a ValueError, for every text that is not JSON."""
