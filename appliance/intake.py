@@ -18,11 +18,12 @@ from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology
 from tasks.audit import Audit
 from tasks.connection import Unreachable
-from tasks.files import FileStore, Upload
+from tasks.files import FileStore
 from tasks.networks import network
 from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore
+from tasks.uploads import Upload
 from tasks.workforce import Capabilities, Workforce
 
 # What JSON bodies make in memory when they are checked is hundreds of megabytes at worst: not many at a time.

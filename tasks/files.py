@@ -27,6 +27,7 @@ from schemas.task import is_task_id
 from tasks import sealing
 from tasks.holding import hold, is_held
 from tasks.sealing import SealedFile, Sealer, Unsealable
+from tasks.uploads import Incoming, Upload
 
 _Content = TypeVar("_Content", FileIO, SealedFile)
 
@@ -49,39 +50,6 @@ class ResultGone(ApplianceError):
 
 class ResultDamaged(ApplianceError):
     """The result file is not what was stored."""
-
-
-class Upload:
-    """An upload on its way in: counts and hashes what is written. Nobody else sees it before its context ends."""
-
-    def __init__(self, file: BinaryIO, sealer: Sealer | None, seen: Callable[[bytes], object] | None) -> None:
-        self._file = file
-        self._sealer = sealer
-        self._seen = seen
-        self._sha256 = hashlib.sha256()
-        self.size = 0
-
-    @property
-    def sha256(self) -> bytes:
-        return self._sha256.digest()
-
-    async def write(self, chunk: bytes) -> None:
-        self.size += len(chunk)
-        # All in one go: each way to a thread and back takes as long as hashing a hundred kilobytes.
-        await asyncio.to_thread(self._take, chunk)
-
-    def _take(self, chunk: bytes) -> None:
-        self._sha256.update(chunk)
-        self._file.write(self._sealer.add(chunk) if self._sealer else chunk)
-        if self._seen:
-            self._seen(chunk)
-
-    def end(self) -> None:
-        """Once all of it has come; it is on the disk on return."""
-        if self._sealer:
-            self._file.write(self._sealer.end())
-        self._file.flush()
-        os.fsync(self._file.fileno())
 
 
 class FileStore(Protocol):
@@ -163,13 +131,14 @@ class LocalFileStore:
         partial, final = _path(self._partial, task_id), self.input(task_id)
         with ExitStack() as published:
             try:
-                with storage_errors(), await asyncio.to_thread(open, partial, "wb", opener=_private) as file:
+                with storage_errors(), await asyncio.to_thread(FileIO, partial, "wb", opener=_private) as file:
                     hold(file.fileno())
                     (until or published).callback(os.close, os.dup(file.fileno()))
                     sealing_keys = self._keys if self._encrypt else None
-                    upload = Upload(file, Sealer(sealing_keys, _input(task_id)) if sealing_keys else None, seen)
+                    sealer = Sealer(sealing_keys, _input(task_id)) if sealing_keys else None
+                    upload = Upload(Incoming(file, sealer, seen))
                     yield upload
-                    await asyncio.to_thread(upload.end)
+                    await upload.end()
                 await asyncio.to_thread(_publish, partial, final)
             finally:
                 partial.unlink(missing_ok=True)

@@ -1,0 +1,65 @@
+"""Uploads on their way into the file store."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Callable
+from io import BufferedWriter, FileIO
+
+from aiofiles.threadpool import wrap
+
+from tasks.sealing import Sealer
+
+
+class Incoming(BufferedWriter):
+    """A file that hashes, and seals if there is a `sealer`, whatever is written to it; `seen` is shown that first."""
+
+    def __init__(self, file: FileIO, sealer: Sealer | None, seen: Callable[[bytes], object] | None) -> None:
+        super().__init__(file)
+        self._sealer = sealer
+        self._seen = seen
+        self._sha256 = hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> bytes:
+        return self._sha256.digest()
+
+    def write(self, chunk: bytes) -> int:  # type: ignore[override]
+        self.size += len(chunk)
+        self._sha256.update(chunk)
+        super().write(self._sealer.add(chunk) if self._sealer else chunk)
+        if self._seen:
+            self._seen(chunk)
+        return len(chunk)
+
+    def end(self) -> None:
+        """Once all of it has come; it is on the disk on return."""
+        if self._sealer:
+            super().write(self._sealer.end())
+        self.flush()
+        os.fsync(self.fileno())
+
+
+class Upload:
+    """An upload for an event loop: counts and hashes what is written. Nobody else sees it before it is published."""
+
+    def __init__(self, file: Incoming) -> None:
+        self._file = file
+        # All that a piece needs in one go: each way to a thread and back takes as long as hashing a hundred kilobytes.
+        self._written = wrap(file)
+
+    @property
+    def size(self) -> int:
+        return self._file.size
+
+    @property
+    def sha256(self) -> bytes:
+        return self._file.sha256
+
+    async def write(self, chunk: bytes) -> None:
+        await self._written.write(chunk)
+
+    async def end(self) -> None:
+        """Once all of it has come; it is on the disk on return."""
+        await asyncio.to_thread(self._file.end)
