@@ -10,16 +10,17 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from onnx_models.blas import one_thread
+from onnx_models.blas import keep_to_one_thread
 
 _T = TypeVar("_T")
 
 
 class Turn:
     """Threads have it one after the other, in the order in which they asked. A plain lock would go back to the thread
-    that has just let go of it, again and again."""
+    that has just let go of it, again and again. Once there is one, numpy keeps to the thread that calls it."""
 
     def __init__(self) -> None:
+        keep_to_one_thread()
         self._lock = threading.Lock()
         self._free = 1
         self._waiting: deque[threading.Lock] = deque()
@@ -31,13 +32,12 @@ class Turn:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Waits for the turn and has it for the block, in which numpy keeps to one thread."""
-        with one_thread():
-            self._take()
-            try:
-                yield
-            finally:
-                self._let_go()
+        """Waits for the turn and has it for the block."""
+        self._take()
+        try:
+            yield
+        finally:
+            self._let_go()
 
     @contextmanager
     def left(self) -> Iterator[None]:
