@@ -26,33 +26,41 @@ class Kept:
     idle_commands: float
 
 
-async def kept(service: Running, tasks: Awaitable[object], count: int) -> Kept:
-    """While `tasks`, which are `count`, are done and nothing else is."""
+async def kept(
+    service: Running, tasks: Awaitable[object], count: int, extractions: Awaitable[object], extracted: int
+) -> Kept:
+    """While `tasks`, which are `count`, are done and nothing else is; results are those of `extractions`.
+
+    The memory of Redis goes up and down by itself: it takes many tasks to tell what is theirs.
+    """
     async with redis.asyncio.Redis.from_url(service.redis_url) as store:
-        before = await _look(store, service)
+        before = await _look(store)
         await asyncio.sleep(_IDLE_SECONDS)
-        after = await _look(store, service)
+        after = await _look(store)
         idle = (after["commands"] - before["commands"]) / _IDLE_SECONDS
         started = time.perf_counter()
         await tasks
         lasted = time.perf_counter() - started
-        found = {name: value - after[name] for name, value in (await _look(store, service)).items()}
+        found = {name: value - after[name] for name, value in (await _look(store)).items()}
+    folder = service.data_dir / "store"
+    size = await asyncio.to_thread(_size, folder)
+    await extractions
+    results = await asyncio.to_thread(_size, folder) - size
     return Kept(
         commands=(found["commands"] - idle * lasted) / count,
         memory_bytes=found["memory"] / count,
         log_bytes=found["log"] / count,
-        result_bytes=found["results"] / count,
+        result_bytes=results / extracted,
         idle_commands=idle / len(service.processes("worker")),
     )
 
 
-async def _look(store: "redis.asyncio.Redis", service: Running) -> dict[str, float]:
+async def _look(store: "redis.asyncio.Redis") -> dict[str, float]:
     told = await store.info()
     return {
         "commands": told["total_commands_processed"],
         "memory": told["used_memory"],
         "log": told["aof_current_size"],
-        "results": await asyncio.to_thread(_size, service.data_dir / "store"),
     }
 
 
