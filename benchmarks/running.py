@@ -67,6 +67,9 @@ async def running(**settings: str | int | Path) -> AsyncIterator[Running]:
             stdout=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C ends the benchmark, which then ends the appliance
         )
+        # What ends the benchmark ends the appliance: it has a session of its own, and would live on.
+        if task := asyncio.current_task():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         try:
             line = (await process.stdout.readline()).decode() if process.stdout else ""
             if not line:
