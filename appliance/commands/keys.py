@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _SPAN = re.compile(r"([0-9]+)([dhm])", re.ASCII)
 # Enough for any time that there is; Python reads no number of thousands of digits.
 _MOST_DIGITS = 18
+# Of what is no time, in an error.
+_MOST_SHOWN = 40
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
 keys = typer.Typer(help="The API keys of callers: make, show and revoke them.", no_args_is_help=True)
@@ -218,7 +220,7 @@ def _after(now: datetime, given: str, span: re.Match[str]) -> datetime:
         return now + int(span[1][:_MOST_DIGITS]) * _UNITS[span[2]]
     except OverflowError as error:
         raise ConfigurationError(
-            f"--expires: {given} is further away than the calendar goes: without --expires a key never expires"
+            f"--expires: {given[:_MOST_SHOWN]} is further away than the calendar goes: without --expires a key never expires"
         ) from error
 
 

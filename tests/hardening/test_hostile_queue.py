@@ -138,8 +138,10 @@ def test_a_pickle_is_never_run(scene: Scene) -> None:
 def test_a_key_that_became_something_else(scene: Scene, name: str, command: tuple[str, ...]) -> None:
     """Clients are told to come again until it is mended, soon and by itself, and no task is lost for it."""
     task = scene.submitted()
-    scene.redis.delete(name)
-    scene.redis.execute_command(command[0], name, *command[1:])
+    # At once: a worker that looks in between would write there what belongs there.
+    with scene.redis.pipeline(transaction=True) as changed:
+        changed.delete(name).execute_command(command[0], name, *command[1:])
+        changed.execute()
     end = time.monotonic() + 60
     while not (answer := scene.client.post(CONVERSION, json={"voiceprints": [GOOD]})).is_success:
         assert (answer.status_code, answer.json()["type"]) == (503, "service.overloaded"), answer.text

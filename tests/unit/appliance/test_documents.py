@@ -1,5 +1,7 @@
 """Bodies of JSON: what they may cost is known before they are parsed."""
 
+import io
+
 import pytest
 
 from appliance import documents
@@ -13,7 +15,7 @@ LARGE = 33 << 20
 def refused(text: bytes) -> str:
     assert DOCUMENT is not None
     with pytest.raises((RequestInvalid, ValidationError)) as caught:
-        documents.read(text, DOCUMENT, {"parameters": Parameters(), "models": ("ge2e",)})
+        documents.read(documents.outlined(io.BytesIO(text)), DOCUMENT, {"parameters": Parameters(), "models": ("ge2e",)})
     return caught.value.message
 
 

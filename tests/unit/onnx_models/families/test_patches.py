@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from onnx_models import batcher, families
 from onnx_models.families import Framing, Window, load_families, open_family
 from onnx_models.session import open_session
+from onnx_models.spreading import Spreading
 
 # A log mel front end as VGGish, PANNs and CLAP have them: patches of one size with a channel, 64 bands.
 MADE = """
@@ -87,6 +88,7 @@ def test_patches_at_other_rates(tmp_path: Path, rate: int, seconds: float, high:
     windows: list[Window] = [*front_end.push(speech), *front_end.finish()]
     assert {window[0].shape for window in windows} == {(1, round(seconds * 100), 64)}
     session = open_session(mean_network(tmp_path / "mean.onnx"), "cpu")
-    vectors = np.concatenate(list(batcher.embed(session, 0, windows, 4)))
+    network = batcher.Processor(session, 0, Spreading(1))
+    vectors = np.concatenate(list(network.vectors(batcher.batches(windows, 4))))
     np.testing.assert_allclose(vectors, [window[0].mean(axis=(0, 1)) for window in windows], rtol=1e-4)
     assert not np.allclose(np.linalg.norm(vectors, axis=1), 1)
