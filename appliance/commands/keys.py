@@ -220,7 +220,8 @@ def _after(now: datetime, given: str, span: re.Match[str]) -> datetime:
         return now + int(span[1][:_MOST_DIGITS]) * _UNITS[span[2]]
     except OverflowError as error:
         raise ConfigurationError(
-            f"--expires: {given[:_MOST_SHOWN]} is further away than the calendar goes: without --expires a key never expires"
+            f"--expires: {given[:_MOST_SHOWN]} is further away than the calendar goes: without --expires a key never "
+            "expires"
         ) from error
 
 

@@ -15,7 +15,9 @@ LARGE = 33 << 20
 def refused(text: bytes) -> str:
     assert DOCUMENT is not None
     with pytest.raises((RequestInvalid, ValidationError)) as caught:
-        documents.read(documents.outlined(io.BytesIO(text)), DOCUMENT, {"parameters": Parameters(), "models": ("ge2e",)})
+        documents.read(
+            documents.outlined(io.BytesIO(text)), DOCUMENT, {"parameters": Parameters(), "models": ("ge2e",)}
+        )
     return caught.value.message
 
 
