@@ -63,8 +63,13 @@ def sums(found: list[Process]) -> dict[str, int]:
 
 
 def kept(root: int) -> set[tuple[int, str]]:
-    """The processes that are to live as long as the appliance, but for the spare worker, which comes later."""
-    return {(process.pid, process.role) for process in processes(root) if process.role not in {"child", "spare"}}
+    """The processes that are to live as long as the appliance, but for the spare worker, which comes later: at first it
+    looks like the one that has forked it."""
+    return {
+        (process.pid, process.role)
+        for process in processes(root)
+        if process.role not in {"child", "spare", "up"} or process.pid == root
+    }
 
 
 @contextmanager
