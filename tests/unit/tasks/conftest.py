@@ -10,7 +10,7 @@ import pytest
 
 from tasks.files import LocalFileStore
 from tests.own_redis import OwnRedis, started
-from tests.unit.tasks.workers import RUN, Start, Working
+from tests.unit.tasks.workers import RUN, Start, Working, given
 
 
 @pytest.fixture(scope="module")
@@ -20,18 +20,7 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
 
     def start(first: str = "", **changes: object) -> Working:
         folder = tmp_path_factory.mktemp("store")
-        config = {
-            "name": f"worker-{len(running)}",
-            "redis_url": redis_url,
-            "store_dir": str(folder),
-            "models_dir": str(models_dir),
-            "models": ["ge2e"],
-            "profile": None,
-            "device": "cpu",
-            "max_audio_length": 7200.0,
-            "retention": 1000.0,
-            "drain_timeout": 30.0,
-        } | changes
+        config = given(f"worker-{len(running)}", redis_url, folder, models_dir) | changes
         log = folder.with_suffix(".log")
         with log.open("wb") as errors:
             running.append(subprocess.Popen([sys.executable, "-c", first + RUN, json.dumps(config)], stderr=errors))

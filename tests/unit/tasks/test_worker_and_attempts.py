@@ -22,7 +22,7 @@ from tasks.record import TaskRecord
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
 from tests.unit.schemas.sample_voiceprints import voiceprint
-from tests.unit.tasks.workers import CONVERSION, RUN, Start, Working, document, ended, submit, until
+from tests.unit.tasks.workers import CONVERSION, RUN, Start, Working, document, ended, given, submit, until
 
 # A function of the C library, called as Python calls its own: no other thread runs until it returns.
 HANG = """
@@ -125,19 +125,8 @@ async def test_an_attempt_that_hangs_ends_with_its_worker(
     code = f"from tasks.jobs import jobs{HANG}{RUN}"
 
     def work(number: int) -> "subprocess.Popen[bytes]":
-        config = {
-            "name": f"hanging-{number}",
-            "redis_url": own_redis.url,
-            "store_dir": str(tmp_path / "store"),
-            "models_dir": str(models_dir),
-            "models": ["ge2e"],
-            "profile": None,
-            "device": "cpu",
-            "max_audio_length": 60.0,
-            "retention": 1000.0,
-            "drain_timeout": 1.0,
-            "longest_attempt": 1.0,
-        }
+        limits = {"drain_timeout": 1.0, "longest_attempt": 1.0}
+        config = given(f"hanging-{number}", own_redis.url, tmp_path / "store", models_dir, **limits)
         return subprocess.Popen([sys.executable, "-c", code, json.dumps(config)], stderr=subprocess.PIPE)
 
     async with TaskStore.open(own_redis.url) as store:

@@ -17,7 +17,7 @@ from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
 from tests.unit.schemas.sample_voiceprints import voiceprint
-from tests.unit.tasks.workers import EXTRACTION, RUN, Working, document, ended, submit, until
+from tests.unit.tasks.workers import EXTRACTION, RUN, Working, document, ended, given, submit, until
 
 GOOD = document(encode(voiceprint()))
 # One job kills its process, the first time once another stands beside it; that one is in no hurry.
@@ -80,17 +80,7 @@ async def test_who_stands_beside_a_task_that_kills_is_done(
 ) -> None:
     """Its worker's death counts for both; from then on each is tried alone, and only the one that kills again fails."""
     files, workers = LocalFileStore(tmp_path / "store"), []
-    config = {
-        "redis_url": own_redis.url,
-        "store_dir": str(tmp_path / "store"),
-        "models_dir": str(models_dir),
-        "models": ["ge2e"],
-        "profile": None,
-        "device": "cpu",
-        "max_audio_length": 60.0,
-        "retention": 1000.0,
-        "drain_timeout": 1.0,
-    }
+    config = given("", own_redis.url, tmp_path / "store", models_dir, drain_timeout=1.0)
     async with TaskStore.open(own_redis.url) as store:
         killing = await submit(store, files, b"kill")
         bystander = await submit(store, files, GOOD)

@@ -38,6 +38,22 @@ class Working:
 Start = Callable[..., Working]
 
 
+def given(name: str, redis_url: str, store_dir: Path, models_dir: Path, **changes: object) -> dict[str, object]:
+    """What RUN needs to know of a worker."""
+    return {
+        "name": name,
+        "redis_url": redis_url,
+        "store_dir": str(store_dir),
+        "models_dir": str(models_dir),
+        "models": ["ge2e"],
+        "profile": None,
+        "device": "cpu",
+        "max_audio_length": 7200.0,
+        "retention": 1000.0,
+        "drain_timeout": 30.0,
+    } | changes
+
+
 async def submit(
     store: TaskStore, files: LocalFileStore, data: bytes, technology: str = CONVERSION, **parameters: Any
 ) -> TaskRecord:
