@@ -138,10 +138,10 @@ class LocalFileStore:
                     sealer = Sealer(sealing_keys, _input(task_id)) if sealing_keys else None
                     upload = Upload(Incoming(file, sealer, seen))
                     yield upload
-                    await upload.end()
-                await asyncio.to_thread(_publish, partial, final)
-            finally:
+                    await upload.end(lambda: _publish(partial, final))
+            except BaseException:
                 partial.unlink(missing_ok=True)
+                raise
 
     def is_held(self, task_id: str) -> bool:
         return is_held(self.input(task_id))
