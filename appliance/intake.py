@@ -70,7 +70,7 @@ class Arrival:
 
     @property
     def sha256(self) -> bytes:
-        """Of its file, as far as it has come."""
+        """Of its file, once all of it has come."""
         return self._upload.sha256
 
     async def write(self, chunk: bytes) -> None:

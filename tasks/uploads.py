@@ -49,8 +49,8 @@ class Upload:
         self._file = file
         # All that a piece needs in one go: each way to a thread and back takes as long as hashing a hundred kilobytes.
         self._written = wrap(file)
-        self._gathered: list[bytes] = []
-        self._waiting = 0
+        # One after the other in one place: of many small pieces, each would take more room than its bytes.
+        self._gathered = bytearray()
         self.size = 0
 
     @property
@@ -60,17 +60,19 @@ class Upload:
 
     async def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        self._waiting += len(chunk)
-        self._gathered.append(chunk)
-        if self._waiting >= _GATHERED_BYTES:
-            gathered, self._gathered, self._waiting = self._gathered, [], 0
-            await self._written.writelines(gathered)
+        if self._gathered or len(chunk) < _GATHERED_BYTES:
+            self._gathered += chunk
+            if len(self._gathered) < _GATHERED_BYTES:
+                return
+            chunk = bytes(self._gathered)
+            self._gathered.clear()
+        await self._written.write(chunk)
 
     async def end(self, then: Callable[[], None]) -> None:
         """Once all of it has come; it is on the disk when `then` is called, in the same thread."""
         await asyncio.to_thread(self._end, then)
 
     def _end(self, then: Callable[[], None]) -> None:
-        self._file.writelines(self._gathered)
+        self._file.write(bytes(self._gathered))
         self._file.end()
         then()
