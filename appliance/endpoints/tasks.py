@@ -41,11 +41,12 @@ async def poll(request: web.Request) -> web.StreamResponse:
     seconds = waiting_seconds(request.query.getall("wait", []))
     task_id = _task_id(request)
     try:
-        record = _of_path(request, await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention))
-        if seconds and not record.state.terminal:
+        if seconds:
             with cast("Connection", request.protocol).while_connected():
                 record = _of_path(request, await _waited(request, task_id, seconds))
             request[VISITOR].require_still()
+        else:
+            record = _of_path(request, await _read(request, task_id))
     except RecordDamaged as error:
         raise Internal(error.message) from error
     if not record.result_bytes:
@@ -82,9 +83,13 @@ async def _tell(request: web.Request, record: TaskRecord) -> None:
 
 async def _waited(request: web.Request, task_id: str, seconds: float) -> TaskRecord | None:
     try:
-        return await request.app[ENDINGS].wait(task_id, seconds)
+        return await request.app[ENDINGS].wait(task_id, seconds, partial(_of_path, request))
     except RecordDamaged:
-        return await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention)
+        return await _read(request, task_id)
+
+
+async def _read(request: web.Request, task_id: str) -> TaskRecord | None:
+    return await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention)
 
 
 async def take_back(request: web.Request) -> web.Response:
