@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from contextlib import suppress
+from functools import lru_cache
 
 from aiohttp import hdrs, web
 from yarl import URL
@@ -13,6 +14,9 @@ from tasks.networks import network
 
 # A host and a port, and nothing that would become another part of an address.
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]:/?#@\\]+)(:[0-9]+)?")
+# Clients come again and again, under few names and from few addresses; what each means takes longer to find out than
+# the rest of a poll.
+_REMEMBERED = 256
 
 
 def base_url(request: web.Request, settings: Settings) -> URL:
@@ -22,12 +26,17 @@ def base_url(request: web.Request, settings: Settings) -> URL:
     last, which that proxy wrote itself. Raises RequestInvalid for a host that is none.
     """
     if settings.public_url:
-        return URL(settings.public_url)
+        return _url(settings.public_url)
     scheme, host = request.scheme, host_header(request)
     if _from_trusted_proxy(request, settings):
         scheme = "https" if _last(request, hdrs.X_FORWARDED_PROTO) == "https" else scheme
         host = _authority(_last(request, hdrs.X_FORWARDED_HOST) or host)
-    return URL(f"{scheme}://{host}")
+    return _url(f"{scheme}://{host}")
+
+
+def own_url(request: web.Request) -> URL:
+    """Scheme and host as the request itself has them. Raises RequestInvalid for a host that is none."""
+    return _url(f"{request.scheme}://{host_header(request)}")
 
 
 def client_address(request: web.Request, settings: Settings) -> str:
@@ -47,6 +56,7 @@ def host_header(request: web.Request) -> str:
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
+@lru_cache(_REMEMBERED)
 def is_loopback_name(host: str | None) -> bool:
     """Whether a host name can only mean this machine."""
     try:
@@ -56,28 +66,40 @@ def is_loopback_name(host: str | None) -> bool:
 
 
 def _authority(text: str) -> str:
+    if not _names_a_host(text):
+        raise RequestInvalid("the host that the request names is not a host name or address with a port")
+    return text
+
+
+@lru_cache(_REMEMBERED)
+def _names_a_host(text: str) -> bool:
     with suppress(ValueError):
-        if _AUTHORITY.fullmatch(text) and URL(f"http://{text}").host:
-            return text
-    raise RequestInvalid("the host that the request names is not a host name or address with a port")
+        return bool(_AUTHORITY.fullmatch(text) and URL(f"http://{text}").host)
+    return False
+
+
+@lru_cache(_REMEMBERED)
+def _url(text: str) -> URL:
+    return URL(text)
 
 
 def peer(address: str, settings: Settings) -> bytes:
     """As `network`; empty for a configured proxy, which speaks for many."""
-    return b"" if _trusted_proxy(address, settings) else network(address)
+    return b"" if _is_one_of(address, settings.trusted_proxies) else network(address)
 
 
 def _from_trusted_proxy(request: web.Request, settings: Settings) -> bool:
-    return _trusted_proxy(request.remote or "", settings)
+    return _is_one_of(request.remote or "", settings.trusted_proxies)
 
 
-def _trusted_proxy(address: str, settings: Settings) -> bool:
-    if not settings.trusted_proxies or not address:
+@lru_cache(_REMEMBERED)
+def _is_one_of(address: str, proxies: tuple[str, ...]) -> bool:
+    if not proxies or not address:
         return False
     found = ipaddress.ip_address(address)
     # How an IPv4 proxy looks to a server that listens on all IPv6 addresses.
     found = getattr(found, "ipv4_mapped", None) or found
-    return any(found in ipaddress.ip_network(network) for network in settings.trusted_proxies)
+    return any(found in ipaddress.ip_network(network) for network in proxies)
 
 
 def _last(request: web.Request, header: str) -> str:

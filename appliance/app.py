@@ -1,6 +1,7 @@
 """The HTTP process: everything is wired here and nowhere else."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -15,7 +16,7 @@ from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
 from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
-from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, WORKFORCE
+from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, TRIPS, WORKFORCE
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.middlewares import doors, journal, refuse
@@ -26,6 +27,7 @@ from appliance.processes.telling import told_once
 from appliance.readiness import WATCH_SECONDS
 from appliance.settings import Settings
 from appliance.shared_stores import shared
+from appliance.trips import Trips
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.audit import Audit
@@ -58,6 +60,7 @@ def create_app(settings: Settings) -> web.Application:
     app[STORE], app[FILES] = stores.tasks(told=ends(app[AUDIT], "http")), stores.files()
     app[WORKFORCE] = Workforce(app[STORE])
     app[INTAKE] = Intake(settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT])
+    app[TRIPS] = Trips()
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_audited)
@@ -104,7 +107,10 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
     ConfigurationError for a certificate or key that cannot be used.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
-    asyncio.run(_serve(create_app(settings), sock, told_once(ready)))
+    app = create_app(settings)
+    # What is there from the start stays: to look through all of it for garbage again and again is in vain.
+    gc.freeze()
+    asyncio.run(_serve(app, sock, told_once(ready)))
 
 
 async def _serve(app: web.Application, sock: socket.socket, ready: Callable[[], None]) -> None:

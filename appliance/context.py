@@ -6,6 +6,7 @@ from appliance.access.door import Door
 from appliance.access.visitor import Visitor
 from appliance.intake import Intake
 from appliance.settings import Settings
+from appliance.trips import Trips
 from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
@@ -18,6 +19,7 @@ STORE = web.AppKey("store", TaskStore)
 WORKFORCE = web.AppKey("workforce", Workforce)
 FILES = web.AppKey("files", FileStore)
 AUDIT = web.AppKey("audit", Audit)
+TRIPS = web.AppKey("trips", Trips)
 INTAKE = web.AppKey("intake", Intake)
 ENDINGS = web.AppKey("endings", Endings)
 # Who asks, known from the door on; what was refused before it, for a host that is none, has nobody.

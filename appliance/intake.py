@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
@@ -24,12 +25,14 @@ from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore
 from tasks.uploads import Upload
-from tasks.workforce import Capabilities, Workforce
+from tasks.workforce import Capabilities, Depth, Workforce
 
 # What JSON bodies make in memory when they are checked is hundreds of megabytes at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
 # What a request may be longer than its file: multipart framing, a config, a stray part.
 FRAMING_BYTES = 1 << 20
+# How long a look at what waits holds for those who come after, as long as so many fit who might come meanwhile.
+_MOMENT_SECONDS, _COME_AT_ONCE = 0.1, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Arrival:
 
     @property
     def sha256(self) -> bytes:
-        """Of its file, as far as it has come."""
+        """Of its file, once all of it has come."""
         return self._upload.sha256
 
     async def write(self, chunk: bytes) -> None:
@@ -91,6 +94,9 @@ class Intake:
         self._workforce = workforce
         self._files = files
         self._room = Room()
+        # How it stood when it was last looked, and until when that is good enough.
+        self._seen: Depth | None = None
+        self._look_again = 0.0
         self._rates = Rates(store.redis)
         self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
 
@@ -117,7 +123,7 @@ class Intake:
         # What is sent once more makes no task: it needs no place in the queue, and counts for no rate. Whether its task
         # is still there when the upload has come, only the submission tells.
         again = bool(idempotency) and await self._store.remembers(idempotency)
-        self._room.capacity, self._room.reason = await self._capacity(technology, waits=not again)
+        await self._admit(technology, waits=not again)
         task_id = str(uuid.uuid4())
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share, ExitStack() as submitted:
             try:
@@ -180,25 +186,36 @@ class Intake:
         # One that was erased in this moment is told by its poll.
         return TaskState.PENDING if record is None else record.state
 
-    async def _capacity(self, technology: Technology, *, waits: bool) -> tuple[int, str]:
-        """Bytes that fit beside those of open tasks, and what bounds them. Raises Overloaded for a task that `waits`
-        when no more may."""
-        settings, depth = self._settings, await self._workforce.depth()
+    async def _admit(self, technology: Technology, *, waits: bool) -> None:
+        """Raises Unavailable for a technology whose head no worker has, Overloaded for a task that `waits` when no more
+        may."""
+        depth, most = await self._look(), self._settings.max_queue_length
         if technology.head and depth.workers:
             _require_head(technology.name, technology.head, depth.workers.values())
-        if waits and depth.waiting + depth.running >= settings.max_queue_length:
-            raise Overloaded(
-                f"the queue is full: {settings.max_queue_length} tasks wait or run already",
-                headers={"Retry-After": "10"},
-            )
-        storage, free = int(settings.input_storage_size), self._files.free_space()
-        return min(
+        if waits and depth.waiting + depth.running >= most:
+            raise Overloaded(f"the queue is full: {most} tasks wait or run already", headers={"Retry-After": "10"})
+
+    async def _look(self) -> Depth:
+        """How it stands, and the room for uploads as it is now: the bytes that fit beside those of open tasks.
+
+        Far from what would refuse a task, a look of a moment ago is enough: what has come since has taken its room, and
+        is counted exactly when it is submitted.
+        """
+        settings, room, now = self._settings, self._room, time.monotonic()
+        storage = int(settings.input_storage_size)
+        if self._seen and now < self._look_again and 2 * (room.capacity - room.taken) > storage:
+            return self._seen
+        depth, free = await self._workforce.depth(), self._files.free_space()
+        room.capacity, room.reason = min(
             (
                 storage - depth.input_bytes,
                 f"waiting tasks have {depth.input_bytes} of {storage} bytes of input storage",
             ),
             (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
         )
+        far = depth.workers and 2 * (depth.waiting + depth.running) + _COME_AT_ONCE < settings.max_queue_length
+        self._seen, self._look_again = depth, now + _MOMENT_SECONDS if far else now
+        return depth
 
     async def _check(
         self, document: type[Document] | None, arrival: Arrival, body: documents.Incoming | None

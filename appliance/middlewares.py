@@ -2,8 +2,6 @@
 
 import logging
 import time
-from dataclasses import replace
-from functools import partial
 
 from aiohttp import ClientPayloadError, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -15,7 +13,7 @@ from appliance import audited, cors
 from appliance.access.door import Door, presented
 from appliance.access.needs import needs
 from appliance.access.visitor import Visitor
-from appliance.addresses import base_url, client_address, host_header, is_loopback_name
+from appliance.addresses import base_url, client_address, is_loopback_name, own_url
 from appliance.answers import CORRELATION_ID, error, logged_id, repeated, request_id, translated
 from appliance.context import AUDIT, SETTINGS, VISITOR
 from appliance.description.assets import ASSETS
@@ -39,13 +37,15 @@ async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line in the log."""
     started = time.perf_counter()
     response = await handler(request)
+    # Polls and questions for our health would drown the rest.
+    often = (request.method, response.status) == ("GET", 200) or request.path in OPEN_PATHS
+    level = logging.DEBUG if often else logging.INFO
+    if not log.isEnabledFor(level):
+        return response
     # The path as it came, still encoded: decoded, it could hold a line end and look like a line of its own.
     path = request.rel_url.raw_path
-    # Polls and questions for our health would drown the rest.
     log.log(
-        logging.DEBUG
-        if request.path in OPEN_PATHS or (request.method, response.status) == ("GET", 200)
-        else logging.INFO,
+        level,
         "%s %s %d in %.1f ms, correlation %s",
         request.method,
         path if len(path) < _PATH_CHARACTERS else "(long path)",
@@ -87,12 +87,12 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
 def doors(settings: Settings, door: Door) -> Middleware:
     """Who may come in. Bound to loopback: only under a loopback name, so that no web page reaches us by a name of its
     own (DNS rebinding). Never from a page of another origin, unless that is named. And only whom the door lets in."""
-    public = URL(settings.public_url) if settings.public_url else None
+    public, loopback = URL(settings.public_url) if settings.public_url else None, settings.loopback
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host, base = URL(f"{request.scheme}://{host_header(request)}"), base_url(request, settings)
-        if settings.loopback and not is_loopback_name(host.host) and not (public and public.host == host.host):
+        host, base = own_url(request), base_url(request, settings)
+        if loopback and not is_loopback_name(host.host) and not (public and public.host == host.host):
             raise Forbidden(
                 f"this appliance answers on loopback names only, not {repeated(str(host.host))}; "
                 "set VOICEPRINT_PUBLIC_URL when a proxy forwards to it"
@@ -104,10 +104,10 @@ def doors(settings: Settings, door: Door) -> Middleware:
         elif origin is not None and origin not in {str(base.origin()), str(host.origin())}:
             raise Forbidden(f"web pages of {repeated(origin)} may not call this appliance")
         address = client_address(request, settings)
-        request[VISITOR] = Visitor(address=address)
-        if request.path not in _NO_KEY_NEEDED:
-            ask = partial(door.ask, _presented(request), needs(request.method, request.path), address)
-            visitor = request[VISITOR] = replace(ask(), anew=ask)
+        if request.path in _NO_KEY_NEEDED:
+            request[VISITOR] = Visitor(address=address)
+        else:
+            visitor = request[VISITOR] = door.ask(_presented(request), needs(request.method, request.path), address)
             if visitor.refusal is not None:
                 raise visitor.refusal
         return await handler(request)

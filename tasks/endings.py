@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Self
 
@@ -54,9 +54,14 @@ class Endings:
         self._closed.set()
         self._wake(list(self._waiting))
 
-    async def wait(self, task_id: str, seconds: float) -> TaskRecord | None:
+    async def wait(
+        self, task_id: str, seconds: float, admitted: Callable[[TaskRecord | None], object] = lambda _: None
+    ) -> TaskRecord | None:
         """The record of the task once its state is terminal, or as it is after `seconds`; None for a task that is
-        unknown, expired or erased. Raises RecordDamaged, and Overloaded while Redis cannot be reached."""
+        unknown, expired or erased. `admitted` sees it whenever it is read, the first time before anything is waited
+        for, and raises for one that is not to be waited for.
+
+        Raises RecordDamaged, and Overloaded while Redis cannot be reached."""
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         with self._watched(task_id) as told:
@@ -64,6 +69,7 @@ class Endings:
                 told.clear()
                 async with self._reading:
                     record = await self._store.fetch(task_id)
+                admitted(record)
                 left = end - loop.time()
                 if record is None or record.state.terminal or left <= 0 or self._closed.is_set():
                     return record

@@ -10,6 +10,9 @@ from aiofiles.threadpool import wrap
 
 from tasks.sealing import Sealer
 
+# What is kept back of an upload, to be written with what follows or with its end.
+_GATHERED_BYTES = 1 << 18
+
 
 class Incoming(BufferedWriter):
     """A file that hashes, and seals if there is a `sealer`, whatever is written to it; `seen` is shown that first."""
@@ -19,14 +22,12 @@ class Incoming(BufferedWriter):
         self._sealer = sealer
         self._seen = seen
         self._sha256 = hashlib.sha256()
-        self.size = 0
 
     @property
     def sha256(self) -> bytes:
         return self._sha256.digest()
 
     def write(self, chunk: bytes) -> int:  # type: ignore[override]
-        self.size += len(chunk)
         self._sha256.update(chunk)
         super().write(self._sealer.add(chunk) if self._sealer else chunk)
         if self._seen:
@@ -48,18 +49,30 @@ class Upload:
         self._file = file
         # All that a piece needs in one go: each way to a thread and back takes as long as hashing a hundred kilobytes.
         self._written = wrap(file)
-
-    @property
-    def size(self) -> int:
-        return self._file.size
+        # One after the other in one place: of many small pieces, each would take more room than its bytes.
+        self._gathered = bytearray()
+        self.size = 0
 
     @property
     def sha256(self) -> bytes:
+        """Of all of it, once it has ended."""
         return self._file.sha256
 
     async def write(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self._gathered or len(chunk) < _GATHERED_BYTES:
+            self._gathered += chunk
+            if len(self._gathered) < _GATHERED_BYTES:
+                return
+            chunk = bytes(self._gathered)
+            self._gathered.clear()
         await self._written.write(chunk)
 
-    async def end(self) -> None:
-        """Once all of it has come; it is on the disk on return."""
-        await asyncio.to_thread(self._file.end)
+    async def end(self, then: Callable[[], None]) -> None:
+        """Once all of it has come; it is on the disk when `then` is called, in the same thread."""
+        await asyncio.to_thread(self._end, then)
+
+    def _end(self, then: Callable[[], None]) -> None:
+        self._file.write(bytes(self._gathered))
+        self._file.end()
+        then()

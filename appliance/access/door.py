@@ -3,9 +3,10 @@
 import logging
 import os
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from appliance.access import key_file
@@ -45,18 +46,19 @@ class Door:
         self._look()
         return bool(self._keys or self._fault) or not self._open_without
 
-    def ask(self, presented: str, needs: Iterable[Scope], address: str) -> Visitor:
+    def ask(self, presented: str, needs: Collection[Scope], address: str) -> Visitor:
         """Who comes from `address`, shows the key `presented`, empty for none, and wants what `needs` these scopes."""
+        anew = partial(self.ask, presented, needs, address)
         if not self.keyed:
-            return Visitor(address=address)
+            return Visitor(address=address, anew=anew)
         if self._fault:
-            return Visitor(address=address, refusal=_closed())
+            return Visitor(address=address, refusal=_closed(), anew=anew)
         # Whether there is a key of this id or none, the same is done: the time tells nothing of which ids there are.
         kept = self._keys.get(number(presented), NOBODY)
         state = kept.state(datetime.now(UTC))
         if not matches(presented, kept):
-            return Visitor(address=address, refusal=_unknown())
-        visitor = Visitor(kept.id, kept.name, address, kept.technologies, kept.rate_limit)
+            return Visitor(address=address, refusal=_unknown(), anew=anew)
+        visitor = Visitor(kept.id, kept.name, address, kept.technologies, kept.rate_limit, anew=anew)
         if state != "valid":
             log.info("API key %s (%s) is %s and opens nothing", kept.id, kept.name, state)
             return replace(visitor, refusal=_unknown())

@@ -2,19 +2,20 @@
 
 import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import BinaryIO, cast
 
 from aiohttp import hdrs, web
 
 from appliance import audited
-from appliance.context import AUDIT, ENDINGS, FILES, SETTINGS, STORE, VISITOR
+from appliance.context import AUDIT, ENDINGS, FILES, SETTINGS, STORE, TRIPS, VISITOR
 from appliance.negotiation import preferred
 from appliance.port.connection import Connection
 from schemas import json
 from schemas.errors import Internal, NotFound
 from schemas.representations import ARROW, JSON, MSGPACK, json_text, msgpack_bytes
-from schemas.task import TaskState
+from schemas.task import TaskState, is_task_id
 from schemas.technologies import Technology, technologies
 from schemas.waiting import waiting_seconds
 from tasks.erasing import erase, may_see
@@ -40,36 +41,55 @@ async def poll(request: web.Request) -> web.StreamResponse:
     seconds = waiting_seconds(request.query.getall("wait", []))
     task_id = _task_id(request)
     try:
-        record = _of_path(request, await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention))
-        if seconds and not record.state.terminal:
+        if seconds:
             with cast("Connection", request.protocol).while_connected():
                 record = _of_path(request, await _waited(request, task_id, seconds))
             request[VISITOR].require_still()
+        else:
+            record = _of_path(request, await _read(request, task_id))
     except RecordDamaged as error:
         raise Internal(error.message) from error
     if not record.result_bytes:
         return web.Response(body=json.encode(record.view().body()), content_type=JSON, headers=_VARIES)
     try:
-        stored = await asyncio.to_thread(
-            request.app[FILES].open_result, task_id, record.attempt, record.result_bytes, record.result_sha256
-        )
+        return await _ended(request, record)
     except ResultGone as error:
         raise _unknown() from error
     except ResultDamaged as error:
         raise Internal(f"task {task_id}: {error.message}") from error
-    with stored:
-        if record.state is TaskState.DONE:
-            await request.app[AUDIT].agreed(audited.read(request[VISITOR], record), repeated=True)
-        technology = technologies()[record.technology]
-        form = _form(request, technology) if record.state is TaskState.DONE else JSON
-        return await _send(request, record, _rendered(record, technology, stored, form), form)
+
+
+async def _ended(request: web.Request, record: TaskRecord) -> web.StreamResponse:
+    """The answer with what is in the task's result file. Raises ResultGone and ResultDamaged."""
+    technology = technologies()[record.technology]
+    form = _form(request, technology) if record.state is TaskState.DONE else JSON
+    opened = partial(
+        request.app[FILES].open_result, record.task_id, record.attempt, record.result_bytes, record.result_sha256
+    )
+    if record.result_bytes <= _WHOLE_BYTES:
+        body = await request.app[TRIPS].made(lambda: _whole(record, technology, opened, form))
+        await _tell(request, record)
+        return web.Response(body=body, headers={hdrs.CONTENT_TYPE: form, **_VARIES})
+    with await asyncio.to_thread(opened) as stored:
+        await _tell(request, record)
+        return await _send(request, _rendered(record, technology, stored, form), form)
+
+
+async def _tell(request: web.Request, record: TaskRecord) -> None:
+    """Tells the audit log that a result is about to be handed out. Raises StorageFull when it cannot be told."""
+    if record.state is TaskState.DONE:
+        await request.app[AUDIT].agreed(audited.read(request[VISITOR], record), repeated=True)
 
 
 async def _waited(request: web.Request, task_id: str, seconds: float) -> TaskRecord | None:
     try:
-        return await request.app[ENDINGS].wait(task_id, seconds)
+        return await request.app[ENDINGS].wait(task_id, seconds, partial(_of_path, request))
     except RecordDamaged:
-        return await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention)
+        return await _read(request, task_id)
+
+
+async def _read(request: web.Request, task_id: str) -> TaskRecord | None:
+    return await request.app[STORE].read(task_id, retention=request.app[SETTINGS].retention)
 
 
 async def take_back(request: web.Request) -> web.Response:
@@ -85,8 +105,11 @@ async def take_back(request: web.Request) -> web.Response:
 
 def _task_id(request: web.Request) -> str:
     """A UUID may be written in several ways; the store knows one."""
+    given = request.match_info["task_id"]
+    if is_task_id(given):
+        return given
     try:
-        return str(uuid.UUID(request.match_info["task_id"]))
+        return str(uuid.UUID(given))
     except ValueError as error:
         raise _unknown() from error
 
@@ -121,6 +144,11 @@ def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO, form
         yield from write(record.view().body() | {"result": technology.show(stored)})
 
 
+def _whole(record: TaskRecord, technology: Technology, opened: Callable[[], BinaryIO], form: str) -> bytes:
+    with opened() as stored:
+        return b"".join(_rendered(record, technology, stored, form))
+
+
 def _gathered(pieces: Iterator[bytes]) -> bytes:
     """The next of them, some hundreds of kilobytes; nothing when there are no more."""
     gathered: list[bytes] = []
@@ -131,11 +159,8 @@ def _gathered(pieces: Iterator[bytes]) -> bytes:
     return b"".join(gathered)
 
 
-async def _send(request: web.Request, record: TaskRecord, pieces: Iterator[bytes], form: str) -> web.StreamResponse:
-    headers = {hdrs.CONTENT_TYPE: form, **_VARIES}
-    if record.result_bytes <= _WHOLE_BYTES:
-        return web.Response(body=await asyncio.to_thread(b"".join, pieces), headers=headers)
-    response = web.StreamResponse(headers=headers)
+async def _send(request: web.Request, pieces: Iterator[bytes], form: str) -> web.StreamResponse:
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: form, **_VARIES})
     await response.prepare(request)
     # While one piece is on its way the next is made.
     following = asyncio.create_task(asyncio.to_thread(_gathered, pieces))

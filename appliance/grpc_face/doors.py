@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from contextvars import ContextVar
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -41,8 +40,7 @@ class Doors(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in
         visitor, method = Visitor(), handler_call_details.method
         # What a load balancer asks, before anyone could give it a key.
         if not method.startswith(f"/{health.SERVICE_NAME}/"):
-            ask = partial(self._door.ask, _presented(handler_call_details.invocation_metadata), _needs(method), "")
-            visitor = replace(ask(), anew=ask)
+            visitor = self._door.ask(_presented(handler_call_details.invocation_metadata), _needs(method), "")
         CALLING.set(visitor)
         if visitor.refusal is None:
             return await continuation(handler_call_details)

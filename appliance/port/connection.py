@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import re
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -152,7 +151,7 @@ def _crowded() -> bytes:
     """The answer to a client before it has asked."""
     refusal = Overloaded("all connections are taken: wait a moment", headers={hdrs.RETRY_AFTER: "1"})
     body = json.encode(refusal.body())
-    ids = {header: str(uuid.uuid4()) for header in (answers.CORRELATION_ID, answers.REQUEST_ID)}
+    ids = {header: answers.new_id() for header in (answers.CORRELATION_ID, answers.REQUEST_ID)}
     headers = refusal.headers | ids | {hdrs.CONTENT_TYPE: "application/json", hdrs.CONTENT_LENGTH: str(len(body))}
     lines = [f"HTTP/1.1 {refusal.http_status} Service Unavailable", "Connection: close", "Server: voiceprint"]
     return "\r\n".join([*lines, *(f"{name}: {value}" for name, value in headers.items()), "", ""]).encode() + body

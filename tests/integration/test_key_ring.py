@@ -177,7 +177,7 @@ def test_nothing_on_the_disk_can_be_read(
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         yield noise[:900_000]
         # What is written of it depends on how it comes apart on its way.
-        grown(data / "store", 100_000)
+        grown(data / "store", 30_000)
         seen.extend(told(data, sound))
         yield noise[900_000:] + b"\r\n--x--\r\n"
 

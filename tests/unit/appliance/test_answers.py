@@ -1,9 +1,11 @@
 """The ids of a request, as they stand in the log."""
 
+import uuid
+
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from appliance.answers import CORRELATION_ID, logged_id, request_id
+from appliance.answers import CORRELATION_ID, logged_id, new_id, request_id
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,11 @@ def test_what_is_no_plain_word_is_quoted(given: str, logged: str) -> None:
     request = make_mocked_request("GET", "/", headers={CORRELATION_ID: given})
     assert logged_id(request, CORRELATION_ID) == logged
     assert request_id(request, CORRELATION_ID) == given
+
+
+def test_ids_are_random_uuids() -> None:
+    """An id that the appliance makes is a UUID of version 4 as everybody writes it, and another one every time."""
+    made = [new_id() for _ in range(256)]
+    assert all(str(uuid.UUID(one)) == one for one in made)
+    assert {(uuid.UUID(one).version, uuid.UUID(one).variant) for one in made} == {(4, uuid.RFC_4122)}
+    assert len(set(made)) == len(made)

@@ -51,6 +51,18 @@ async def test_an_end_that_was_is_told_at_once(store: TaskStore, endings: Ending
     assert await endings.wait(ended.task_id, LONG) == ended
 
 
+async def test_who_is_not_admitted_does_not_wait(store: TaskStore, endings: Endings) -> None:
+    """A task that is not for whoever asks is told to be so when it is first seen, not at its end."""
+    record = await submitted(store)
+
+    def refused(seen: object) -> None:
+        assert seen == record
+        raise PermissionError
+
+    with pytest.raises(PermissionError):
+        await endings.wait(record.task_id, LONG, refused)
+
+
 async def test_an_end_is_told_when_it_comes(
     store: TaskStore, endings: Endings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
