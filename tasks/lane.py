@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
@@ -74,6 +74,13 @@ class Lane:
         return await call.answer
 
     async def _send(self) -> None:
+        try:
+            await self._send_all()
+        finally:
+            # At once: until its callback ran, callers would leave their calls to one that looks for none any more.
+            self._sending.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _send_all(self) -> None:
         while self._waiting:
             calls, self._waiting = self._waiting[:_CALLS], self._waiting[_CALLS:]
             try:

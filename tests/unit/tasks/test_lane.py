@@ -74,3 +74,15 @@ async def test_an_outage_is_told_to_all(own_redis: OwnRedis, own_lane: Lane) -> 
     own_redis.start()
     await own_redis.ready()
     assert await asyncio.gather(*(own_lane.call("GET", "key") for _ in range(300))) == [None] * 300
+
+
+async def test_nobody_is_left_behind(lane: Lane) -> None:
+    """Callers who ask again the moment they are answered are answered, though nobody asks after them."""
+
+    async def caller() -> None:
+        for number in range(20):
+            assert await lane.run("echo", [f"{number}"], [""]) == f"{number}".encode()
+
+    async with asyncio.timeout(60):
+        for callers in range(2, 300):
+            await asyncio.gather(*(caller() for _ in range(2 + callers % 7)))
