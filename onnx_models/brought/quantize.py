@@ -6,7 +6,6 @@ spans too wide a range for 8 bits, and quantising the first layer of GE2E left a
 """
 
 import logging
-import platform
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,11 +18,8 @@ from onnxruntime import quantization
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from onnx_models.families import Window
+from onnx_models.wide_sums import adds_in_32_bits
 from schemas.errors import ConfigurationError
-
-_CPUINFO = Path("/proc/cpuinfo")
-# Sums of products of 8 bits fit with these instructions; without them x86 adds pairs in 16 bits, where they may not.
-_WIDE_SUMS = {"avx512_vnni", "avx_vnni"}
 
 
 def quantised(graph: Path, windows: Sequence[Window]) -> tuple[bytes, str]:
@@ -49,7 +45,7 @@ def quantised(graph: Path, windows: Sequence[Window]) -> tuple[bytes, str]:
                 nodes_to_exclude=recurrent[:1],
                 # One scale for all gates leaves GE2E a cosine of 0.993, one for each channel 0.999.
                 per_channel=True,
-                reduce_range=_narrow_sums(),
+                reduce_range=not adds_in_32_bits(),
                 weight_type=quantization.QuantType.QInt8,
             )
         else:
@@ -77,7 +73,7 @@ def _static(prepared: Path, done: Path, windows: Sequence[Window]) -> None:
         quant_format=quantization.QuantFormat.QDQ,
         op_types_to_quantize=["Conv"],
         per_channel=True,
-        reduce_range=_narrow_sums(),
+        reduce_range=not adds_in_32_bits(),
         activation_type=quantization.QuantType.QInt8,
         weight_type=quantization.QuantType.QInt8,
     )
@@ -87,13 +83,6 @@ def _inputs(path: Path) -> list[Any]:
     model = onnx.load(path)
     constants = {tensor.name for tensor in model.graph.initializer}
     return [port for port in model.graph.input if port.name not in constants]
-
-
-def _narrow_sums() -> bool:
-    """Whether weights need to keep to 7 bits on this processor."""
-    if platform.machine() not in {"x86_64", "AMD64"} or not _CPUINFO.is_file():
-        return False
-    return not _WIDE_SUMS & set(_CPUINFO.read_text().split())
 
 
 class _Windows(quantization.CalibrationDataReader):  # type: ignore[misc]  # comes without types

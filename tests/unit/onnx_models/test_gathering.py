@@ -15,6 +15,7 @@ from onnx_models.batcher import Batch, Processor, Vectors, batches
 from onnx_models.gathering import Gathering
 from onnx_models.session import OnnxSession, open_session
 from onnx_models.spreading import Spreading
+from tests.patience import PATIENCE
 from tests.unit.onnx_models import small_graphs
 
 # Longer than any test takes: what is run before is a full batch.
@@ -35,7 +36,7 @@ def side_by_side(gathering: Gathering, recordings: list[list[npt.NDArray[np.floa
     begin = threading.Barrier(len(recordings))
 
     def ask(windows: list[npt.NDArray[np.float32]]) -> Vectors:
-        begin.wait(30)
+        begin.wait(PATIENCE)
         return gathered(gathering, windows)
 
     with ThreadPoolExecutor(len(recordings)) as pool:

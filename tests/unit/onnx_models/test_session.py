@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import TensorProto, helper, numpy_helper
 
 from onnx_models import registry, session
 from onnx_models.session import DeviceUnavailable, available_devices, cuda_devices, open_session
@@ -85,3 +87,23 @@ def test_the_runtime_reports_to_nobody(models_dir: Path, tmp_path: Path, program
         check=True,
     )
     assert list(tmp_path.rglob("*")) == []
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["this processor", "one of which nothing is known"])
+def test_products_of_8_bits_are_added_exactly(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The largest products there are, of which two would not fit 16 bits, keep their sums."""
+    if not known:
+        monkeypatch.setattr(session, "adds_in_32_bits", lambda: False)
+    weights = np.full((64, 32), 127, np.int8)
+    node = helper.make_node("MatMulInteger", ["values", "weights"], ["sums"])
+    graph = helper.make_graph(
+        [node],
+        "products",
+        [helper.make_tensor_value_info("values", TensorProto.UINT8, ["rows", 64])],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, ["rows", 32])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    opened = open_session(model.SerializeToString(), "cpu")
+    (sums,) = opened.run(("sums",), {"values": np.full((6, 64), 255, np.uint8)})
+    np.testing.assert_array_equal(sums, np.full((6, 32), 255 * 127 * 64))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from onnx_models.spreading import Spreading
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4])
@@ -27,7 +28,7 @@ def test_several_threads_help_and_the_caller_works() -> None:
         me = threading.get_ident()
         if item >= 8 and me not in by:
             by.add(me)
-            met.wait(30)
+            met.wait(PATIENCE)
         return item
 
     assert list(Spreading(3).map(work, range(200))) == list(range(200))

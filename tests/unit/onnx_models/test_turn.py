@@ -8,6 +8,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from onnx_models.turn import Turn
+from tests.patience import PATIENCE
 
 
 def blas_threads() -> list[int]:
@@ -18,7 +19,7 @@ def blas_threads() -> list[int]:
 def side_by_side() -> Iterator[Callable[[Callable[[], object]], None]]:
     """Does the same in five threads and waits for all."""
     with ThreadPoolExecutor(5) as pool:
-        yield lambda work: [done.result(60) for done in [pool.submit(work) for _ in range(5)]].clear()
+        yield lambda work: [done.result(PATIENCE) for done in [pool.submit(work) for _ in range(5)]].clear()
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
@@ -47,18 +48,18 @@ def test_who_waits_lets_others_compute() -> None:
     turn, wanted, made = Turn(), threading.Event(), threading.Event()
 
     def make() -> None:
-        wanted.wait(60)
+        wanted.wait(PATIENCE)
         with turn.taken():
             made.set()
 
     def items() -> Iterator[bool]:
         wanted.set()
-        yield made.wait(60)
+        yield made.wait(PATIENCE)
 
     with ThreadPoolExecutor(1) as pool, turn.taken():
         other = pool.submit(make)
         assert list(turn.left_for(items())) == [True]
-        other.result(60)
+        other.result(PATIENCE)
 
 
 def test_a_fault_gives_the_turn_back() -> None:

@@ -18,6 +18,7 @@ from onnx_models.install.partial import leftovers
 from onnx_models.install.transport import Patience
 from onnx_models.registry import AddressSource, VoiceActivityCard
 from schemas.errors import ConfigurationError
+from tests.patience import PATIENCE
 from tests.unit.onnx_models.file_server import (
     Answer,
     FileServer,
@@ -218,7 +219,7 @@ def test_no_more_than_the_cards_bytes_are_read(server: FileServer, tmp_path: Pat
     with pytest.raises(ConfigurationError, match="SHA-256"):
         download(card(server.address), tmp_path, told, HASTY)
     assert told.bytes[-1] == (len(CONTENT), len(CONTENT))
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE)
 
 
 def test_a_body_that_ends_early_is_resumed(server: FileServer, tmp_path: Path) -> None:
@@ -300,7 +301,7 @@ def test_a_server_that_falls_silent_is_resumed(server: FileServer, tmp_path: Pat
         begin, body = serves(CONTENT)(request)
         yield begin
         yield body[:50_000]
-        still.wait(10)
+        still.wait(PATIENCE)
 
     server.answer = in_turn(silent, serves(CONTENT))
     try:
@@ -480,12 +481,12 @@ def child(server: FileServer, tmp_path: Path) -> Callable[..., "subprocess.Popen
 
 def test_a_full_disk_is_a_named_cause(child: Callable[..., "subprocess.Popen[str]"], tmp_path: Path) -> None:
     """When the disk takes no more, the cause and the cure are one line, and what has come is kept for the next run."""
-    _, errors = (running := child(123_456)).communicate(timeout=60)
+    _, errors = (running := child(123_456)).communicate(timeout=PATIENCE)
     assert running.returncode == 1
     assert "File too large; make room in" in errors.splitlines()[-1]
     (held,) = leftovers(tmp_path / "small.onnx")[:1]
     assert held.read_bytes() == CONTENT[:123_456]
-    assert child().communicate(timeout=60)[0].splitlines()[-1] == str(tmp_path / "small.onnx")
+    assert child().communicate(timeout=PATIENCE)[0].splitlines()[-1] == str(tmp_path / "small.onnx")
     assert (tmp_path / "small.onnx").read_bytes() == CONTENT
 
 
@@ -501,14 +502,14 @@ def test_a_process_that_ends_is_followed_up(
         if line.strip().isdigit() and int(line) > 60_000:
             break
     running.send_signal(ending)
-    rest, _ = running.communicate(timeout=60)
+    rest, _ = running.communicate(timeout=PATIENCE)
     assert running.returncode != 0
     assert not (tmp_path / "small.onnx").exists()
     if ending == signal.SIGINT:
         assert "are kept" in rest
     server.answer = serves(CONTENT)
     server.requests.clear()
-    (again := child()).communicate(timeout=60)
+    (again := child()).communicate(timeout=PATIENCE)
     assert again.returncode == 0
     assert (tmp_path / "small.onnx").read_bytes() == CONTENT
     assert [request.first_byte > 60_000 for request in server.requests] == [True]

@@ -16,6 +16,7 @@ from onnx_models.passage import Stopped
 from onnx_models.sandbox.confinement import Limits
 from onnx_models.sandbox.talk import Lost, Stalled
 from onnx_models.sandbox.zygote import Zygote
+from tests.patience import PATIENCE
 from tests.unit.onnx_models.sandbox.conftest import Ask, came_of, never, told
 
 HERE = Path(__file__).parent
@@ -31,7 +32,7 @@ def gone(pid: int) -> bool:
 
 
 def eventually(true: Callable[[], bool]) -> bool:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not true() and time.monotonic() < end:
         time.sleep(0.01)
     return true()
@@ -168,7 +169,7 @@ time.sleep(600)
         child, zygote = map(int, caller.stdout.readline().split())
         family = {child, zygote, *children(zygote)}
         caller.send_signal(ending)
-        caller.wait(30)
+        caller.wait(PATIENCE)
     assert len(family) >= 2
     assert eventually(lambda: all(map(gone, family)))
 
