@@ -59,11 +59,7 @@ class Lane:
     async def call(self, *words: Any) -> Any:
         """What the command answers, as Redis says it."""
         if not (self._alone or self._sending):
-            self._alone = True
-            try:
-                return await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
-            finally:
-                self._alone = False
+            return await self._call_alone(words)
         call = _Call(words, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         if len(self._sending) < _WRITES:
@@ -72,6 +68,19 @@ class Lane:
             self._sending.add(sending)
             sending.add_done_callback(self._sending.discard)
         return await call.answer
+
+    async def _call_alone(self, words: Sequence[Any]) -> Any:
+        asking = cast("asyncio.Task[object]", asyncio.current_task())
+        before = asking.cancelling()
+        self._alone = True
+        try:
+            answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
+        finally:
+            self._alone = False
+        # redis-py loses one that comes while it writes, and who asked would go on: Python 3.11's wait_for does.
+        if asking.cancelling() > before:
+            raise asyncio.CancelledError
+        return answer
 
     async def _send(self) -> None:
         try:

@@ -10,6 +10,7 @@ from redis.exceptions import ResponseError
 from tasks.lane import Lane
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
+from tests.patience import PATIENCE
 
 SCRIPTS = {"echo": "return ARGV[1] .. KEYS[1]", "add": "return redis.call('INCRBY', KEYS[1], ARGV[1])"}
 
@@ -64,6 +65,35 @@ async def test_who_goes_away_disturbs_nobody(lane: Lane) -> None:
     assert len(numbers) == len(set(numbers)) >= 190
 
 
+async def test_who_is_cancelled_goes(lane: Lane) -> None:
+    """At whatever step of the call: nobody waits on for a client that has left."""
+    for steps in range(50):
+        for _ in range(5):
+            caller = asyncio.create_task(lane.call("PING"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            if not caller.done():
+                caller.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await caller
+
+
+async def test_who_was_cancelled_before_is_answered(lane: Lane) -> None:
+    """What somebody does on the way out is done."""
+
+    async def caller() -> object:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return await lane.run("echo", ["1"], ["on the way out "])
+        return None
+
+    asked = asyncio.create_task(caller())
+    await asyncio.sleep(0)
+    asked.cancel()
+    assert await asked == b"on the way out 1"
+
+
 async def test_an_outage_is_told_to_all(own_redis: OwnRedis, own_lane: Lane) -> None:
     """While Redis is not there every call raises, those that have come meanwhile too; afterwards all are answered."""
     assert await own_lane.call("PING") in {b"PONG", True}
@@ -83,6 +113,6 @@ async def test_nobody_is_left_behind(lane: Lane) -> None:
         for number in range(20):
             assert await lane.run("echo", [f"{number}"], [""]) == f"{number}".encode()
 
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         for callers in range(2, 300):
             await asyncio.gather(*(caller() for _ in range(2 + callers % 7)))

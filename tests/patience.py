@@ -1,0 +1,33 @@
+"""How long tests wait for what should happen: so long that a busy machine breaks none, and less than one may take."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+# In seconds. Nothing is proved by waiting less: what must not take long is told by what else happens, not by a clock.
+PATIENCE = 120.0
+
+Found = TypeVar("Found")
+
+
+def until(happened: Callable[[], Found], seen: Callable[[], object] | None = None) -> Found:
+    """What `happened` answers, once that is true; when it never is, `seen` says what was instead."""
+    end = time.monotonic() + PATIENCE
+    while not (found := happened()):
+        assert time.monotonic() < end, _said(happened, seen)
+        time.sleep(0.01)
+    return found
+
+
+async def eventually(happened: Callable[[], Found], seen: Callable[[], object] | None = None) -> Found:
+    """As `until`, and the event loop goes on meanwhile."""
+    end = time.monotonic() + PATIENCE
+    while not (found := happened()):
+        assert time.monotonic() < end, _said(happened, seen)
+        await asyncio.sleep(0.01)
+    return found
+
+
+def _said(happened: Callable[[], object], seen: Callable[[], object] | None) -> str:
+    return f"it did not happen: {seen() if seen else happened}"
