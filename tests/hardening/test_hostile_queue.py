@@ -16,6 +16,7 @@ from tasks.mending import KINDS
 from tests.conftest import CONVERSION
 from tests.hardening.conftest import GOOD
 from tests.hardening.shared_redis import MEBIBYTE, Act, Scene, around
+from tests.patience import PATIENCE
 
 PICKLE = b"cposix\nsystem\n(S'touch %s'\ntR."
 UNKNOWN = "a1b2c3d4-e5f6-4a7b-8c9d-0e1f2a3b4c5d"
@@ -142,13 +143,24 @@ def test_a_key_that_became_something_else(scene: Scene, name: str, command: tupl
     with scene.redis.pipeline(transaction=True) as changed:
         changed.delete(name).execute_command(command[0], name, *command[1:])
         changed.execute()
-    end = time.monotonic() + 60
-    while not (answer := scene.client.post(CONVERSION, json={"voiceprints": [GOOD]})).is_success:
-        assert (answer.status_code, answer.json()["type"]) == (503, "service.overloaded"), answer.text
-        assert answer.headers["Retry-After"]
+    end, mended = time.monotonic() + PATIENCE, False
+    # The server does not look at every key for every task: for a moment it may take some in as before.
+    while not (answer := scene.client.post(CONVERSION, json={"voiceprints": [GOOD]})).is_success or not mended:
+        if not answer.is_success:
+            assert (answer.status_code, answer.json()["type"]) == (503, "service.overloaded"), answer.text
+            assert answer.headers["Retry-After"]
         assert time.monotonic() < end
+        mended = fits(scene, name)
         time.sleep(0.1)
     assert scene.state(task) == "done"
+
+
+def fits(scene: Scene, name: str) -> bool:
+    """Whether the key holds nothing, or what it should."""
+    held, wanted = scene.redis.type(name).decode(), KINDS[name]
+    if wanted == "integer":
+        return held == "none" or (held == "string" and (scene.redis.get(name) or b"0").isdigit())
+    return held in {"none", wanted}
 
 
 @pytest.mark.parametrize(
