@@ -11,6 +11,7 @@ from aiohttp import web
 
 from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd
+from tests.patience import PATIENCE, eventually
 
 LARGE = bytes(16 << 20)
 
@@ -58,25 +59,21 @@ async def test_who_does_not_finish_asking_is_cut_off(sent: bytes) -> None:
     async with serving(idle=0.2) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sent)
-        assert await asyncio.wait_for(reader.read(), 30) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         writer.close()
 
 
 async def test_who_sends_a_byte_now_and_then_is_cut_off() -> None:
     """What trickles in does not begin the wait anew, nor does a request that was answered before."""
-    async with serving(idle=0.3) as port:
+    async with serving(idle=1.0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(asked("/small") + b"GET /")
         assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
         ended = asyncio.create_task(reader.read())
-        for _ in range(3000):
-            writer.write(b"a")
-            await asyncio.sleep(0.01)
-            if ended.done():
-                break
+        await eventually(lambda: writer.write(b"a") or ended.done())
         # What is still sent after the end may be answered by a reset.
         with suppress(ConnectionResetError):
-            assert b"HTTP/1.1" not in await asyncio.wait_for(ended, 1)
+            assert b"HTTP/1.1" not in await ended
         writer.close()
 
 
@@ -88,7 +85,7 @@ async def test_who_does_not_read_is_cut_off() -> None:
         await asyncio.sleep(3)
         taken = 0
         with suppress(ConnectionError):
-            while more := await asyncio.wait_for(reader.read(1 << 16), 30):
+            while more := await asyncio.wait_for(reader.read(1 << 16), PATIENCE):
                 taken += len(more)
         assert taken < len(LARGE)
         writer.close()
@@ -96,13 +93,15 @@ async def test_who_does_not_read_is_cut_off() -> None:
 
 async def test_who_reads_slowly_is_answered() -> None:
     """An answer that is taken piece by piece is whole, though it takes many times the patience."""
-    async with serving(patience=0.3) as port:
+    async with serving(patience=1.0) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 10)
         writer.write(asked("/large"))
         taken = 0
         while taken < len(LARGE):
-            taken += len(await reader.read(1 << 18))
-            await asyncio.sleep(0.02)
+            more = await reader.read(1 << 18)
+            assert more, "it was cut off"
+            taken += len(more)
+            await asyncio.sleep(0.05)
         writer.close()
 
 
@@ -113,7 +112,7 @@ async def test_idle_connections_make_room() -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(asked("/small"))
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
-        assert await asyncio.wait_for(standing[0][0].read(), 30) == b""
+        assert await asyncio.wait_for(standing[0][0].read(), PATIENCE) == b""
         for _, one in (*standing, (reader, writer)):
             one.close()
 
@@ -126,7 +125,7 @@ async def test_places_that_are_at_work_are_kept() -> None:
             writer.write(asked("/never"))
         await asyncio.sleep(0.5)
         reader, late = await asyncio.open_connection("127.0.0.1", port)
-        head, _, body = (await asyncio.wait_for(reader.read(), 30)).partition(b"\r\n\r\n")
+        head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503 ")
         assert b"Retry-After: 1" in head
         assert set(json.loads(body)) == {"type", "message", "detail"}
