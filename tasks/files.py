@@ -27,7 +27,7 @@ from schemas.task import is_task_id
 from tasks import sealing
 from tasks.holding import hold, is_held
 from tasks.sealing import SealedFile, Sealer, Unsealable
-from tasks.uploads import Incoming, Upload
+from tasks.uploads import Form, Incoming, Upload
 
 _Content = TypeVar("_Content", FileIO, SealedFile)
 
@@ -60,10 +60,10 @@ class FileStore(Protocol):
     """
 
     def upload(
-        self, task_id: str, until: ExitStack | None = None, seen: Callable[[bytes], object] | None = None
+        self, task_id: str, until: ExitStack | None = None, form: Form | None = None
     ) -> AbstractAsyncContextManager[Upload]:
-        """Durable when the context ends without an exception, gone otherwise; `seen` is called with all that is
-        written, in a thread. Raises StorageFull.
+        """Durable when the context ends without an exception, gone otherwise. What `form` makes of it, in threads, is
+        stored in its place. Raises StorageFull.
 
         It is held until `until` is closed as well, if that is given: for as long as its task may still be submitted."""
 
@@ -126,7 +126,7 @@ class LocalFileStore:
 
     @asynccontextmanager
     async def upload(
-        self, task_id: str, until: ExitStack | None = None, seen: Callable[[bytes], object] | None = None
+        self, task_id: str, until: ExitStack | None = None, form: Form | None = None
     ) -> AsyncIterator[Upload]:
         partial, final = _path(self._partial, task_id), self.input(task_id)
         with ExitStack() as published:
@@ -136,7 +136,7 @@ class LocalFileStore:
                     (until or published).callback(os.close, os.dup(file.fileno()))
                     sealing_keys = self._keys if self._encrypt else None
                     sealer = Sealer(sealing_keys, _input(task_id)) if sealing_keys else None
-                    upload = Upload(Incoming(file, sealer, seen))
+                    upload = Upload(Incoming(file, sealer, form))
                     yield upload
                     await upload.end(lambda: _publish(partial, final))
             except BaseException:
