@@ -19,6 +19,7 @@ from appliance.addresses import peer
 from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, TRIPS, WORKFORCE
 from appliance.endpoints import description, health, system, tasks, technologies
 from appliance.intake import Intake
+from appliance.memory import keep_freed
 from appliance.middlewares import doors, journal, refuse
 from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd, most_connections
@@ -107,6 +108,7 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
     ConfigurationError for a certificate or key that cannot be used.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    keep_freed()
     app = create_app(settings)
     # What is there from the start stays: to look through all of it for garbage again and again is in vain.
     gc.freeze()
