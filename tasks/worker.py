@@ -129,7 +129,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, leaving.set)
         loop.add_signal_handler(signal.SIGINT, give_back)
-        queue = Queue(self._store.redis, jobs(), self._under_way)
+        queue = Queue(self._store, jobs(), self._under_way)
         ended = asyncio.Event()
         async with self._store:
             async with asyncio.TaskGroup() as group:
@@ -181,7 +181,7 @@ class _Worker:
 
     async def _mend(self, ended: asyncio.Event) -> None:
         # By every worker: who is first cannot be told while that cannot be read which is to be mended.
-        if await mend(self._store.redis):
+        if await mend(self._store):
             await self._reconcile(ended)
 
     async def _look_around(self, ended: asyncio.Event) -> None:
