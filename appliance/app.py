@@ -6,12 +6,11 @@ import logging
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import cast
 
-from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
+from aiohttp import web
 
 from appliance import answers, cors
 from appliance.access.door import Door
@@ -116,9 +115,6 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
 
 
 async def _serve(app: web.Application, sock: socket.socket, ready: Callable[[], None]) -> None:
-    # A file name in a part's header that aiohttp finds odd would be logged with the warning.
-    warnings.simplefilter("ignore", BadContentDispositionHeader)
-    warnings.simplefilter("ignore", BadContentDispositionParam)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
