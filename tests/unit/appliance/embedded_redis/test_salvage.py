@@ -16,6 +16,7 @@ from schemas.task import TaskState
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tests.patience import PATIENCE
 from tests.unit.appliance.embedded_redis.test_redis_server import running
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted, with_files
 
@@ -30,7 +31,7 @@ def server(binary: Binary, tmp_path: Path) -> Iterator[RedisServer]:
 async def opened(server: RedisServer) -> AsyncIterator[TaskStore]:
     """A store on the running server, which is killed in the end."""
     async with running(server):
-        await redis_server.wait_until_ready(server.url, 10)
+        await redis_server.wait_until_ready(server.url, PATIENCE)
         async with TaskStore.open(server.url) as store:
             yield store
 
@@ -188,7 +189,7 @@ async def test_tasks_that_only_an_upload_tells_of_end_as_failed(store: TaskStore
 async def test_behind_a_snapshot_it_is_repaired_all_the_same(server: RedisServer, tmp_path: Path) -> None:
     """A file that begins with a snapshot, as older versions wrote it, keeps that, and is repaired behind it."""
     async with running(server):
-        await redis_server.wait_until_ready(server.url, 10)
+        await redis_server.wait_until_ready(server.url, PATIENCE)
         async with TaskStore.open(server.url) as store:
             await store.redis.config_set("aof-use-rdb-preamble", "yes")
             tasks = await some_tasks(store)
