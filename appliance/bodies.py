@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import hdrs, web
+from multipart import MultipartSegment
 
+from appliance import forms
 from appliance.answers import repeated
-from appliance.forms import Form, Part
 from appliance.intake import FRAMING_BYTES
 from schemas import json
 from schemas.errors import Detail, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
@@ -49,29 +50,28 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
     content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
     if not _is_form(content_type):
         raise UnsupportedMedia("the body must be multipart/form-data with the recording in its part 'file'")
-    seen: set[str | None] = set()
-    config, beside = {}, 0
+    seen: set[str] = set()
+    part, beside, config = None, 0, bytearray()
     async with _deadline(seconds) as alive:
-        async for part in Form(content_type, request.content).parts():
-            if part.name in seen & _OURS:
-                raise ValidationError(f"the form has more than one {part.name}", [_at(str(part.name), "repeated")])
-            seen.add(part.name)
-            _refuse_encoded(part)
-            text = bytearray()
-            async for chunk in part.pieces():
-                alive()
-                if part.name == "file":
-                    await write(chunk)
-                    continue
-                beside += len(chunk)
-                if beside > FRAMING_BYTES:
-                    raise TooLarge(f"the form's parts beside its file are larger than {FRAMING_BYTES} bytes")
-                text += chunk
-            if part.name == "config" and text:
-                config = _config(bytes(text))
+        async for begun, piece in forms.pieces(content_type, request.content):
+            alive()
+            if begun is not part:
+                part, name = begun, begun.name or ""
+                if name in seen & _OURS:
+                    raise ValidationError(f"the form has more than one {name}", [_at(name, "repeated")])
+                seen.add(name)
+                _refuse_encoded(part)
+            if name == "file":
+                await write(piece)
+                continue
+            beside += len(piece)
+            if beside > FRAMING_BYTES:
+                raise TooLarge(f"the form's parts beside its file are larger than {FRAMING_BYTES} bytes")
+            if name == "config":
+                config += piece
     if "file" not in seen:
         raise ValidationError("the form has no part named 'file'", [_at("file", "missing")])
-    return config
+    return _config(bytes(config)) if config else {}
 
 
 def _is_form(content_type: str) -> bool:
@@ -92,10 +92,10 @@ def _config(text: bytes) -> dict[str, Any]:
     return config
 
 
-def _refuse_encoded(part: Part) -> None:
+def _refuse_encoded(part: MultipartSegment) -> None:
     """HTTP needs no encoding, and what is stored must be what was recorded."""
     for header, plain in _PLAIN.items():
-        encoding = part.headers.get(header, "").strip().lower()
+        encoding = part.header(header, "").strip().lower()
         if part.name in _OURS and encoding not in plain:
             raise UnsupportedMedia(
                 f"the part {part.name!r} has {header} {repeated(encoding)}, which is not decoded here: "
