@@ -94,7 +94,7 @@ def test_a_running_task_and_one_that_waits(own: tuple[httpx.Client, Path], hour:
     take_back(client, waiting)
     take_back(client, running)
     location = submitted(client)
-    assert ended(client, location, 20)["task"]["state"] == "done"  # type: ignore[index]
+    assert ended(client, location)["task"]["state"] == "done"  # type: ignore[index]
     assert client.get("/api/system/status").json()["storage"]["input_bytes"] == 0
     take_back(client, location)
     until_gone(store)

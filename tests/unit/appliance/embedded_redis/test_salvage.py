@@ -1,5 +1,6 @@
 """The salvage of an append-only file, on the files of every server that this machine has."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,7 +12,6 @@ from appliance.embedded_redis import redis_server
 from appliance.embedded_redis.redis_server import Binary, RedisServer
 from appliance.embedded_redis.rescue import rescue
 from appliance.embedded_redis.salvage import begins_with_snapshot, salvage
-from schemas.errors import ConfigurationError
 from schemas.task import TaskState
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
@@ -39,11 +39,13 @@ async def opened(server: RedisServer) -> AsyncIterator[TaskStore]:
 async def starts(server: RedisServer) -> bool:
     """Whether the server loads its files."""
     async with running(server) as process:
-        try:
-            await redis_server.wait_until_ready(server.url, 1)
-        except ConfigurationError:
-            assert process.returncode is not None or await process.wait() is not None
+        ended = asyncio.create_task(process.wait())
+        ready = asyncio.create_task(redis_server.wait_until_ready(server.url, PATIENCE))
+        await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ready.cancel()
             return False
+        await ready
         return True
 
 
