@@ -30,7 +30,7 @@ from tasks.store import TaskStore
 log = logging.getLogger(__name__)
 
 # How long an idle worker sleeps when no token wakes it; bounds the delay after a lost token.
-_IDLE_SECONDS = 1
+_IDLE_SECONDS = 3
 # How often one that is busy, and could do more, looks for more.
 _LOOK_SECONDS = 0.03
 # A task that waits for so long is not waited for by a worker that has nothing to do: it would have it by now.

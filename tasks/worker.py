@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 # How often uploads are looked at, and how often all records and results.
 _SWEEP_SECONDS, _ROUND_SECONDS = 5.0, 60.0
-_MEND_SECONDS = 1.0
+_MEND_SECONDS = 2.0
 _REPORT_SECONDS = 5.0
 
 
@@ -151,8 +151,11 @@ class _Worker:
 
     async def _heartbeat(self) -> None:
         """Says that this worker lives, and looks after the tasks of those that do not."""
+        running = self._under_way.running()
+        beat = self._workforce.heartbeat(self._config.name, self._capabilities, self._report())
         try:
-            await self._workforce.heartbeat(self._config.name, self._capabilities, self._report())
+            # At one moment, which is one write: of what an idle worker costs, this is most.
+            _, recovered = await asyncio.gather(beat, self._workforce.recover(retention=self._config.retention))
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
@@ -161,8 +164,6 @@ class _Worker:
         if not self._heard:
             log.info("worker %s is ready", self._config.name)
             self._silent, self._heard = False, True
-        running = self._under_way.running()
-        recovered = await self._workforce.recover(retention=self._config.retention)
         await self._under_way.compare(running, self._workforce.seen_with(self._config.name))
         if recovered:
             log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
