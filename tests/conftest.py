@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import hypothesis
 import pytest
 
 from appliance.embedded_redis import redis_server
@@ -22,6 +23,10 @@ from schemas.errors import ConfigurationError
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
 from tests.patience import PATIENCE
+
+# What takes longer on a busy machine is no fault.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # Tests call gRPC and start processes: without this it would tell of every fork on standard error.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
