@@ -16,6 +16,8 @@ from tests.faults.recovery import recoveries
 from tests.faults.verdict import Verdict
 
 _CRASH_BUDGET = 2
+# How a task fails of a flipped bit: in its record, or in what told of its end, of which a worker then knows nothing.
+_OF_DAMAGE = ("damaged", "the upload is no longer there")
 # No task is made, and the client is told so: full or away.
 _REFUSALS = {429, 503, 507}
 # How a call over gRPC ends whose task had two workers die; nobody knows which task it was.
@@ -158,7 +160,7 @@ def _judge_task(verdict: Verdict, title: str, seen: Seen, undisturbed: Mapping[s
     last = seen.ends[-1]
     verdict.states[last["state"]] += 1
     feared = seen.crashes >= _CRASH_BUDGET
-    found = scope.damaged and last["state"] == "failed" and "damaged" in last["why"]
+    found = scope.damaged and last["state"] == "failed" and any(words in last["why"] for words in _OF_DAMAGE)
     if not found and len({(end["state"], end["digest"]) for end in seen.ends}) > 1:
         verdict.wrong.append(f"{title}: its end changed: {[(end['state'], end['why']) for end in seen.ends]}")
     elif wanted is None:

@@ -99,7 +99,10 @@ class Clients:
         return [task_id for task_id, task in self.tasks.items() if task_id not in over and task.request in requests]
 
     def _session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(self.url, timeout=_TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
+        session = aiohttp.ClientSession(self.url, timeout=_TIMEOUT, connector=aiohttp.TCPConnector(limit=0))
+        # It would send a DELETE once more by itself, and find gone what the first one erased.
+        session._retry_connection = False
+        return session
 
     def _somebody(self) -> str:
         return self.random.choice(self.requests.configuration.owners)

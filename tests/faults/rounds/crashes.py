@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 
+from schemas.documents import Outline, Writer
 from tests.faults import faults
 from tests.faults.appliance import free_port
 from tests.faults.clients import Clients
@@ -20,7 +21,7 @@ async def run(run: Run) -> None:
     port = free_port()
     url = f"redis://127.0.0.1:{port}"
     killing = run.requests.of_kind("killing")[: None if run.thorough else 2]
-    deadly = [hashlib.sha256(request.body).hexdigest() for request in killing]
+    deadly = [hashlib.sha256(_stored(request.body)).hexdigest() for request in killing]
     for request in killing:
         run.history.note("undisturbed", request=request.name, state="failed", digest="")
     parts = Parts(run.folder, run.settings | {"redis_url": url}, workers=_WORKERS, deadly=deadly)
@@ -52,3 +53,9 @@ async def run(run: Run) -> None:
         await run.settled(parts, await run.under(parts, deaths))
     if parts.deaths > _CRASH_BUDGET * len(killing) + kills:
         run.history.note("left", kind="more deaths than the crash budget allows", names=[parts.deaths])
+
+
+def _stored(document: bytes) -> bytes:
+    """What a worker is handed of a document."""
+    writer = Writer(Outline())
+    return writer.add(document) + writer.end()
