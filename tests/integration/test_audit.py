@@ -226,6 +226,8 @@ def test_while_nothing_can_be_written(models_dir: Path, tmp_path: Path) -> None:
         until(
             lambda: client.get("/api/system/status").json()["tasks"] == {"waiting": 0, "running": 0, "limit": 100_000}
         )
+        # The task has ended before the worker tries to tell so.
+        until(lambda: (folder / "up.log").read_text().count("nothing is taken in") == 2)
         assert_refused(client.get(location), 507, "storage.capacity-exceeded")
         (folder / "audit.log.head").rmdir()
         until(lambda: client.get("/ready").status_code == 200)
