@@ -1,0 +1,221 @@
+"""What becomes of tasks: waited for, erased, abandoned; and who may do it."""
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import trustme
+
+from tests.conftest import RECORDINGS, Appliance
+from tests.integration.clients.between import Between
+from tests.integration.clients.conftest import Say
+from tests.integration.clients.test_faults import PENDING, methods
+from tests.made_keys import made_keys
+from tests.patience import eventually, until
+from voiceprint_client import AsyncClient, Client, Outcome, Request, Task, ask, errors, tls
+
+DEMO = RECORDINGS / "demo.flac"
+
+
+def gone(appliance: Appliance, task: Task[Any]) -> bool:
+    return httpx.get(appliance.url + task.path).status_code == 404
+
+
+def made(between: Between) -> list[Task[Any]]:
+    """The tasks that were made through it."""
+    answers = [seen.answer.json() for seen in between.seen if seen.method == "POST" and seen.answer]
+    return [Task(ask.EXTRACTION, answer["task"]["task_id"]) for answer in answers]
+
+
+def endless(between: Between) -> None:
+    """Every task that is polled through it is pending for ever."""
+    between.always = lambda seen: PENDING if seen.method == "GET" else "pass"
+
+
+def test_a_task_is_waited_for_and_erased(say: Say, appliance: Appliance) -> None:
+    """It may be read as often as wanted, also by one that only knows its id, until it is erased."""
+    task = say(appliance.url, "submit", ask.extract(DEMO))
+    again = Task(ask.EXTRACTION, task.task_id)
+    assert say(appliance.url, "wait", task) == say(appliance.url, "wait", again, within=60)
+    assert say(appliance.url, "erase", again) is True
+    assert say(appliance.url, "erase", again) is False
+    with pytest.raises(errors.NotFound):
+        say(appliance.url, "wait", task)
+
+
+@pytest.mark.parametrize(("erase", "left"), [("never", True), ("abandoned", True), ("always", False)])
+def test_what_was_read_is_erased_when_wanted(
+    say: Say, appliance: Appliance, between: Between, erase: str, left: bool
+) -> None:
+    """Only with `always` a task goes as soon as its result has come, or its error."""
+    say(between.url, "extract", DEMO, options={"erase": erase})
+    with pytest.raises(errors.TaskRejected):
+        say(between.url, "extract", b"noise", options={"erase": erase})
+    assert [gone(appliance, task) for task in made(between)] == [not left] * 2
+
+
+@pytest.mark.parametrize("erase", ["never", "abandoned"])
+async def test_a_cancelled_call_erases_its_task(appliance: Appliance, between: Between, erase: str) -> None:
+    """A cancelled coroutine takes its task with it, unless tasks are never to be erased."""
+    endless(between)
+    async with AsyncClient(between.url, erase=erase) as client:  # type: ignore[arg-type]
+        call = asyncio.create_task(client.extract(DEMO))
+        await eventually(lambda: "GET" in methods(between))
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    (task,) = made(between)
+    assert gone(appliance, task) == (erase == "abandoned")
+
+
+async def test_a_deadline_of_asyncio_erases_the_task(appliance: Appliance, between: Between) -> None:
+    """`asyncio.timeout` is as good as any other cancellation."""
+    endless(between)
+    async with AsyncClient(between.url) as client:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1):
+                await client.extract(DEMO)
+    assert all(gone(appliance, task) for task in made(between))
+
+
+def test_an_interrupted_call_erases_its_task(
+    appliance: Appliance, between: Between, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while a task is waited for leaves nothing behind."""
+    endless(between)
+
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("time.sleep", interrupted)
+    with Client(between.url) as client, pytest.raises(KeyboardInterrupt):
+        client.extract(DEMO)
+    (task,) = made(between)
+    assert gone(appliance, task)
+
+
+RECORDINGS_OF_MANY = [DEMO, RECORDINGS / "none.flac", RECORDINGS / "golden.py", RECORDINGS / "mpeg.mp3"]
+
+
+def fates(outcomes: list[Outcome[Any]]) -> dict[str, str]:
+    return {outcome.request.source.name: type(outcome.error or outcome.value()).__name__ for outcome in outcomes}
+
+
+EXPECTED = {
+    "demo.flac": "Extraction",
+    "none.flac": "FileNotFoundError",
+    "golden.py": "TaskRejected",
+    "mpeg.mp3": "Extraction",
+}
+
+
+def test_many_are_extracted_in_threads(appliance: Appliance) -> None:
+    """Each request has its outcome: a result or its error, and a number of its own."""
+    with Client(appliance.url) as client:
+        outcomes = list(client.each(map(ask.extract, RECORDINGS_OF_MANY), at_once=2))
+    assert fates(outcomes) == EXPECTED
+    assert sorted(outcome.number for outcome in outcomes) == [0, 1, 2, 3]
+
+
+async def test_many_are_extracted_in_a_loop(appliance: Appliance) -> None:
+    """The same with asyncio."""
+    async with AsyncClient(appliance.url) as client:
+        outcomes = [one async for one in client.each(map(ask.extract, RECORDINGS_OF_MANY), at_once=2)]
+    assert fates(outcomes) == EXPECTED
+
+
+async def test_no_more_run_than_are_wanted(appliance: Appliance) -> None:
+    """The next request is made when there is a place for it, in both clients."""
+
+    def requests(made: list[int]) -> Iterator[Request[Any]]:
+        for number in range(6):
+            made.append(number)
+            yield ask.voice_activity(DEMO)
+
+    taken: list[int] = []
+    async with AsyncClient(appliance.url) as client:
+        ended = 0
+        async for _ in client.each(requests(taken), at_once=2):
+            ended += 1
+            assert len(taken) <= ended + 1
+    taken = []
+    with Client(appliance.url) as blocking:
+        for ended, _ in enumerate(blocking.each(requests(taken), at_once=1), 1):
+            assert len(taken) == ended
+        with pytest.raises(ValueError, match="at least 1"):
+            list(blocking.each([], at_once=0))
+
+
+def test_a_loop_that_is_left_abandons_what_runs(appliance: Appliance, between: Between) -> None:
+    """Threads end, and their tasks are erased."""
+    endless(between)
+    with Client(between.url) as client:
+        for outcome in client.each([ask.extract(RECORDINGS / "none.flac"), ask.extract(DEMO), ask.extract(DEMO)]):
+            assert isinstance(outcome.error, FileNotFoundError)
+            until(lambda: methods(between).count("GET") > 1 and len(made(between)) == 2)
+            break
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("voiceprint")]
+    assert [gone(appliance, task) for task in made(between)] == [True, True]
+
+
+async def test_a_coroutine_that_is_left_abandons_what_runs(appliance: Appliance, between: Between) -> None:
+    """Closing the iterator cancels the others, which erase their tasks."""
+    endless(between)
+    async with AsyncClient(between.url) as client:
+        requests = [ask.extract(RECORDINGS / "none.flac"), ask.extract(DEMO), ask.extract(DEMO)]
+        async with contextlib.aclosing(client.each(requests)) as outcomes:
+            async for outcome in outcomes:
+                assert isinstance(outcome.error, FileNotFoundError)
+                await eventually(lambda: methods(between).count("GET") > 1 and len(made(between)) == 2)
+                break
+    assert [gone(appliance, task) for task in made(between)] == [True, True]
+
+
+def test_keys_open_and_close(say: Say, start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
+    """Without a key a call is Unauthorized, with one that is for less Forbidden; abandoning needs no more rights."""
+    (tmp_path / "data").mkdir()
+    (full,) = made_keys(tmp_path / "data", "full")
+    (weak,) = made_keys(tmp_path / "data", "weak", scopes=("submit", "read"))  # type: ignore[arg-type]
+    appliance = start_appliance()
+    assert say(appliance.url, "extract", DEMO, options={"api_key": full})
+    with pytest.raises(errors.Unauthorized):
+        say(appliance.url, "extract", DEMO)
+    with pytest.raises(errors.Forbidden):
+        say(appliance.url, "status", options={"api_key": weak})
+    with pytest.raises(errors.TaskUnfinished):
+        say(appliance.url, "extract", DEMO, options={"api_key": weak, "within": 0})
+    with pytest.raises(errors.Forbidden):
+        say(appliance.url, "extract", DEMO, options={"api_key": weak, "erase": "always"})
+
+
+def test_certificates_are_shown_and_asked_for(
+    say: Say, start_appliance: Callable[..., Appliance], tmp_path: Path
+) -> None:
+    """An authority of one's own is trusted when named, and only then; a client shows its certificate."""
+    authority = trustme.CA()
+    server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("desk.example")
+    names = {"authority": authority.cert_pem, "server.key": server.private_key_pem, "me.key": client.private_key_pem}
+    for name, blob in names.items():
+        blob.write_to_path(tmp_path / name)
+        (tmp_path / name).chmod(0o600)
+    server.cert_chain_pems[0].write_to_path(tmp_path / "server")
+    client.cert_chain_pems[0].write_to_path(tmp_path / "me")
+    appliance = start_appliance(
+        http_tls_certificate=tmp_path / "server",
+        http_tls_key=tmp_path / "server.key",
+        tls_client_authorities=tmp_path / "authority",
+    )
+    known = tls(authority=tmp_path / "authority", certificate=tmp_path / "me", key=tmp_path / "me.key")
+    assert say(appliance.url, "extract", DEMO, options={"tls": known})
+    with pytest.raises(errors.NoAnswer, match="not trusted"):
+        say(appliance.url, "info")
+    with pytest.raises(errors.NoAnswer):
+        say(appliance.url, "info", options={"tls": tls(authority=tmp_path / "authority"), "patience": 0})
+    with pytest.raises(ssl.SSLError):
+        tls(certificate=tmp_path / "me.key")
