@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from voiceprint_client import ask, reading, system
@@ -21,7 +22,7 @@ from voiceprint_client.errors import (
 )
 from voiceprint_client.settings import Settings
 from voiceprint_client.technology import Request, Task
-from voiceprint_client.wire import Call, Transport, details, scattered
+from voiceprint_client.wire import Answer, Call, Transport, details, scattered
 
 # Proxies give up after a minute.
 LONGEST_WAIT = 30.0
@@ -76,17 +77,18 @@ class Conversation:
 
         Raises what `submit` and `wait` raise.
         """
-        task, erase = await self.submit(request), self._settings.erase
+        erase, made = self._settings.erase, list[Task[Result]]()
         try:
-            result = await self.wait(task)
+            await self._submit(request, made.append)
+            result = await self.wait(made[0])
         except BaseException as error:
             # Whoever is cancelled, interrupted or out of time was never told its id: nobody could erase it later.
-            if erase == "always" or (erase == "abandoned" and not isinstance(error, TaskEnded)):
+            if made and (erase == "always" or (erase == "abandoned" and not isinstance(error, TaskEnded))):
                 with suppress(ClientError):
-                    await self._erase(task, end=time.monotonic() + _LAST_WORD)
+                    await self._erase(made[0], end=time.monotonic() + _LAST_WORD)
             raise
         if erase == "always":
-            await self.erase(task)
+            await self.erase(made[0])
         return result
 
     async def submit(
@@ -101,19 +103,34 @@ class Conversation:
         Raises Refused and NoAnswer, after which there may be a task or not, and OSError for a recording that cannot be
         read.
         """
-        answer = await self._calls.ask(
-            Call(
-                "POST",
-                f"/api/technology/{request.technology.name}",
-                parameters={**request.parameters, **({"callback_url": callback_url} if callback_url else {})},
-                headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
-                content=request.content,
-            )
+        made: list[Task[Result]] = []
+        await self._submit(request, made.append, idempotency_key=idempotency_key, callback_url=callback_url)
+        return made[0]
+
+    async def _submit(
+        self,
+        request: Request[Result],
+        tell: Callable[[Task[Result]], None],
+        *,
+        idempotency_key: str | None = None,
+        callback_url: str | None = None,
+    ) -> None:
+        """Tells which task was made, if that can be known also when it is cancelled."""
+
+        def late(answer: Answer) -> None:
+            with suppress(StrangeAnswer):
+                if answer.status == HTTPStatus.ACCEPTED:
+                    tell(_made(request, answer))
+
+        call = Call(
+            "POST",
+            f"/api/technology/{request.technology.name}",
+            parameters={**request.parameters, **({"callback_url": callback_url} if callback_url else {})},
+            headers={"Idempotency-Key": idempotency_key or str(uuid.uuid4())},
+            content=request.content,
+            late=late,
         )
-        made = answer.tree().get("task")
-        if not isinstance(made, dict) or not isinstance(made.get("task_id"), str):
-            raise StrangeAnswer("the answer does not say which task was made")
-        return Task(request.technology, made["task_id"])
+        tell(_made(request, await self._calls.ask(call)))
 
     async def wait(self, task: Task[Result], *, within: float | None = None) -> Result:
         """The result of a task, once it has ended; it stays at the appliance.
@@ -177,6 +194,14 @@ class Conversation:
 
     async def _system(self, name: str, kind: type[Result]) -> Result:
         return _read(kind, (await self._calls.ask(Call("GET", f"/api/system/{name}"))).tree())
+
+
+def _made(request: Request[Result], answer: Answer) -> Task[Result]:
+    """The task that the answer to a POST names. Raises StrangeAnswer."""
+    made = answer.tree().get("task")
+    if not isinstance(made, dict) or not isinstance(made.get("task_id"), str):
+        raise StrangeAnswer("the answer does not say which task was made")
+    return Task(request.technology, made["task_id"])
 
 
 def _ended(task: Task[Any], body: dict[str, Any]) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -16,6 +16,8 @@ from voiceprint_client.errors import NoAnswer
 from voiceprint_client.settings import Settings
 from voiceprint_client.wire import Answer, Call
 
+# For how many seconds a cancelled call waits for what it would otherwise leave behind without a name.
+_LATE = 5.0
 # Another attempt would end the same way.
 _LASTING = (httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.DecodingError)
 
@@ -53,10 +55,28 @@ class Looping:
         self._http = httpx.AsyncClient(**_options(settings))
 
     async def send(self, call: Call) -> Answer:
+        whole = asyncio.Event()
+        if call.late is None:
+            return await self._sent(call, whole)
+        sending = asyncio.create_task(self._sent(call, whole))
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            if whole.is_set():
+                await asyncio.wait([sending], timeout=_LATE)
+            if sending.done() and not sending.cancelled() and sending.exception() is None:
+                call.late(sending.result())
+            raise
+        finally:
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+
+    async def _sent(self, call: Call, whole: asyncio.Event) -> Answer:
+        """Sets `whole` when nothing is left to be sent."""
         if call.content:
             await asyncio.to_thread(call.content.prepare)
         with call.content.opened() if call.content else nullcontext() as body:
-            blocks = _in_threads(body.blocks) if body else None
+            blocks = _in_threads(body, whole) if body else None
             try:
                 found = await self._http.request(content=blocks, **_request(call, body, self._timeout))
             except httpx.RequestError as error:
@@ -70,8 +90,12 @@ class Looping:
         await self._http.aclose()
 
 
-async def _in_threads(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while block := await asyncio.to_thread(next, blocks, b""):
+async def _in_threads(body: Body, whole: asyncio.Event) -> AsyncIterator[bytes]:
+    left = body.length
+    while block := await asyncio.to_thread(next, body.blocks, b""):
+        left -= len(block)
+        if not left:
+            whole.set()
         yield block
 
 

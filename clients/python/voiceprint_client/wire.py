@@ -1,7 +1,7 @@
 """One call and its answer, and what carries them: the same for those who block and those who do not."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,7 +17,8 @@ PASSING = frozenset({408, 425, 429, 502, 503, 504, 507})
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`waits` is for how many seconds the appliance may think before it answers."""
+    """`waits` is for how many seconds the appliance may think before it answers. `late` is told the answer to a call
+    that was cancelled when all of it had been sent, where a transport can still have it."""
 
     method: str
     path: str
@@ -25,6 +26,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     content: Content | None = None
     waits: float = 0.0
+    late: Callable[["Answer"], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

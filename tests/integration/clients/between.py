@@ -53,7 +53,10 @@ class Between:
 def _handler(between: Between) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _taken(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return
             seen = Seen(self.command, self.path, dict(self.headers.items()))
             between.seen.append(seen)
             fate = between.plan.pop(0) if between.plan else between.always(seen)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +14,11 @@ import pytest
 import trustme
 
 from tests.conftest import RECORDINGS, Appliance
-from tests.integration.clients.between import Between
+from tests.integration.clients.between import Between, Seen
 from tests.integration.clients.conftest import Say
 from tests.integration.clients.test_faults import PENDING, methods
 from tests.made_keys import made_keys
-from tests.patience import eventually, until
+from tests.patience import PATIENCE, eventually, until
 from voiceprint_client import AsyncClient, Client, Outcome, Request, Task, ask, errors, tls
 
 DEMO = RECORDINGS / "demo.flac"
@@ -72,6 +73,49 @@ async def test_a_cancelled_call_erases_its_task(appliance: Appliance, between: B
             await call
     (task,) = made(between)
     assert gone(appliance, task) == (erase == "abandoned")
+
+
+async def test_a_call_cancelled_before_its_task_has_a_name_erases_it(appliance: Appliance, between: Between) -> None:
+    """When all has been sent, the answer is waited for, and what it names is erased."""
+    arrived, answered = threading.Event(), threading.Event()
+
+    def held(seen: Seen) -> str:
+        if seen.method == "POST":
+            arrived.set()
+            answered.wait(PATIENCE)
+        return "pass"
+
+    between.always = held
+    async with AsyncClient(between.url) as client:
+        call = asyncio.create_task(client.extract(DEMO))
+        await eventually(arrived.is_set)
+        call.cancel()
+        await asyncio.sleep(0)
+        answered.set()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+    (task,) = made(between)
+    assert gone(appliance, task)
+
+
+async def test_an_upload_that_is_cancelled_makes_no_task(between: Between) -> None:
+    """What had not been sent whole is not waited for."""
+    reading, cancelled = threading.Event(), threading.Event()
+
+    class Slow(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            reading.set()
+            cancelled.wait(PATIENCE)
+            return super().read(size)
+
+    async with AsyncClient(between.url) as client:
+        call = asyncio.create_task(client.extract(Slow(b"audio")))
+        await eventually(reading.is_set)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        cancelled.set()
+    assert made(between) == []
 
 
 async def test_a_deadline_of_asyncio_erases_the_task(appliance: Appliance, between: Between) -> None:
