@@ -109,11 +109,15 @@ class Recording:
 
 
 def _framed(head: bytes, file: BinaryIO, length: int, tail: bytes) -> Iterator[bytes]:
-    yield head
+    """A small recording is one block: each may cost a trip to a thread."""
+    block = head
     while length:
-        block = file.read(min(length, _BLOCK_BYTES))
-        if not block:
+        read = file.read(min(length, _BLOCK_BYTES))
+        if not read:
             raise OSError("the recording has become shorter while it was sent")
-        length -= len(block)
-        yield block
-    yield tail
+        length -= len(read)
+        block += read
+        if length:
+            yield block
+            block = b""
+    yield block + tail

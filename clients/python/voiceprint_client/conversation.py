@@ -3,6 +3,7 @@
 import inspect
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import wraps
@@ -201,6 +202,8 @@ def _made(request: Request[Result], answer: Answer) -> Task[Result]:
     made = answer.tree().get("task")
     if not isinstance(made, dict) or not isinstance(made.get("task_id"), str):
         raise StrangeAnswer("the answer does not say which task was made")
+    if ignored := answer.headers.get("x-ignored-parameters"):
+        warnings.warn(f"the appliance does not know the parameter {ignored}", stacklevel=2)
     return Task(request.technology, made["task_id"])
 
 

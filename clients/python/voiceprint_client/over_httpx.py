@@ -92,7 +92,8 @@ class Looping:
 
 async def _in_threads(body: Body, whole: asyncio.Event) -> AsyncIterator[bytes]:
     left = body.length
-    while block := await asyncio.to_thread(next, body.blocks, b""):
+    while left:
+        block = await asyncio.to_thread(next, body.blocks, b"")
         left -= len(block)
         if not left:
             whole.set()

@@ -65,10 +65,11 @@ def _reader(kind: Hashable) -> Callable[[Any], Any]:
     if origin in (Union, UnionType):  # the first, where a Literal is in it
         there = _reader(inner[0])
         return lambda found: None if found is None else there(found)
-    if origin is Literal:
-        # A word that a later appliance adds is passed on.
-        return lambda found: _checked(found, str)
-    return lambda found: _checked(found, (float, int) if kind is float else kind)
+    if kind is float:
+        return lambda found: float(_checked(found, (float, int)))
+    # A word that a later appliance adds is passed on.
+    plain = str if origin is Literal else kind
+    return lambda found: _checked(found, plain)
 
 
 def _fields(kind: Any) -> Callable[[Any], Any]:

@@ -13,9 +13,10 @@ import httpx
 import pytest
 import trustme
 
+from appliance.access.api_key import Scope
 from tests.conftest import RECORDINGS, Appliance
 from tests.integration.clients.between import Between, Seen
-from tests.integration.clients.conftest import Say
+from tests.integration.clients.conftest import Say, awaited, blocking
 from tests.integration.clients.test_faults import PENDING, methods
 from tests.made_keys import made_keys
 from tests.patience import PATIENCE, eventually, until
@@ -189,11 +190,11 @@ async def test_no_more_run_than_are_wanted(appliance: Appliance) -> None:
             ended += 1
             assert len(taken) <= ended + 1
     taken = []
-    with Client(appliance.url) as blocking:
-        for ended, _ in enumerate(blocking.each(requests(taken), at_once=1), 1):
+    with Client(appliance.url) as other:
+        for ended, _ in enumerate(other.each(requests(taken), at_once=1), 1):
             assert len(taken) == ended
         with pytest.raises(ValueError, match="at least 1"):
-            list(blocking.each([], at_once=0))
+            list(other.each([], at_once=0))
 
 
 def test_a_loop_that_is_left_abandons_what_runs(appliance: Appliance, between: Between) -> None:
@@ -221,45 +222,56 @@ async def test_a_coroutine_that_is_left_abandons_what_runs(appliance: Appliance,
     assert [gone(appliance, task) for task in made(between)] == [True, True]
 
 
-def test_keys_open_and_close(say: Say, start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
-    """Without a key a call is Unauthorized, with one that is for less Forbidden; abandoning needs no more rights."""
+def test_keys_open_and_close(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
+    """Without a key a call is Unauthorized, with one that is for less Forbidden, and a rate is kept to; abandoning a
+    task needs no more rights."""
     (tmp_path / "data").mkdir()
     (full,) = made_keys(tmp_path / "data", "full")
-    (weak,) = made_keys(tmp_path / "data", "weak", scopes=("submit", "read"))  # type: ignore[arg-type]
-    appliance = start_appliance()
-    assert say(appliance.url, "extract", DEMO, options={"api_key": full})
-    with pytest.raises(errors.Unauthorized):
-        say(appliance.url, "extract", DEMO)
-    with pytest.raises(errors.Forbidden):
-        say(appliance.url, "status", options={"api_key": weak})
-    with pytest.raises(errors.TaskUnfinished):
-        say(appliance.url, "extract", DEMO, options={"api_key": weak, "within": 0})
-    with pytest.raises(errors.Forbidden):
-        say(appliance.url, "extract", DEMO, options={"api_key": weak, "erase": "always"})
+    (weak,) = made_keys(tmp_path / "data", "weak", scopes=(Scope.SUBMIT, Scope.READ))
+    slow = made_keys(tmp_path / "data", "slow", "slower", rate_limit=1)
+    url = start_appliance().url
+    for say, once in zip((blocking, awaited), slow, strict=True):
+        assert say(url, "extract", DEMO, options={"api_key": full})
+        with pytest.raises(errors.Unauthorized):
+            say(url, "extract", DEMO)
+        with pytest.raises(errors.Forbidden):
+            say(url, "status", options={"api_key": weak})
+        with pytest.raises(errors.TaskUnfinished):
+            say(url, "extract", DEMO, options={"api_key": weak, "within": 0})
+        with pytest.raises(errors.Forbidden):
+            say(url, "extract", DEMO, options={"api_key": weak, "erase": "always"})
+        assert say(url, "submit", ask.extract(DEMO), options={"api_key": once})
+        with pytest.raises(errors.RateLimited) as limited:
+            say(url, "submit", ask.extract(DEMO), options={"api_key": once, "patience": 1})
+        assert limited.value.retry_after
 
 
-def test_certificates_are_shown_and_asked_for(
-    say: Say, start_appliance: Callable[..., Appliance], tmp_path: Path
-) -> None:
+def test_certificates_are_shown_and_asked_for(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
     """An authority of one's own is trusted when named, and only then; a client shows its certificate."""
     authority = trustme.CA()
     server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("desk.example")
-    names = {"authority": authority.cert_pem, "server.key": server.private_key_pem, "me.key": client.private_key_pem}
-    for name, blob in names.items():
-        blob.write_to_path(tmp_path / name)
-        (tmp_path / name).chmod(0o600)
-    server.cert_chain_pems[0].write_to_path(tmp_path / "server")
-    client.cert_chain_pems[0].write_to_path(tmp_path / "me")
-    appliance = start_appliance(
-        http_tls_certificate=tmp_path / "server",
-        http_tls_key=tmp_path / "server.key",
-        tls_client_authorities=tmp_path / "authority",
-    )
-    known = tls(authority=tmp_path / "authority", certificate=tmp_path / "me", key=tmp_path / "me.key")
-    assert say(appliance.url, "extract", DEMO, options={"tls": known})
-    with pytest.raises(errors.NoAnswer, match="not trusted"):
-        say(appliance.url, "info")
-    with pytest.raises(errors.NoAnswer):
-        say(appliance.url, "info", options={"tls": tls(authority=tmp_path / "authority"), "patience": 0})
+    written = {
+        "authority": authority.cert_pem,
+        "server": server.cert_chain_pems[0],
+        "server.key": server.private_key_pem,
+        "me": client.cert_chain_pems[0],
+        "me.key": client.private_key_pem,
+    }
+    paths = {name: tmp_path / name for name in written}
+    for name, blob in written.items():
+        paths[name].write_bytes(blob.bytes())
+        paths[name].chmod(0o600)
+    url = start_appliance(
+        http_tls_certificate=paths["server"],
+        http_tls_key=paths["server.key"],
+        tls_client_authorities=paths["authority"],
+    ).url
+    known = tls(authority=paths["authority"], certificate=paths["me"], key=paths["me.key"])
+    for say in (blocking, awaited):
+        assert say(url, "extract", DEMO, options={"tls": known})
+        with pytest.raises(errors.NoAnswer, match="not trusted"):
+            say(url, "info")
+        with pytest.raises(errors.NoAnswer):
+            say(url, "info", options={"tls": tls(authority=paths["authority"]), "patience": 0})
     with pytest.raises(ssl.SSLError):
-        tls(certificate=tmp_path / "me.key")
+        tls(certificate=paths["me.key"])

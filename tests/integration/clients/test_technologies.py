@@ -1,5 +1,6 @@
 """Everything the appliance can be asked, through the Python client."""
 
+import dataclasses
 import inspect
 import io
 from pathlib import Path
@@ -11,7 +12,7 @@ import soundfile
 from schemas import voiceprint
 from tests.conftest import RECORDINGS, Appliance
 from tests.integration.clients.conftest import Say
-from voiceprint_client import Client, errors
+from voiceprint_client import Client, ask, errors
 
 DEMO = RECORDINGS / "demo.flac"
 SAME, OTHER = RECORDINGS / "mpeg.mp3", RECORDINGS / "stranger.flac"
@@ -116,6 +117,13 @@ def test_a_refused_parameter_is_told(say: Say, appliance: Appliance) -> None:
         say(appliance.url, "extract", DEMO, channel_mode="both")
     assert refused.value.detail[0].location == ("query", "channel_mode")
     assert (refused.value.status, bool(refused.value.request_id)) == (422, True)
+
+
+def test_an_ignored_parameter_is_told(say: Say, appliance: Appliance) -> None:
+    """What an older appliance does not know is a warning: it has done something else than it was asked for."""
+    request = dataclasses.replace(ask.voice_activity(DEMO), parameters={"colour": "red"})
+    with pytest.warns(UserWarning, match="colour"):
+        assert say(appliance.url, "run", request).channels
 
 
 def test_a_missing_recording_is_an_os_error(say: Say, appliance: Appliance, tmp_path: Path) -> None:
