@@ -109,6 +109,8 @@ def _options(settings: Settings) -> dict[str, Any]:
     return {
         "base_url": settings.url,
         "headers": {"User-Agent": f"voiceprint-client/{ours}", **key},
+        # Those who wait for the ends of tasks have one each, and must not keep the others from calling.
+        "limits": httpx.Limits(max_connections=None, max_keepalive_connections=100),
         "verify": settings.tls or _trusting(settings.url),
     }
 
@@ -125,8 +127,7 @@ def _request(call: Call, body: Body | None, timeout: float) -> dict[str, Any]:
         "url": call.path,
         "params": call.parameters,
         "headers": {**call.headers, **carried},
-        # Connections are lent to as many as ask: to wait for one is no silence of the appliance.
-        "timeout": httpx.Timeout(timeout, read=timeout + call.waits, pool=None),
+        "timeout": httpx.Timeout(timeout, read=timeout + call.waits),
     }
 
 
