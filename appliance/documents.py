@@ -1,7 +1,7 @@
 """JSON bodies: bounded before they are parsed, since little text can become much memory, and checked afterwards.
 
-What is parsed is their outline, without the long texts: these are found to be Base64 piece by piece, mostly while the
-body still comes.
+What is parsed is their outline, without the long texts: these are found to be Base64 piece by piece, while the body
+still comes.
 """
 
 from json import JSONDecodeError
@@ -9,8 +9,7 @@ from typing import Any, BinaryIO
 
 import pydantic
 
-from schemas import json
-from schemas.documents import Outline, pieces, sound
+from schemas.documents import Outline, Writer, parts
 from schemas.errors import Detail, RequestInvalid, ValidationError
 from schemas.technologies import Document, refusal
 
@@ -24,30 +23,19 @@ _NARROW = bytes(range(0xC4))
 _MOST_KEPT = 2 << 20
 
 
-class Incoming:
-    """A body on its way in, of which no more is kept than a short outline."""
+class Incoming(Writer):
+    """A body on its way into the store, with its outline, unless that becomes long."""
 
     def __init__(self) -> None:
-        self._outline: Outline | None = Outline(sound)
-
-    def add(self, chunk: bytes) -> None:
-        """More of it, in whatever thread."""
-        if self._outline is not None:
-            self._outline.add(chunk)
-            if self._outline.size > _MOST_KEPT:
-                self._outline = None
-
-    @property
-    def outline(self) -> Outline | None:
-        """That of all that has come; None where it became too long."""
-        return self._outline
+        self.outline = Outline(_MOST_KEPT)
+        super().__init__(self.outline)
 
 
 def outlined(body: BinaryIO) -> Outline:
-    """That of all of a body."""
-    outline = Outline(sound)
-    for piece in pieces(body):
-        outline.add(piece)
+    """That of a body, as it was sent or as it is stored."""
+    outline = Outline()
+    for part in parts(body):
+        outline.add(part)
     return outline
 
 
@@ -57,9 +45,9 @@ def read(outline: Outline, document: type[Document], context: dict[str, Any]) ->
     What was replaced in the outline is so in the document. Raises RequestInvalid for what is no JSON and for a large
     body with characters beyond Latin-1, ValidationError for what the technology does not take.
     """
-    text = outline.end()
-    # What comes before every value but the first; in Base64 there is none of them.
-    if sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
+    text = outline.text()
+    # What comes before every value but the first.
+    if outline.items + sum(map(text.count, (b",", b":", b"[", b"{"))) > _MOST_VALUES:
         raise ValidationError(
             f"the body holds more than {_MOST_VALUES} values", [Detail(("body",), "too many values", "too_long")]
         )
@@ -69,10 +57,10 @@ def read(outline: Outline, document: type[Document], context: dict[str, Any]) ->
             "neither voiceprint nor number"
         )
     try:
-        parsed = json.decode(text)
+        parsed = outline.parsed(text)
     except ValueError as error:
         # Places in an outline are none in the body.
-        told = error.msg if outline.is_shorter and isinstance(error, JSONDecodeError) else error
+        told = error.msg if outline.items and isinstance(error, JSONDecodeError) else error
         raise RequestInvalid(f"the body is not JSON: {told}") from error
     try:
         return document.model_validate(parsed, context=context)

@@ -129,7 +129,7 @@ class Intake:
             try:
                 rate = await self._rate(caller, counted=not again)
                 body = documents.Incoming() if technology.document else None
-                async with self._files.upload(task_id, until=submitted, seen=body.add if body else None) as upload:
+                async with self._files.upload(task_id, until=submitted, form=body) as upload:
                     arrival = Arrival(task_id, upload, limit, share)
                     arrival.rate = rate
                     yield arrival
@@ -234,7 +234,7 @@ class Intake:
         self, arrival: Arrival, document: type[Document], body: documents.Incoming, context: dict[str, Any]
     ) -> Document:
         outline = body.outline
-        if outline is None:
+        if not outline.kept:
             with self._files.open_input(arrival.task_id, arrival.sha256) as opened:
                 outline = documents.outlined(opened)
         return documents.read(outline, document, context)

@@ -68,7 +68,7 @@ def parts(texts: list[str], rounds: int) -> Table:
             clock.timed(checked, lambda: outlined(io.BytesIO(body)))
             document = clock.timed(parsed, lambda: documents.load(io.BytesIO(body)))
             found = clock.timed(stored[0], lambda: _read(document["voiceprints"]))  # noqa: B023
-            result = clock.timed(stored[1], lambda: conversion.pack(_vectors(found)))  # noqa: B023
+            result = clock.timed(stored[1], lambda: b"".join(conversion.pack(_vectors(found))))  # noqa: B023
             task_id = str(uuid.uuid4())
             clock.timed(stored[2], lambda: files.write_result(task_id, attempt, result))  # noqa: B023
             for name, render in _FORMS.items():

@@ -5,22 +5,36 @@ import hashlib
 import os
 from collections.abc import Callable
 from io import BufferedWriter, FileIO
+from typing import Protocol
 
 from aiofiles.threadpool import wrap
 
 from tasks.sealing import Sealer
+from tasks.write_back import WriteBack
 
 # What is kept back of an upload, to be written with what follows or with its end.
 _GATHERED_BYTES = 1 << 18
 
 
-class Incoming(BufferedWriter):
-    """A file that hashes, and seals if there is a `sealer`, whatever is written to it; `seen` is shown that first."""
+class Form(Protocol):
+    """What makes of an upload, as it comes, what is stored of it."""
 
-    def __init__(self, file: FileIO, sealer: Sealer | None, seen: Callable[[bytes], object] | None) -> None:
+    def add(self, data: bytes, /) -> bytes:
+        """What can be stored once `data` has come."""
+
+    def end(self) -> bytes:
+        """The rest, once all has come."""
+
+
+class Incoming(BufferedWriter):
+    """A file of what `form`, if there is one, makes of all that is written to it, hashed, and sealed if there is a
+    `sealer`."""
+
+    def __init__(self, file: FileIO, sealer: Sealer | None, form: Form | None) -> None:
         super().__init__(file)
         self._sealer = sealer
-        self._seen = seen
+        self._form = form
+        self._write_back = WriteBack(file.fileno())
         self._sha256 = hashlib.sha256()
 
     @property
@@ -28,14 +42,17 @@ class Incoming(BufferedWriter):
         return self._sha256.digest()
 
     def write(self, chunk: bytes) -> int:  # type: ignore[override]
-        self._sha256.update(chunk)
-        super().write(self._sealer.add(chunk) if self._sealer else chunk)
-        if self._seen:
-            self._seen(chunk)
+        self._store(self._form.add(chunk) if self._form else chunk)
         return len(chunk)
+
+    def _store(self, data: bytes) -> None:
+        self._sha256.update(data)
+        self._write_back.written(super().write(self._sealer.add(data) if self._sealer else data))
 
     def end(self) -> None:
         """Once all of it has come; it is on the disk on return."""
+        if self._form:
+            self._store(self._form.end())
         if self._sealer:
             super().write(self._sealer.end())
         self.flush()
@@ -43,7 +60,8 @@ class Incoming(BufferedWriter):
 
 
 class Upload:
-    """An upload for an event loop: counts and hashes what is written. Nobody else sees it before it is published."""
+    """An upload for an event loop: counts what is written, and hashes what is stored of it. Nobody else sees it before
+    it is published."""
 
     def __init__(self, file: Incoming) -> None:
         self._file = file

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-import pybase64
 
 from onnx_models.passage import Stopped
 from onnx_models.registry import SpeakerCard
 from onnx_models.scoring import Vectors
 from schemas import voiceprint
+from schemas.documents import Run
 from schemas.errors import (
     Detail,
     TaskValidationError,
@@ -25,8 +25,6 @@ from schemas.voiceprint import Voiceprint
 from schemas.voiceprint_columns import Layout, Voiceprints
 from tasks import foreign
 
-# Items read at a time, and between two looks at `stop`: some megabytes, which a processor keeps at hand.
-_BLOCK = 1024
 # How many layouts of one length are looked for. Voiceprints of one model have one; whoever sends many has them read one
 # by one.
 _LAYOUTS = 4
@@ -44,36 +42,57 @@ class Found:
 
 
 def read(
-    texts: Sequence[str | bytes], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
+    items: Iterable[str | Run], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
 ) -> list[Found]:
     """Those of the body's list `name` that can be read; the others are added to `faults`. Raises Stopped."""
+    return [one for found in each(items, name, faults, stop, signatures) for one in found]
+
+
+def each(
+    items: Iterable[str | Run], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
+) -> Iterator[list[Found]]:
+    """The same for one item of the list after the other."""
     reader = _Reader(name, faults, signatures)
-    found: list[Found] = []
-    for start in range(0, len(texts), _BLOCK):
+    start = 0
+    for item in items:
         if stop():
             raise Stopped("the reading of voiceprints was stopped")
-        found += reader.read(texts[start : start + _BLOCK], start)
-    return found
+        if isinstance(item, Run):
+            yield list(reader.of_run(item, start))
+            start += len(item)
+        else:
+            yield list(reader.of_text(item, start))
+            start += 1
 
 
 class _Reader:
-    """Reads a list block by block, and remembers what the containers in it are laid out like."""
+    """Reads a list piece by piece, and remembers what the containers in it are laid out like."""
 
     def __init__(self, name: str, faults: list[Detail], signatures: Signatures) -> None:
         self._name, self._faults, self._signatures = name, faults, signatures
         self._layouts: dict[int, list[Layout]] = {}
 
-    def read(self, texts: Sequence[str | bytes], start: int) -> Iterator[Found]:
-        """Those of `texts` that can be read, of which the first has the index `start`."""
-        lengths = np.fromiter(map(len, texts), np.intp, len(texts))
-        for length in np.unique(lengths):
-            places = np.flatnonzero(lengths == length)
-            alike = [texts[place] for place in places.tolist()]
-            containers = _of_one_length(alike)
-            if containers is None:
-                yield from self._one_by_one(alike, start + places)
-            else:
-                yield from self._together(containers, start + places)
+    def of_run(self, run: Run, start: int) -> Iterator[Found]:
+        """Those of `run` that can be read, of which the first has the index `start`."""
+        containers, sizes, indices = run.read(), run.sizes, np.arange(start, start + len(run))
+        if (sizes == sizes[0]).all():
+            yield from self._together(containers, indices)
+            return
+        ends = np.cumsum(sizes, dtype=np.intp)
+        for size in np.unique(sizes).tolist():
+            alike = sizes == size
+            some = b"".join([containers[end - size : end] for end in ends[alike].tolist()])
+            yield from self._together(some, indices[alike])
+
+    def of_text(self, text: str, index: int) -> Iterator[Found]:
+        """That of one text, if it can be read."""
+        try:
+            one = self._decoded(voiceprint.from_base64(text), index)
+        except VoiceprintError as error:
+            self._faults.append(error.at("body", self._name, index))
+            return
+        if one is not None:
+            yield Found(np.array([index]), Voiceprints.of(one))
 
     def _together(self, containers: bytes, indices: Numbers) -> Iterator[Found]:
         """Of containers of one length in a row, whose indices are given."""
@@ -100,17 +119,6 @@ class _Reader:
                 yield Found(indices[taken], voiceprints)
             rows, indices = rows[~taken], indices[~taken]
 
-    def _one_by_one(self, texts: Iterable[str | bytes], indices: Numbers) -> Iterator[Found]:
-        for text, index in zip(texts, indices, strict=True):
-            try:
-                container = voiceprint.from_base64(text)
-            except VoiceprintError as error:
-                self._faults.append(error.at("body", self._name, int(index)))
-                continue
-            one = self._decoded(container, int(index))
-            if one is not None:
-                yield Found(np.array([index]), Voiceprints.of(one))
-
     def _decoded(self, container: bytes, index: int) -> Voiceprint | None:
         try:
             return self._signatures.decode(container)
@@ -123,18 +131,6 @@ class _Reader:
 
     def _layout(self, container: bytes, one: Voiceprint) -> Layout | None:
         return Layout.of(container, one, self._signatures.key(container))
-
-
-def _of_one_length(texts: Sequence[str | bytes]) -> bytes | None:
-    """What `texts`, all of one length, stand for, one after the other; None where that cannot be told so."""
-    if not texts[0] or len(texts[0]) % 4:
-        return None
-    try:
-        whole = b"".join(text.encode("ascii") if isinstance(text, str) else text for text in texts)
-        # Padding within it is not Base64 either: what has some is decoded by itself.
-        return None if whole.endswith(b"=") else pybase64.b64decode(whole, validate=True)
-    except ValueError:
-        return None
 
 
 def in_order(found: Sequence[Found]) -> list[Voiceprints]:

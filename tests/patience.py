@@ -1,9 +1,10 @@
 """How long tests wait for what should happen: so long that a busy machine breaks none, and less than one may take."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 # In seconds. Nothing is proved by waiting less: what must not take long is told by what else happens, not by a clock.
 PATIENCE = 120.0
@@ -20,14 +21,16 @@ def until(happened: Callable[[], Found], seen: Callable[[], object] | None = Non
     return found
 
 
-async def eventually(happened: Callable[[], Found], seen: Callable[[], object] | None = None) -> Found:
-    """As `until`, and the event loop goes on meanwhile."""
+async def eventually(happened: Callable[[], Any], seen: Callable[[], object] | None = None) -> Any:
+    """As `until`, while the event loop goes on; `happened` may be a coroutine function."""
     end = time.monotonic() + PATIENCE
-    while not (found := happened()):
+    while True:
+        answer = happened()
+        if found := await answer if inspect.isawaitable(answer) else answer:
+            return found
         assert time.monotonic() < end, _said(happened, seen)
         await asyncio.sleep(0.01)
-    return found
 
 
 def _said(happened: Callable[[], object], seen: Callable[[], object] | None) -> str:
-    return f"it did not happen: {seen() if seen else happened}"
+    return f"it did not happen: {seen() if seen else inspect.getsource(happened).strip()}"

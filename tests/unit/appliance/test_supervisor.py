@@ -14,6 +14,7 @@ import pytest
 from appliance.processes import child
 from appliance.processes.child import Child, Launch, ending
 from schemas.errors import ConfigurationError
+from tests.patience import eventually
 
 
 def python(code: str, *, quiet: bool = False) -> Callable[[], Launch]:
@@ -24,12 +25,6 @@ def python(code: str, *, quiet: bool = False) -> Callable[[], Launch]:
 
 async def ignored(_: Child) -> None:
     return
-
-
-async def eventually(holds: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():  # noqa: ASYNC110  # what is waited for happens in other processes
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -120,13 +115,13 @@ async def test_output_does_not_reach_standard_output(capfd: pytest.CaptureFixtur
 
 async def test_what_a_process_started_ends_with_it() -> None:
     """Grandchildren in the process's session are killed when it ends."""
-    code = "import subprocess; print(subprocess.Popen(['sleep', '60']).pid)"
+    code = "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"
     parent = Child("test", python(code, quiet=True), ignored)
     await parent.start()
     await parent.wait()
     grandchild = Path("/proc") / parent.lines[0]
     # It is nobody's child now, and stays listed as a zombie until init looks.
-    await eventually(lambda: not grandchild.exists() or ") Z " in (grandchild / "stat").read_text(), 2)
+    await eventually(lambda: not grandchild.exists() or ") Z " in (grandchild / "stat").read_text())
 
 
 def test_endings_are_named() -> None:

@@ -7,7 +7,7 @@ from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 
-RETENTION = 60.0
+RETENTION = 1000.0
 SHA256 = bytes(range(32))
 TASK_ID = "5f0f6c1e-0d5b-4f6e-9c51-7f1a1b0c2d3e"
 OTHER_ID = "9f0f6c1e-0d5b-4f6e-9c51-7f1a1b0c2d3e"

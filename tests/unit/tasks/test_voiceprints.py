@@ -1,11 +1,14 @@
-"""Lists of voiceprints are read in blocks, and found as if they had been read one by one."""
+"""Lists of voiceprints are read in runs, and found as if they had been read one by one."""
 
+import io
 import random
 
 import numpy as np
 import pytest
 
 from onnx_models.passage import Stopped
+from schemas import documents, json
+from schemas.documents import Run
 from schemas.errors import Detail, VoiceprintError
 from schemas.keyring import KeyRing
 from schemas.signatures import UNSIGNED, Signatures
@@ -42,9 +45,15 @@ def mixed(count: int) -> list[str]:
     return [chance.choice(kinds) for _ in range(count)]
 
 
+def items(texts: list[str]) -> list[str | Run]:
+    """As a job finds them in its document."""
+    found: list[str | Run] = documents.load(io.BytesIO(json.encode({"list": texts})))["list"]
+    return found
+
+
 def read(texts: list[str], signatures: Signatures = UNSIGNED) -> tuple[dict[int, Voiceprint], list[Detail]]:
     faults: list[Detail] = []
-    found = voiceprints.read(texts, "list", faults, lambda: False, signatures)
+    found = voiceprints.read(items(texts), "list", faults, lambda: False, signatures)
     ordered = [part for one in voiceprints.in_order(found) for part in one.each()]
     indices = sorted(index for one in found for index in one.indices.tolist())
     return dict(zip(indices, ordered, strict=True)), sorted(faults, key=lambda fault: fault.location[2])
@@ -73,22 +82,14 @@ def test_a_list_of_all_kinds(signatures: Signatures) -> None:
     assert [(fault.location[2], fault.type) for fault in faults] == wrong
 
 
-def test_texts_and_bytes_read_alike() -> None:
-    """Long texts come as bytes from a document."""
-    texts = mixed(200)
-    as_bytes, _ = read([text.encode() for text in texts])  # type: ignore[misc]
-    as_text, _ = read(texts)
-    assert as_bytes.keys() == as_text.keys()
-
-
 def test_vectors_and_lengths_in_order() -> None:
-    """Rows of several blocks follow each other as in the list."""
+    """Rows of several runs follow each other as in the list."""
     sent = [
         voiceprint(speech_length=float(number), vector=np.full(8, number + 1, np.float32)) for number in range(2500)
     ]
     faults: list[Detail] = []
     texts = [to_base64(encode(one)) for one in sent]
-    found = voiceprints.read(texts, "list", faults, lambda: False, UNSIGNED)
+    found = voiceprints.read(items(texts), "list", faults, lambda: False, UNSIGNED)
     assert voiceprints.vectors(found)[:, 0].tolist() == [number + 1 for number in range(2500)]
     assert voiceprints.speech_lengths(found).tolist() == list(range(2500))
     assert not faults

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.patience import PATIENCE
+
 HANG = """
 import ctypes, threading
 from tasks.watchdog import bounded
@@ -17,7 +19,7 @@ def hang(seconds):
 
 
 def ran(code: str) -> "subprocess.CompletedProcess[bytes]":
-    return subprocess.run([sys.executable, "-c", HANG + code], capture_output=True, timeout=60, check=False)
+    return subprocess.run([sys.executable, "-c", HANG + code], capture_output=True, timeout=PATIENCE, check=False)
 
 
 @pytest.mark.parametrize("beside", ["a longer one", "a shorter one that has ended", "one in another thread"])
@@ -44,10 +46,10 @@ def test_what_ends_in_time_ends_nothing() -> None:
     """A process lives on when what was watched is over, of several one by one, in whatever order."""
     ended = ran("""
 import time
-first, second = bounded(0.2), bounded(0.3)
+first, second = bounded(1), bounded(1.5)
 first.__enter__(); second.__enter__()
 second.__exit__(None, None, None); first.__exit__(None, None, None)
-third = bounded(5); third.__enter__()
-time.sleep(0.5)
+third = bounded(600); third.__enter__()
+time.sleep(2)
 """)
     assert ended.returncode == 0, ended.stderr

@@ -15,7 +15,10 @@ from phonexia.grpc.common.core_pb2 import Audio, RawAudioConfig, TimeRange
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2 as pb
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
+from tasks.store import TaskStore
+from tasks.workforce import Workforce
 from tests.conftest import API, RECORDINGS, ended
+from tests.patience import PATIENCE, eventually
 
 # As the published clients cut.
 CHUNK_BYTES = 100 * 1024
@@ -68,7 +71,7 @@ def extract_requests(
 
 async def extracted(channel: grpc.aio.Channel, requests: Iterable[pb.ExtractRequest]) -> pb.ExtractResponse:
     stub = pb_grpc.VoiceprintExtractionStub(channel)
-    return await stub.Extract(each(requests), timeout=30)  # type: ignore[misc,no-any-return,arg-type]
+    return await stub.Extract(each(requests), timeout=PATIENCE)  # type: ignore[misc,no-any-return,arg-type]
 
 
 async def each(items: Iterable[_M]) -> AsyncIterator[_M]:
@@ -87,6 +90,24 @@ async def status(call: Any) -> tuple[grpc.StatusCode, str]:
     except grpc.aio.AioRpcError as error:
         return error.code(), error.details() or ""
     raise AssertionError(f"the call was answered: {answer}")
+
+
+async def taken(call: Any, store: TaskStore) -> tuple[grpc.StatusCode, str]:
+    """OK when the task of a call was taken, which then waits, since nobody works; else how the call is refused."""
+
+    async def decided() -> bool:
+        return call.done() or bool((await Workforce(store).depth()).waiting)
+
+    await eventually(decided)
+    if call.done():
+        return await status(call)
+    call.cancel()
+
+    async def forgotten() -> bool:
+        return not (await Workforce(store).depth()).waiting
+
+    await eventually(forgotten)
+    return grpc.StatusCode.OK, ""
 
 
 def folders(data_dir: Path) -> list[Path]:

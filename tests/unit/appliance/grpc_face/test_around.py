@@ -1,6 +1,5 @@
 """What every method of every service is run inside."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 
@@ -11,6 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from appliance.grpc_face import around
 from appliance.grpc_face.services import services
+from tests.patience import eventually
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.streams import status
 
@@ -34,9 +34,7 @@ async def test_who_does_not_read_is_let_go(
     async with serving() as server, grpc.aio.insecure_channel(f"127.0.0.1:{server.port}", options) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         call = stub.ServerReflectionInfo(asking())
-        async with asyncio.timeout(10):
-            while _ENDED not in caplog.text:  # noqa: ASYNC110  # a log has no event
-                await asyncio.sleep(0.05)
+        await eventually(lambda: _ENDED in caplog.text)
         code, message = await status(call)
         assert code is grpc.StatusCode.DEADLINE_EXCEEDED
         assert message == "a response was not taken within 0.5 s"

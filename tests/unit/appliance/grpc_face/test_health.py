@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from appliance.grpc_face.services import services
 from tasks.store import TaskStore
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.conftest import Serving, alive
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -55,10 +56,10 @@ async def test_who_watches_is_told(serving: Serving, store: TaskStore) -> None:
         assert (await watch.read()).status == NOT_SERVING
         await alive(store)
         assert (await watch.read()).status == SERVING
-        ending = asyncio.create_task(server.stop(60))
+        ending = asyncio.create_task(server.stop(2 * PATIENCE))
         assert (await watch.read()).status == NOT_SERVING
         # Who watches does not keep the server from ending.
-        await asyncio.wait_for(ending, 10)
+        await asyncio.wait_for(ending, PATIENCE)
 
 
 async def test_a_worker_without_the_model_is_none(serving: Serving, store: TaskStore) -> None:

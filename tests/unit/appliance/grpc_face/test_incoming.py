@@ -15,6 +15,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from appliance.grpc_face import incoming
 from appliance.grpc_face.incoming import Incoming
 from schemas.errors import RequestTimeout
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.streams import PCM16, each, status
 
 
@@ -57,19 +58,21 @@ async def test_a_client_may_not_drip_for_ever() -> None:
         await read()
 
 
-async def pausing() -> AsyncIterator[int]:
-    yield 1
-    await asyncio.sleep(0.2)
-    yield 2
-
-
 async def test_a_pause_loses_nothing() -> None:
     """What comes after it is next, and then the end."""
+    over = asyncio.Event()
+
+    async def pausing() -> AsyncIterator[int]:
+        yield 1
+        await over.wait()
+        yield 2
+
     async with Incoming(pausing()) as arriving:
-        assert not await arriving.quiet(10)
+        assert not await arriving.quiet(PATIENCE)
         assert await arriving.next() == 1
         assert await arriving.quiet(0.05)
-        assert not await arriving.quiet(10)
+        over.set()
+        assert not await arriving.quiet(PATIENCE)
         assert [await arriving.next(), await arriving.next()] == [2, None]
 
 
@@ -88,7 +91,7 @@ async def test_a_refusal_reaches_a_client_that_still_sends(channel: grpc.aio.Cha
     requests = [pb.EstimateRequest(audio=Audio(content=bytes(100_000)))] * 8
     stub = pb_grpc.AgeEstimationStub(channel)
     for _ in range(20):
-        code, _ = await status(stub.Estimate(each(requests), timeout=30))  # type: ignore[arg-type]
+        code, _ = await status(stub.Estimate(each(requests), timeout=PATIENCE))  # type: ignore[arg-type]
         assert code is grpc.StatusCode.UNIMPLEMENTED
 
 

@@ -12,6 +12,7 @@ from phonexia.grpc.common import status_pb2, status_pb2_grpc
 
 from appliance.grpc_face import one_message
 from appliance.grpc_face.readers import Patience
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.streams import each, status
 
@@ -39,7 +40,9 @@ async def test_calls_without_their_message_shut_nobody_out(serving: Serving, met
         channel = await stack.enter_async_context(grpc.aio.insecure_channel(address))
         answers = []
         for _ in range(20):
-            answers.append(await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10))
+            answers.append(
+                await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
+            )
             answers.append(await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest()))
         assert all(answers)
         for call in silent:

@@ -8,6 +8,7 @@ import pytest
 
 from appliance.grpc_face.readers import Patience, Readers
 from schemas.errors import Overloaded, RequestTimeout
+from tests.patience import PATIENCE
 
 
 @asynccontextmanager
@@ -61,7 +62,7 @@ async def test_a_connection_of_its_own_is_not_waited_out() -> None:
         waiting = asyncio.create_task(once())
         await asyncio.sleep(0)
         async with reading(readers, many, many):
-            await asyncio.wait_for(turn.wait(), 10)
+            await asyncio.wait_for(turn.wait(), PATIENCE)
         await waiting
 
 

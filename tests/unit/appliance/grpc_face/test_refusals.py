@@ -22,6 +22,7 @@ from schemas.errors import (
     ValidationError,
     VoiceprintDamaged,
 )
+from tests.patience import PATIENCE
 
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
 Calling = Callable[[BaseException], Awaitable[list[grpc.aio.AioRpcError]]]
@@ -128,7 +129,7 @@ async def test_a_cancelled_call_is_no_fault(caplog: pytest.LogCaptureFixture) ->
     async def waits(_: Any, __: Any) -> AsyncIterator[bytes]:
         yield b"one"
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             seen.put_nowait("ended")
 
@@ -141,7 +142,7 @@ async def test_a_cancelled_call_is_no_fault(caplog: pytest.LogCaptureFixture) ->
         call = channel.unary_stream("/test.Test/Wait", None, None)(b"")
         assert await call.read() == b"one"
         call.cancel()
-        assert await asyncio.wait_for(seen.get(), 10) == "ended"
+        assert await asyncio.wait_for(seen.get(), PATIENCE) == "ended"
     await server.stop(None)
     (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("appliance")]
     assert line.startswith("/test.Test/Wait CANCELLED in ")

@@ -19,6 +19,7 @@ from appliance.grpc_face.services import services
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 from tests.made_keys import made_keys
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.conftest import Serving
 
 STATUS = "/phonexia.grpc.common.Status/GetStatus"
@@ -93,9 +94,11 @@ async def test_idle_connections_cost_nobody_else(serving: Serving) -> None:
     async with serving() as server:
         silent = await asyncio.gather(*(asyncio.open_connection("127.0.0.1", server.port) for _ in range(200)))
         async with grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-            answer = await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest(), timeout=10)
+            answer = await status_pb2_grpc.StatusStub(channel).GetStatus(
+                status_pb2.GetStatusRequest(), timeout=PATIENCE
+            )
             assert answer.name
-        await asyncio.wait_for(server.stop(60), 10)
+        await asyncio.wait_for(server.stop(2 * PATIENCE), PATIENCE)
     for _, writer in silent:
         writer.close()
 
@@ -115,7 +118,7 @@ async def test_what_does_not_speak_grpc_is_sent_away(serving: Serving, said: byt
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(said)
         with suppress(ConnectionError):
-            await asyncio.wait_for(reader.read(), 10)
+            await asyncio.wait_for(reader.read(), PATIENCE)
         writer.close()
         assert (await status_pb2_grpc.StatusStub(channel).GetStatus(status_pb2.GetStatusRequest())).name
 
@@ -165,7 +168,7 @@ async def test_one_caller_leaves_room_for_others(serving: Serving, tmp_path: Pat
             for number in range(MOST_CALLS_OF_ONE + 8)
         ]
         # Until the last of them has come.
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 [await channels[2].unary_unary(STATUS)(b"", metadata=first) for _ in iter(int, 1)]
         assert (caught.value.code().name, caught.value.details()) == (
@@ -183,7 +186,7 @@ async def test_an_open_stream_does_not_keep_it_from_ending(serving: Serving) -> 
         call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo()
         await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
         assert await call.read()
-        await asyncio.wait_for(server.stop(60), 10)
+        await asyncio.wait_for(server.stop(2 * PATIENCE), PATIENCE)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
     assert caught.value.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}

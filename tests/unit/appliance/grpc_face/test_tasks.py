@@ -3,7 +3,7 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from schemas.errors import TaskInternalError
 from schemas.task import TaskState
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
+from tests.patience import PATIENCE, eventually
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.made import voiceprints
 from tests.unit.appliance.grpc_face.streams import (
@@ -34,12 +35,7 @@ from tests.unit.appliance.grpc_face.streams import (
     seconds,
     status,
 )
-
-
-async def until(reached: Callable[[], Awaitable[bool]]) -> None:
-    """Returns once it is so; the test's own time limit ends what never comes."""
-    while not await reached():  # noqa: ASYNC110  # what is waited for happens in other processes
-        await asyncio.sleep(0.005)
+from tests.unit.tasks.made_tasks import RETENTION
 
 
 async def counted(store: TaskStore, *, waiting: int = 0, running: int = 0) -> None:
@@ -47,7 +43,7 @@ async def counted(store: TaskStore, *, waiting: int = 0, running: int = 0) -> No
         depth = await Workforce(store).depth()
         return (depth.waiting, depth.running) == (waiting, running)
 
-    await until(so)
+    await eventually(so)
 
 
 async def nothing_left(store: TaskStore, data_dir: Path) -> None:
@@ -58,7 +54,7 @@ async def nothing_left(store: TaskStore, data_dir: Path) -> None:
         records = [key async for key in store.redis.scan_iter("voiceprint:task:*")]
         return not (depth.waiting or depth.running or depth.input_bytes or records or folders(data_dir))
 
-    await until(so)
+    await eventually(so)
 
 
 @pytest.fixture
@@ -75,7 +71,7 @@ def worker(redis_url: str, models_dir: Path, tmp_path: Path) -> Iterator[None]:
     )
     yield
     process.terminate()
-    process.wait(20)
+    process.wait(PATIENCE)
 
 
 def begin(channel: grpc.aio.Channel, requests: Any, **options: Any) -> Any:
@@ -160,7 +156,7 @@ async def test_an_upload_that_is_cancelled_leaves_nothing(
     async def begun() -> bool:
         return bool(folders(tmp_path))
 
-    await until(begun)
+    await eventually(begun)
     call.cancel()
     await nothing_left(store, tmp_path)
 
@@ -201,7 +197,7 @@ async def test_every_fault_of_many_is_counted(alone: grpc.aio.Channel) -> None:
     torn = Voiceprint(content=good.content[:-1])
     stub = pb_grpc.VoiceprintConversionStub(alone)
     requests = each([pb.ConvertRequest(voiceprints=[torn] * 5000)])
-    code, message = await status(stub.Convert(requests, timeout=30))  # type: ignore[arg-type]
+    code, message = await status(stub.Convert(requests, timeout=PATIENCE))  # type: ignore[arg-type]
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert "voiceprints.0: the voiceprint has 1334 bytes of 1335" in message
     assert "and 4997 more" in message
@@ -214,7 +210,7 @@ async def test_a_task_that_fails_is_our_fault(alone: grpc.aio.Channel, store: Ta
     await counted(store, waiting=1)
     (record,) = [record async for record in store.open_records()]
     failed = record.refused(TaskState.FAILED, TaskInternalError("a worker died of it").body())
-    assert await store.finish(record, failed, retention=60.0)
+    assert await store.finish(record, failed, retention=RETENTION)
     assert await status(call) == (grpc.StatusCode.INTERNAL, "a worker died of it")
     await nothing_left(store, tmp_path)
 
@@ -226,7 +222,7 @@ async def test_many_calls_at_one_time(alone: grpc.aio.Channel, store: TaskStore,
 
     async def converted(index: int) -> int:
         requests = [pb.ConvertRequest(voiceprints=given[: index + 1])] * 2
-        call: Any = pb_grpc.VoiceprintConversionStub(alone).Convert(each(requests), timeout=30)  # type: ignore[arg-type]
+        call: Any = pb_grpc.VoiceprintConversionStub(alone).Convert(each(requests), timeout=PATIENCE)  # type: ignore[arg-type]
         counts = [len(response.vector_voiceprints) async for response in call]
         assert counts == [index + 1] * 2
         return counts[0]

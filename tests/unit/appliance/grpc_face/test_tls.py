@@ -16,6 +16,7 @@ from appliance.grpc_face import asking
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
 from tasks.store import TaskStore
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.conftest import Serving, alive
 
 
@@ -36,7 +37,7 @@ async def answers(address: str, roots: bytes) -> bool:
     credentials = grpc.ssl_channel_credentials(root_certificates=roots)
     async with grpc.aio.secure_channel(address, credentials) as channel:
         try:
-            await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+            await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
         except grpc.aio.AioRpcError:
             return False
         return True
@@ -51,7 +52,7 @@ async def test_who_trusts_the_authority_is_answered(serving: Serving, authority:
         assert not await answers(address, trustme.CA().cert_pem.bytes())
         async with grpc.aio.insecure_channel(address) as clear:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await health_pb2_grpc.HealthStub(clear).Check(health_pb2.HealthCheckRequest(), timeout=5)
+                await health_pb2_grpc.HealthStub(clear).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
@@ -71,7 +72,7 @@ async def test_old_versions_are_refused(
     settings = written(tmp_path, authority.issue_cert("localhost"))
 
     def met(port: int) -> str | None:
-        with socket.create_connection(("127.0.0.1", port), 5) as plain:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
             try:
                 with context.wrap_socket(plain, server_hostname="localhost") as secured:
                     return secured.version()
@@ -112,7 +113,7 @@ async def test_a_probe_needs_no_authority(
         settings = Settings.model_validate({"grpc_port": server.port, **pair})
         assert not await asyncio.to_thread(asking.serves, settings)
         await alive(store)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not await asyncio.to_thread(asking.serves, settings):
                 await alive(store)
         assert await asyncio.to_thread(asking.ours, settings)

@@ -6,6 +6,7 @@ import pytest
 
 from appliance.port import listener
 from schemas.errors import ConfigurationError
+from tests.patience import PATIENCE
 
 
 def shared(port: int) -> socket.socket:
@@ -22,7 +23,7 @@ def test_a_reserved_port_can_be_listened_on_again_and_again() -> None:
     with listener.reserve("127.0.0.1", 0) as held:
         port = held.getsockname()[1]
         for _ in range(2):
-            with shared(port), socket.create_connection(("127.0.0.1", port), 5):
+            with shared(port), socket.create_connection(("127.0.0.1", port), PATIENCE):
                 pass
         assert listener.address(held) == f"127.0.0.1:{port}"
 

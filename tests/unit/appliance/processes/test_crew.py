@@ -13,6 +13,7 @@ import pytest
 from appliance.processes import child
 from appliance.processes.child import Child, Launch
 from appliance.processes.crew import Crew
+from tests.patience import eventually
 
 # Notes that it works, at once or when it is promoted; goes when nobody can promote it any more.
 PROCESS = """
@@ -23,7 +24,7 @@ if pipe:
     (pathlib.Path(folder) / f"{name}.waits").touch()
     promotion.wait(int(pipe))
 (pathlib.Path(folder) / f"{name}.works").touch()
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -58,9 +59,7 @@ class Company:
 
     async def complete(self, launched: int) -> None:
         """Returns when two work and one waits, after so many starts."""
-        async with asyncio.timeout(30):
-            while (len(self.launched), len(self.working()), len(self.spare())) != (launched, 2, 1):  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await eventually(lambda: (len(self.launched), len(self.working()), len(self.spare())) == (launched, 2, 1))
 
 
 @asynccontextmanager
@@ -123,12 +122,9 @@ async def test_the_spare_is_not_there_before_it_is_ready(tmp_path: Path) -> None
     """Until the appliance is ready only workers are started, also in the place of one that dies."""
     company = Company(tmp_path)
     async with kept(company):
-        async with asyncio.timeout(30):
-            while len(company.working()) < 2:  # noqa: ASYNC110  # what is waited for happens in other processes
-                await asyncio.sleep(0.01)
-            company.working()[0].kill()
-            while len(company.launched) < 3 or len(company.working()) < 2:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(company.working()) >= 2)
+        company.working()[0].kill()
+        await eventually(lambda: len(company.launched) >= 3 and len(company.working()) >= 2)
         assert company.noted("waits") == set()
         company.ready.set()
         await company.complete(4)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.patience import PATIENCE
+
 
 @dataclass(frozen=True)
 class Call:
@@ -53,7 +55,7 @@ class Receiver:
             self._called.notify_all()
             return self._answer(call, len(self.calls) - 1)
 
-    def got(self, calls: int, seconds: float = 20.0) -> list[Call]:
+    def got(self, calls: int, seconds: float = PATIENCE) -> list[Call]:
         """The calls, once there are so many of them."""
         with self._called:
             enough = self._called.wait_for(lambda: len(self.calls) >= calls, seconds)
@@ -86,7 +88,7 @@ def receiving(
             content = self.rfile.read(int(self.headers["Content-Length"]))
             given = receiver.take(Call(self.path, dict(self.headers.items()), content))
             if given.held is not None:
-                given.held.wait(60)
+                given.held.wait(PATIENCE)
             self.close_connection = True
             if given.status:
                 self.send_response(given.status)

@@ -21,17 +21,18 @@ from tasks.callbacks import CallbackQueue
 from tasks.keys import CALLBACKS
 from tasks.record import Callback, TaskRecord
 from tasks.store import TaskStore
+from tests.patience import PATIENCE, eventually
 from tests.unit.appliance.webhooks.receiver import Answer, Call, Receiver, receiving
 
 KEY = b"a key of sixteen bytes"
 
 
-def delivery(store: TaskStore, *, answer_seconds: float = 5.0, **options: Any) -> Delivery:
+def delivery(store: TaskStore, *, answer_seconds: float = PATIENCE, **options: Any) -> Delivery:
     """One whose delays a test can wait for."""
     return Delivery(store, Sender(KEY, answer_seconds=answer_seconds), **{"delays": (0.01,)} | options)
 
 
-async def ended(store: TaskStore, receiver: Receiver | str, *, retention: float = 60.0) -> TaskRecord:
+async def ended(store: TaskStore, receiver: Receiver | str, *, retention: float = 1000.0) -> TaskRecord:
     """A task whose end `receiver` is to be told of, just done."""
     url = receiver if isinstance(receiver, str) else f"{receiver.url}/?token=what-nobody-may-log"
     record = TaskRecord(str(uuid.uuid4()), "a-technology", 1, callback=Callback(url, ("127.0.0.1",), "http://here/"))
@@ -50,17 +51,21 @@ async def got(receiver: Receiver, calls: int) -> list[str]:
 
 async def settled(store: TaskStore) -> None:
     """Returns when nothing is left to be told."""
-    async with asyncio.timeout(20):
-        while await store.redis.exists(CALLBACKS):  # noqa: ASYNC110  # Redis sets no event
-            await asyncio.sleep(0.01)
+
+    async def over() -> bool:
+        return not await store.redis.exists(CALLBACKS)
+
+    await eventually(over)
 
 
 async def counted(store: TaskStore, record: TaskRecord, failures: int) -> None:
     """Returns when so many failures have been counted."""
     key = f"voiceprint:callback-failures:{record.task_id}"
-    async with asyncio.timeout(20):
-        while int(await store.redis.get(key) or 0) < failures:  # noqa: ASYNC110  # Redis sets no event
-            await asyncio.sleep(0.01)
+
+    async def so_many() -> bool:
+        return int(await store.redis.get(key) or 0) >= failures
+
+    await eventually(so_many)
 
 
 def failing(times: int, status: int = 500) -> Any:
@@ -124,21 +129,25 @@ async def test_an_erased_task_is_not_told_of(store: TaskStore) -> None:
     with receiving(Answer(500)) as receiver:
         unsent, failed = await ended(store, receiver), await ended(store, receiver)
         assert await store.erase(unsent)
+
+        async def silent() -> bool:
+            before = len(receiver.calls)
+            await asyncio.sleep(0.5)
+            return len(receiver.calls) == before
+
         async with delivery(store):
             await got(receiver, 3)
             assert await store.erase(failed)
             await settled(store)
-            await asyncio.sleep(0.1)  # what was under way
-            before = len(receiver.calls)
-            await asyncio.sleep(0.5)
-            assert len(receiver.calls) == before
+            # What was under way may still come.
+            await eventually(silent)
         assert unsent.task_id not in {call.task_id for call in receiver.calls}
 
 
 async def test_an_expired_task_is_not_told_of(store: TaskStore) -> None:
     """It is repeated for as long as the task is kept, and no longer."""
     with receiving(Answer(500)) as receiver:
-        await ended(store, receiver, retention=1.5)
+        await ended(store, receiver, retention=5.0)
         async with delivery(store):
             await got(receiver, 1)
             await settled(store)
@@ -191,7 +200,7 @@ async def test_a_stop_gives_back_what_is_under_way(store: TaskStore) -> None:
     held = threading.Event()
     with receiving(lambda _, before: Answer(held=None if before else held)) as receiver:
         done = await ended(store, receiver)
-        async with delivery(store, answer_seconds=60.0):
+        async with delivery(store):
             await got(receiver, 1)
         assert not await store.redis.exists(f"voiceprint:callback-failures:{done.task_id}")
         async with delivery(store):
@@ -207,7 +216,7 @@ async def test_a_receiver_that_hangs_holds_up_no_other(store: TaskStore) -> None
         for _ in range(50):
             await ended(store, hanging)
         told = [(await ended(store, receiver)).task_id for _ in range(20)]
-        async with delivery(store, at_once=8, lanes=Lanes(3), answer_seconds=60.0):
+        async with delivery(store, at_once=8, lanes=Lanes(3)):
             assert sorted(await got(receiver, 20)) == sorted(told)
             await got(hanging, 3)
         assert len(hanging.calls) == 3
@@ -273,13 +282,13 @@ async def test_an_outage_of_redis_is_waited_out(models_dir: Path, tmp_path: Path
         command = server.launch().command
         async with TaskStore.open(server.url) as store, delivery(store, delays=(1.0,)):
             with launched(command):
-                await redis_server.wait_until_ready(server.url, 10.0)
+                await redis_server.wait_until_ready(server.url, PATIENCE)
                 done = await ended(store, receiver)
                 await got(receiver, 1)
                 # That it failed is remembered by now.
                 await counted(store, done, 1)
             with launched(command):
-                await redis_server.wait_until_ready(server.url, 10.0)
+                await redis_server.wait_until_ready(server.url, PATIENCE)
                 assert await got(receiver, 2) == [done.task_id] * 2
                 again = await ended(store, receiver)
                 assert (await got(receiver, 3))[2] == again.task_id

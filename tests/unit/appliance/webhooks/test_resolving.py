@@ -11,6 +11,7 @@ import pytest
 from appliance.webhooks import resolving
 from appliance.webhooks.resolving import resolved
 from schemas.errors import Overloaded
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     answers = threading.Event()
 
     def getaddrinfo(*_: object, **__: object) -> list[Any]:
-        answers.wait(30)
+        answers.wait(PATIENCE)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("8.8.8.8", 80))]
 
     monkeypatch.setattr(resolving.socket, "getaddrinfo", getaddrinfo)  # type: ignore[attr-defined]
@@ -48,7 +49,7 @@ async def test_nobody_waits_for_what_hangs(hanging: threading.Event) -> None:
     with pytest.raises(Overloaded):
         await resolved("slow.example", 80)
     hanging.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while True:
             try:
                 assert await resolved("slow.example", 80) == ("8.8.8.8",)

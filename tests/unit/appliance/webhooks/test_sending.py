@@ -16,6 +16,7 @@ from appliance.webhooks.sending import Outcome, Sender
 from appliance.webhooks.signing import signed
 from schemas.task import TaskState
 from tasks.record import Callback, TaskRecord
+from tests.patience import PATIENCE
 from tests.unit.appliance.webhooks.receiver import Answer, Receiver, receiving
 
 KEY = b"a key of sixteen bytes"
@@ -25,7 +26,7 @@ DONE = TaskRecord(TASK_ID, "a-technology", 1, state=TaskState.DONE, result_bytes
 
 
 async def sent(
-    url: str, *addresses: str, record: TaskRecord = DONE, answer_seconds: float = 5.0, **options: Any
+    url: str, *addresses: str, record: TaskRecord = DONE, answer_seconds: float = PATIENCE, **options: Any
 ) -> Outcome:
     sender = Sender(KEY, answer_seconds=answer_seconds, **options)
     return await sender.send(record, Callback(url, addresses or ("127.0.0.1",), LOCATION))
@@ -169,7 +170,7 @@ async def test_a_receiver_that_hangs() -> None:
 async def test_a_stop_ends_what_is_under_way() -> None:
     """It does not wait for a receiver."""
     with receiving(Answer(held=(held := threading.Event()))) as receiver:
-        sender = Sender(KEY, answer_seconds=60.0)
+        sender = Sender(KEY, answer_seconds=10 * PATIENCE)
         sending = asyncio.create_task(sender.send(DONE, Callback(receiver.url, ("127.0.0.1",), LOCATION)))
         await asyncio.to_thread(receiver.got, 1)
         sender.stop()
@@ -211,8 +212,8 @@ async def test_an_answer_without_end_is_not_read() -> None:
     closed = asyncio.Event()
     async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        assert (await sent(f"http://127.0.0.1:{port}/", answer_seconds=20.0)).settled
-        async with asyncio.timeout(20):
+        assert (await sent(f"http://127.0.0.1:{port}/")).settled
+        async with asyncio.timeout(PATIENCE):
             await closed.wait()
 
 
@@ -231,8 +232,8 @@ async def test_an_answer_that_never_begins_is_not_read(head: bytes) -> None:
     closed = asyncio.Event()
     async with await asyncio.start_server(flood, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        outcome = await sent(f"http://127.0.0.1:{port}/", answer_seconds=60.0)
-        async with asyncio.timeout(20):
+        outcome = await sent(f"http://127.0.0.1:{port}/")
+        async with asyncio.timeout(PATIENCE):
             await closed.wait()
     assert not outcome.settled
     assert outcome.told != "no answer in time"

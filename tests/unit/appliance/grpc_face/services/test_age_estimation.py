@@ -14,6 +14,7 @@ from phonexia.grpc.technologies.age_estimation.v1 import age_estimation_pb2_grpc
 
 from tests.conftest import Appliance
 from tests.integration.models_folder import with_networks_of
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.made import silent, voiceprints
 from tests.unit.appliance.grpc_face.streams import PCM16, all_of, content, each, seconds, status
 from tests.unit.onnx_models.heads.made_heads import constant, write_head
@@ -21,7 +22,7 @@ from tests.unit.onnx_models.heads.made_heads import constant, write_head
 
 def estimate(channel: grpc.aio.Channel, requests: Any) -> Any:
     given = requests if hasattr(requests, "__aiter__") else each(requests)
-    return pb_grpc.AgeEstimationStub(channel).Estimate(given, timeout=30)  # type: ignore[arg-type]
+    return pb_grpc.AgeEstimationStub(channel).Estimate(given, timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 async def unfinished() -> AsyncIterator[pb.EstimateRequest]:

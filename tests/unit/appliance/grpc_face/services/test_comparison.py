@@ -18,6 +18,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from appliance.grpc_face.server import Server
 from schemas.voiceprint import to_base64
 from tests.conftest import API, ended
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face import made
 from tests.unit.appliance.grpc_face.conftest import Serving
 from tests.unit.appliance.grpc_face.made import voiceprints
@@ -41,7 +42,7 @@ def interleaved(a: Sequence[Voiceprint], b: Sequence[Voiceprint], most: int = 10
 
 
 def compare(channel: grpc.aio.Channel, requests: Any) -> Any:
-    return pb_grpc.VoiceprintComparisonStub(channel).Compare(each(requests), timeout=60)  # type: ignore[arg-type]
+    return pb_grpc.VoiceprintComparisonStub(channel).Compare(each(requests), timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 def matrix(responses: Sequence[pb.CompareResponse]) -> npt.NDArray[np.float64]:
@@ -147,7 +148,7 @@ async def refused(server: Server, request: pb.CompareRequest) -> tuple[grpc.Stat
     def call() -> tuple[grpc.StatusCode, str]:
         # Not that of asyncio, which loses the status when it comes while it sends.
         with grpc.insecure_channel(f"127.0.0.1:{server.port}") as opened, pytest.raises(grpc.RpcError) as raised:
-            list(pb_grpc.VoiceprintComparisonStub(opened).Compare(repeat(request), timeout=60))
+            list(pb_grpc.VoiceprintComparisonStub(opened).Compare(repeat(request), timeout=PATIENCE))
         return raised.value.code(), raised.value.details()
 
     return await asyncio.to_thread(call)

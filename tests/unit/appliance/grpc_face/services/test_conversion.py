@@ -13,6 +13,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
 from schemas.voiceprint import decode
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face import made
 from tests.unit.appliance.grpc_face.made import silent, voiceprints
 from tests.unit.appliance.grpc_face.streams import all_of, content, each, status
@@ -22,7 +23,7 @@ MOST_REPLY_BYTES = 4 << 20
 
 def convert(channel: grpc.aio.Channel, requests: Any) -> Any:
     given = requests if hasattr(requests, "__aiter__") else each(requests)
-    return pb_grpc.VoiceprintConversionStub(channel).Convert(given, timeout=60)  # type: ignore[arg-type]
+    return pb_grpc.VoiceprintConversionStub(channel).Convert(given, timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 def vectors(response: pb.ConvertResponse) -> list[list[float]]:

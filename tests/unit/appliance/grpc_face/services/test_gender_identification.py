@@ -12,6 +12,7 @@ from phonexia.grpc.common.core_pb2 import Audio, RawAudioConfig, TimeRange, Voic
 from phonexia.grpc.technologies.gender_identification.v1 import gender_identification_pb2 as pb
 from phonexia.grpc.technologies.gender_identification.v1 import gender_identification_pb2_grpc as pb_grpc
 
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face import made
 from tests.unit.appliance.grpc_face.made import silent, voiceprints
 from tests.unit.appliance.grpc_face.streams import (
@@ -31,7 +32,7 @@ from tests.unit.appliance.grpc_face.streams import (
 
 
 def identify(channel: grpc.aio.Channel, requests: Any) -> Any:
-    return pb_grpc.GenderIdentificationStub(channel).Identify(each(requests), timeout=30)  # type: ignore[arg-type]
+    return pb_grpc.GenderIdentificationStub(channel).Identify(each(requests), timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 def recording(

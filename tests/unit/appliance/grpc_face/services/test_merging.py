@@ -11,13 +11,14 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identification_pb2_grpc as pb_grpc
 
 from schemas.voiceprint import decode
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.made import messages, voiceprints
 from tests.unit.appliance.grpc_face.streams import content, seconds, status
 from tests.unit.tasks.jobs.made_voiceprints import directions, text
 
 
 def merge(channel: grpc.aio.Channel, given: list[Voiceprint]) -> Any:
-    return pb_grpc.VoiceprintMergingStub(channel).Merge(pb.MergeRequest(voiceprints=given), timeout=30)
+    return pb_grpc.VoiceprintMergingStub(channel).Merge(pb.MergeRequest(voiceprints=given), timeout=PATIENCE)
 
 
 async def test_merging_weighs_by_speech_and_sums_it(channel: grpc.aio.Channel) -> None:

@@ -11,6 +11,7 @@ from phonexia.grpc.technologies.speaker_diarization.v1 import speaker_diarizatio
 from phonexia.grpc.technologies.speaker_diarization.v1 import speaker_diarization_pb2_grpc as pb_grpc
 
 from schemas.technologies import technologies
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.streams import content, status
 
 
@@ -25,7 +26,7 @@ async def unfinished(config: pb.DiarizeConfig) -> AsyncIterator[pb.DiarizeReques
 async def test_it_is_not_implemented(alone: grpc.aio.Channel, config: pb.DiarizeConfig) -> None:
     """Which is told before the recording has come, in the words of REST."""
     stub = pb_grpc.SpeakerDiarizationStub(alone)
-    code, message = await status(stub.Diarize(unfinished(config), timeout=30))  # type: ignore[arg-type]
+    code, message = await status(stub.Diarize(unfinished(config), timeout=PATIENCE))  # type: ignore[arg-type]
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert message == technologies()["speaker-diarization"].missing
 
@@ -46,6 +47,6 @@ async def test_numbers_of_speakers_must_make_sense(
 ) -> None:
     """Even where none are counted yet."""
     stub = pb_grpc.SpeakerDiarizationStub(alone)
-    code, message = await status(stub.Diarize(unfinished(config), timeout=30))  # type: ignore[arg-type]
+    code, message = await status(stub.Diarize(unfinished(config), timeout=PATIENCE))  # type: ignore[arg-type]
     assert code is grpc.StatusCode.INVALID_ARGUMENT
     assert message.startswith(named)

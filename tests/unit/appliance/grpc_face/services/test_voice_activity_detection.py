@@ -14,6 +14,7 @@ from phonexia.grpc.technologies.voice_activity_detection.v1 import voice_activit
 from phonexia.grpc.technologies.voice_activity_detection.v1 import voice_activity_detection_pb2_grpc as pb_grpc
 
 from appliance.grpc_face.durations import duration
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.streams import PCM16, chunks, content, each, over_rest, samples, status, time_range
 
 
@@ -26,7 +27,7 @@ def requests(
 
 
 def detect(channel: grpc.aio.Channel, given: Any) -> Any:
-    return pb_grpc.VoiceActivityDetectionStub(channel).Detect(each(given), timeout=30)  # type: ignore[arg-type]
+    return pb_grpc.VoiceActivityDetectionStub(channel).Detect(each(given), timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("within", [(None, None), (1.0, 4.0)])
