@@ -17,7 +17,10 @@ export class Fault extends Error {
 
 /** An error body of the appliance as a Fault; `more` is what else is known of it. */
 export function faultOf(body, more) {
-  return new Fault(sentence(body?.message ?? "the appliance said no and nothing more"), { detail: body?.detail ?? [], ...more });
+  return new Fault(sentence(body?.message ?? "the appliance said no and nothing more"), {
+    detail: body?.detail ?? [],
+    ...more,
+  });
 }
 
 const away = () => new Fault("The appliance does not answer. Is it running, and is the network there?", { away: true });
@@ -39,11 +42,30 @@ export async function ask(method, path, { json, headers = {}, signal, quiet = fa
   }
 }
 
-async function answered(method, path, { json, headers, signal }) {
+/** The first that is answered to a GET which `found`, a regular expression, matches: a result may be long. Nobody is asked
+ * for a key. Throws Fault. */
+export async function glance(path, found) {
+  const response = await answered("GET", path, {});
+  if (!response.ok) return opened(response, await text(response));
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let read = "";
+  for (let piece = await reader.read(); !piece.done && !found.test(read); piece = await reader.read())
+    read += piece.value;
+  reader.cancel().catch(() => {});
+  return found.exec(read);
+}
+
+async function answered(method, path, { json, headers = {}, signal }) {
   const body = json === undefined ? undefined : JSON.stringify(json);
   const type = body === undefined ? {} : { "Content-Type": "application/json" };
   try {
-    return await fetch(address(path), { method, body, signal, headers: { ...type, ...headers, ...keyHeaders() }, cache: "no-store" });
+    return await fetch(address(path), {
+      method,
+      body,
+      signal,
+      headers: { ...type, ...headers, ...keyHeaders() },
+      cache: "no-store",
+    });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     lost();
@@ -77,7 +99,11 @@ function opened({ status }, body) {
 export async function upload(path, file, { headers = {}, onprogress = () => {}, signal } = {}) {
   for (;;) {
     const sent = key();
-    const { status, body } = await transfer(path, file, { headers: { ...headers, ...keyHeaders() }, onprogress, signal });
+    const { status, body } = await transfer(path, file, {
+      headers: { ...headers, ...keyHeaders() },
+      onprogress,
+      signal,
+    });
     if (status === 401 && (await wantKey(sent))) continue;
     return opened({ status }, body);
   }
@@ -101,7 +127,10 @@ function transfer(path, file, { headers, onprogress, signal }) {
 }
 
 async function cutOff() {
-  if (await answers()) return new Fault("The upload was cut off: the file has changed or cannot be read, or it is larger than the appliance takes.");
+  if (await answers())
+    return new Fault(
+      "The upload was cut off: the file has changed or cannot be read, or it is larger than the appliance takes.",
+    );
   lost();
   return away();
 }

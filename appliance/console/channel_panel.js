@@ -69,9 +69,13 @@ function handing(channel, name) {
   const whose = () => unseen(` of ${name}`);
   const copying = button("Copy voiceprint", "quiet", () => copy(channel.voiceprint, copying.firstElementChild));
   fill(copying, make("span", {}, "Copy voiceprint"), whose());
-  const saving = button("Download", "quiet", () => save(container(channel.voiceprint), fileName(name, "vp"), "application/octet-stream"));
+  const saving = button("Download", "quiet", () =>
+    save(container(channel.voiceprint), fileName(name, "vp"), "application/octet-stream"),
+  );
   saving.append(whose());
-  const numbers = button("Vector as JSON", "quiet", () => save(JSON.stringify(channel.vector_voiceprint), fileName(name, "json"), "application/json"));
+  const numbers = button("Vector as JSON", "quiet", () =>
+    save(JSON.stringify(channel.vector_voiceprint), fileName(name, "json"), "application/json"),
+  );
   numbers.append(whose());
   return [copying, saving, channel.vector_voiceprint.length > 0 && numbers].filter(Boolean);
 }

@@ -34,7 +34,11 @@ export function view() {
     place.setAttribute("aria-busy", "true");
     try {
       const voiceprints = items.map((item) => item.voiceprint);
-      const { scores } = await answerTo(COMPARISON, { voiceprints_a: voiceprints, voiceprints_b: voiceprints }, many(items.length, "voiceprint"));
+      const { scores } = await answerTo(
+        COMPARISON,
+        { voiceprints_a: voiceprints, voiceprints_b: voiceprints },
+        many(items.length, "voiceprint"),
+      );
       if (asked === compared) show(items, scores);
     } catch (fault) {
       if (asked === compared) fail(fault);
@@ -56,7 +60,13 @@ export function view() {
     trouble.hidden = false;
     fill(place);
     panel.element.hidden = true;
-    fill(trouble, make("strong", {}, "They could not be compared. "), fault.message, " ", make("button", { type: "button", class: "primary", onclick: compare }, "Try again"));
+    fill(
+      trouble,
+      make("strong", {}, "They could not be compared. "),
+      fault.message,
+      " ",
+      make("button", { type: "button", class: "primary", onclick: compare }, "Try again"),
+    );
   }
 
   tray.addEventListener("change", compare);
@@ -79,7 +89,9 @@ function said(items, groups) {
   if (items.length === 0) return "There is nothing to compare yet: make two voiceprints first.";
   if (items.length === 1) return "One voiceprint is in the tray: a comparison needs two.";
   const left = groups.slice(1).flat().length;
-  const others = left ? ` ${many(left, "voiceprint")} of other models cannot be compared with these and ${left === 1 ? "is" : "are"} left out.` : "";
+  const others = left
+    ? ` ${many(left, "voiceprint")} of other models cannot be compared with these and ${left === 1 ? "is" : "are"} left out.`
+    : "";
   const most = groups[0].length > items.length ? ` The last ${items.length} are shown.` : "";
   return `Point at a score, or walk with the arrow keys, to read what it says.${most}${others}`;
 }
@@ -89,7 +101,15 @@ function legend() {
     "details",
     { class: "card" },
     make("summary", {}, "What the scores mean"),
-    make("p", {}, "A score is a log-likelihood ratio: how much likelier two recordings are if one person speaks in both than if two people do. 0 says nothing; every 2.3 more is ten times likelier."),
-    make("p", {}, "How likely it is that it is the same person depends on what you knew before as well: among a million strangers, even a high score finds the wrong one now and then."),
+    make(
+      "p",
+      {},
+      "A score is a log-likelihood ratio: how much likelier two recordings are if one person speaks in both than if two people do. 0 says nothing; every 2.3 more is ten times likelier.",
+    ),
+    make(
+      "p",
+      {},
+      "How likely it is that it is the same person depends on what you knew before as well: among a million strangers, even a high score finds the wrong one now and then.",
+    ),
   );
 }

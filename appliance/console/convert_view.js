@@ -15,17 +15,41 @@ const DRAWN = 20;
 export const title = "Convert";
 
 export function view() {
-  const field = make("textarea", { id: "pasted", rows: 6, spellcheck: "false", autocomplete: "off", placeholder: "Wk9WUAEA…" });
-  const chooser = make("input", { id: "voiceprint-files", type: "file", multiple: true, class: "unseen", onchange: read });
+  const field = make("textarea", {
+    id: "pasted",
+    rows: 6,
+    spellcheck: "false",
+    autocomplete: "off",
+    placeholder: "Wk9WUAEA…",
+  });
+  const chooser = make("input", {
+    id: "voiceprint-files",
+    type: "file",
+    multiple: true,
+    class: "unseen",
+    onchange: read,
+  });
   const run = make("button", { class: "primary" }, "Convert");
   const trouble = make("div", { class: "trouble", role: "alert", hidden: true });
   const result = make("div", { class: "result" });
   const form = make(
     "form",
-    { class: "card", onsubmit: (event) => { event.preventDefault(); convert(); } },
+    {
+      class: "card",
+      onsubmit: (event) => {
+        event.preventDefault();
+        convert();
+      },
+    },
     make("label", { for: "pasted" }, "Voiceprints as Base64, one in each line, or as JSON"),
     field,
-    make("div", { class: "row" }, run, chooser, make("label", { for: "voiceprint-files", class: "button" }, "Add files")),
+    make(
+      "div",
+      { class: "row" },
+      run,
+      chooser,
+      make("label", { for: "voiceprint-files", class: "button" }, "Add files"),
+    ),
   );
   form.addEventListener("dragover", (event) => event.preventDefault());
   form.addEventListener("drop", (event) => {
@@ -54,8 +78,13 @@ export function view() {
     run.disabled = true;
     try {
       const voiceprints = pasted(field.value);
-      if (!voiceprints.length) throw new Error("There is nothing to convert: paste voiceprints into the field, or add files.");
-      const { vector_voiceprints: vectors } = await answerTo(CONVERSION, { voiceprints }, many(voiceprints.length, "voiceprint"));
+      if (!voiceprints.length)
+        throw new Error("There is nothing to convert: paste voiceprints into the field, or add files.");
+      const { vector_voiceprints: vectors } = await answerTo(
+        CONVERSION,
+        { voiceprints },
+        many(voiceprints.length, "voiceprint"),
+      );
       show(voiceprints, vectors);
       announce(`${many(vectors.length, "voiceprint")} converted.`);
     } catch (fault) {
@@ -66,7 +95,16 @@ export function view() {
 
   function fail(fault) {
     fill(result);
-    fill(trouble, make("p", {}, fault.message), fault.detail?.length > 0 && make("ul", {}, fault.detail.slice(0, DRAWN).map((one) => make("li", {}, `${place(one.location)}${one.message}`))));
+    fill(
+      trouble,
+      make("p", {}, fault.message),
+      fault.detail?.length > 0 &&
+        make(
+          "ul",
+          {},
+          fault.detail.slice(0, DRAWN).map((one) => make("li", {}, `${place(one.location)}${one.message}`)),
+        ),
+    );
     trouble.hidden = false;
   }
 
@@ -77,27 +115,51 @@ export function view() {
       make(
         "section",
         { class: "card", "aria-label": "Vectors" },
-        make("header", {}, make("h2", { class: "grow" }, many(vectors.length, "vector")), button("All as JSON", "quiet", () => save(JSON.stringify(vectors), "vectors.json", "application/json")), button("All as CSV", "quiet", () => save(`${vectors.map((vector) => vector.join(",")).join("\n")}\n`, "vectors.csv", "text/csv"))),
+        make(
+          "header",
+          {},
+          make("h2", { class: "grow" }, many(vectors.length, "vector")),
+          button("All as JSON", "quiet", () => save(JSON.stringify(vectors), "vectors.json", "application/json")),
+          button("All as CSV", "quiet", () =>
+            save(`${vectors.map((vector) => vector.join(",")).join("\n")}\n`, "vectors.csv", "text/csv"),
+          ),
+        ),
         make("ul", { class: "vectors" }, rows),
         vectors.length > DRAWN && make("p", { class: "muted" }, `The first ${DRAWN} are shown; the files hold all.`),
       ),
     );
   }
-  const lead = "Stored voiceprints, of this appliance or of an older one, become vectors: value for value what the extraction returned.";
+  const lead =
+    "Stored voiceprints, of this appliance or of an older one, become vectors: value for value what the extraction returned.";
   return { element: make("div", {}, make("p", { class: "lead" }, lead), form, trouble, result) };
 }
 
 function row(voiceprint, vector, number) {
   const name = `Voiceprint ${number + 1}`;
-  const copying = button("Copy vector", "quiet", () => copy(JSON.stringify(vector), copying), { "aria-label": `Copy vector ${number + 1}` });
+  const copying = button("Copy vector", "quiet", () => copy(JSON.stringify(vector), copying), {
+    "aria-label": `Copy vector ${number + 1}`,
+  });
   const keeping = button("To the tray", "quiet", () => {
     collect({ name, model: modelOf(voiceprint) ?? `stored, ${vector.length} numbers`, voiceprint, vector });
     keeping.textContent = "In the tray";
     keeping.disabled = true;
     announce(`${name} is in the tray.`);
   });
-  const told = [modelOf(voiceprint), vector.length ? `${vector.length} numbers` : "no speech, so no vector"].filter(Boolean).join(" · ");
-  return make("li", {}, make("div", { class: "grow" }, make("h3", {}, name), make("p", { class: "muted small" }, told), vector.length > 0 && strip(vector)), make("div", { class: "row" }, vector.length > 0 && copying, vector.length > 0 && keeping));
+  const told = [modelOf(voiceprint), vector.length ? `${vector.length} numbers` : "no speech, so no vector"]
+    .filter(Boolean)
+    .join(" · ");
+  return make(
+    "li",
+    {},
+    make(
+      "div",
+      { class: "grow" },
+      make("h3", {}, name),
+      make("p", { class: "muted small" }, told),
+      vector.length > 0 && strip(vector),
+    ),
+    make("div", { class: "row" }, vector.length > 0 && copying, vector.length > 0 && keeping),
+  );
 }
 
 const place = (location) => {

@@ -25,7 +25,8 @@ function loudest(samples) {
   for (let bar = 0; bar < peaks.length; bar += 1) {
     let peak = 0;
     const end = Math.floor((bar + 1) * stretch);
-    for (let place = Math.floor(bar * stretch); place < end; place += 1) peak = Math.max(peak, Math.abs(samples[place]));
+    for (let place = Math.floor(bar * stretch); place < end; place += 1)
+      peak = Math.max(peak, Math.abs(samples[place]));
     peaks[bar] = peak;
     most = Math.max(most, peak);
   }

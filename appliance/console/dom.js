@@ -17,7 +17,9 @@ export function make(tag, attributes = {}, ...children) {
 
 /** Puts `children` in the place of all that `element` holds. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 

@@ -11,9 +11,41 @@ export function heatMap(names, score, chosen) {
   const cells = names.map((one, row) => names.map((other, column) => cell(one, other, row, column)));
   const table = make(
     "table",
-    { class: "heat", role: "grid", "aria-label": "Scores of all voiceprints with all", onkeydown: walk, onfocusin: told, onpointerover: told },
-    make("thead", {}, make("tr", {}, make("td", {}), names.map((name, number) => make("th", { scope: "col", title: name }, String(number + 1), unseen(` ${name}`))))),
-    make("tbody", {}, names.map((name, row) => make("tr", {}, make("th", { scope: "row", title: name }, make("span", { class: "number" }, String(row + 1)), make("span", { class: "name" }, name)), cells[row]))),
+    {
+      class: "heat",
+      role: "grid",
+      "aria-label": "Scores of all voiceprints with all",
+      onkeydown: walk,
+      onfocusin: told,
+      onpointerover: told,
+    },
+    make(
+      "thead",
+      {},
+      make(
+        "tr",
+        {},
+        make("td", {}),
+        names.map((name, number) => make("th", { scope: "col", title: name }, String(number + 1), unseen(` ${name}`))),
+      ),
+    ),
+    make(
+      "tbody",
+      {},
+      names.map((name, row) =>
+        make(
+          "tr",
+          {},
+          make(
+            "th",
+            { scope: "row", title: name },
+            make("span", { class: "number" }, String(row + 1)),
+            make("span", { class: "name" }, name),
+          ),
+          cells[row],
+        ),
+      ),
+    ),
   );
   let current = cells[0][0];
 
@@ -22,7 +54,11 @@ export function heatMap(names, score, chosen) {
     if (row === column) return make("td", { ...place, class: "self", "aria-label": `${one} with itself` }, "–");
     const llr = score(row, column);
     const { tone, words } = verdict(llr);
-    return make("td", { ...place, class: tone, "aria-label": `${one} and ${other}: ${signed(llr)}, ${words}` }, signed(llr));
+    return make(
+      "td",
+      { ...place, class: tone, "aria-label": `${one} and ${other}: ${signed(llr)}, ${words}` },
+      signed(llr),
+    );
   }
 
   function choose(row, column) {
@@ -44,7 +80,9 @@ export function heatMap(names, score, chosen) {
     if (!step) return;
     event.preventDefault();
     const [row, column] = placeOf(current);
-    cells[Math.max(0, Math.min(names.length - 1, row + step[0]))][Math.max(0, Math.min(names.length - 1, column + step[1]))].focus();
+    cells[Math.max(0, Math.min(names.length - 1, row + step[0]))][
+      Math.max(0, Math.min(names.length - 1, column + step[1]))
+    ].focus();
   }
   return { element: make("div", { class: "sideways" }, table), choose };
 }

@@ -7,17 +7,34 @@ import { keepKey, key, noKey, whenKeyChanges, whenKeyWanted } from "./key.js";
 export function keyButton() {
   const words = make("p", { id: "key-words" });
   const field = make("input", {
-    id: "key-field", type: "password", autocomplete: "off", spellcheck: "false", placeholder: "vp_…", "aria-describedby": "key-words",
+    id: "key-field",
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    placeholder: "vp_…",
+    "aria-describedby": "key-words",
   });
   const forget = button("Forget it", "quiet", () => close(() => keepKey("")));
   const form = make(
     "form",
-    { method: "dialog", onsubmit: (event) => { event.preventDefault(); if (field.value.trim()) close(() => keepKey(field.value.trim())); } },
+    {
+      method: "dialog",
+      onsubmit: (event) => {
+        event.preventDefault();
+        if (field.value.trim()) close(() => keepKey(field.value.trim()));
+      },
+    },
     make("h2", { id: "key-title" }, "API key"),
     words,
     make("label", { for: "key-field" }, "Key"),
     field,
-    make("div", { class: "row end" }, forget, button("Cancel", "quiet", () => dialog.close()), make("button", { class: "primary" }, "Use this key")),
+    make(
+      "div",
+      { class: "row end" },
+      forget,
+      button("Cancel", "quiet", () => dialog.close()),
+      make("button", { class: "primary" }, "Use this key"),
+    ),
   );
   const dialog = make("dialog", { "aria-labelledby": "key-title", onclose: noKey }, form);
   document.body.append(dialog);
@@ -33,7 +50,9 @@ export function keyButton() {
     if (!dialog.open) dialog.showModal();
     field.focus();
   }
-  const opener = button("", "quiet key", () => open("It is kept in this tab until you close it, and sent to this appliance only."));
+  const opener = button("", "quiet key", () =>
+    open("It is kept in this tab until you close it, and sent to this appliance only."),
+  );
   const label = () => (opener.textContent = key() ? "Change API key" : "API key");
   label();
   whenKeyChanges(label);

@@ -8,13 +8,16 @@ export function lane(most) {
     if (running >= most || waiting.length === 0) return;
     running += 1;
     const { work, resolve, reject } = waiting.shift();
-    work().then(resolve, reject).finally(() => {
-      running -= 1;
+    work()
+      .then(resolve, reject)
+      .finally(() => {
+        running -= 1;
+        next();
+      });
+  }
+  return (work) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ work, resolve, reject });
       next();
     });
-  }
-  return (work) => new Promise((resolve, reject) => {
-    waiting.push({ work, resolve, reject });
-    next();
-  });
 }

@@ -64,7 +64,9 @@ function current(link) {
 const banner = document.getElementById("away");
 whenConnectionChanges(() => {
   banner.hidden = !isAway();
-  banner.textContent = isAway() ? "The appliance does not answer. What was sent is kept by it; this page goes on as soon as it is back." : "";
+  banner.textContent = isAway()
+    ? "The appliance does not answer. What was sent is kept by it; this page goes on as soon as it is back."
+    : "";
 });
 
 document.getElementById("skip").addEventListener("click", (event) => {

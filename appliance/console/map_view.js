@@ -33,14 +33,25 @@ export function view() {
     worker.onmessage = ({ data: { points, share } }) => {
       notes.textContent = `${many(items.length, "voiceprint")} of ${items[0].model}. This plane shows ${perCent(share)} of how they differ (principal components); the neighbours are found with all of it.`;
       tell(items, null);
-      fill(place, scatter(items.map((item) => item.name), points, (number) => tell(items, number)));
+      fill(
+        place,
+        scatter(
+          items.map((item) => item.name),
+          points,
+          (number) => tell(items, number),
+        ),
+      );
     };
     worker.postMessage(items.map((item) => item.vector));
   }
 
   function tell(items, number) {
     if (number === null) {
-      fill(near, make("h2", {}, "Neighbours"), make("p", { class: "muted" }, "Point at a voiceprint, or reach it with the Tab key."));
+      fill(
+        near,
+        make("h2", {}, "Neighbours"),
+        make("p", { class: "muted" }, "Point at a voiceprint, or reach it with the Tab key."),
+      );
       return [];
     }
     const found = neighbours(items, number);
@@ -48,7 +59,13 @@ export function view() {
       near,
       make("h2", {}, items[number].name),
       make("p", { class: "muted" }, "Nearest by cosine, 1 being the same:"),
-      make("ol", {}, found.map(([other, cosine]) => make("li", {}, make("span", { class: "grow" }, items[other].name), make("b", {}, cosine.toFixed(2))))),
+      make(
+        "ol",
+        {},
+        found.map(([other, cosine]) =>
+          make("li", {}, make("span", { class: "grow" }, items[other].name), make("b", {}, cosine.toFixed(2))),
+        ),
+      ),
     );
     return found.map(([other]) => other);
   }

@@ -20,7 +20,10 @@ export async function listen({ onlevel, onfull }) {
   hand.port.onmessage = ({ data }) => {
     blocks.push(data);
     count += data.length;
-    onlevel(count / context.sampleRate, data.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0));
+    onlevel(
+      count / context.sampleRate,
+      data.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0),
+    );
     if (count > MOST_SECONDS * context.sampleRate) {
       hand.port.onmessage = null;
       onfull();
@@ -42,7 +45,10 @@ async function heard() {
     return await navigator.mediaDevices.getUserMedia({ audio: UNTOUCHED });
   } catch (error) {
     if (error.name === "NotFoundError") throw new Error("This machine has no microphone, or the browser sees none.");
-    if (error.name === "NotAllowedError") throw new Error("The browser was told not to let this page listen: allow the microphone beside the address, and try again.");
+    if (error.name === "NotAllowedError")
+      throw new Error(
+        "The browser was told not to let this page listen: allow the microphone beside the address, and try again.",
+      );
     throw new Error("The microphone cannot be used: another program may have it.");
   }
 }

@@ -5,13 +5,25 @@ import { fill, make } from "./dom.js";
 
 /** The fold with the choices, and `chosen()`: what becomes of them in a request. */
 export function options() {
-  const mode = make("select", { id: "channel-mode" }, make("option", { value: "split" }, "each by itself"), make("option", { value: "mix" }, "mixed into one"));
+  const mode = make(
+    "select",
+    { id: "channel-mode" },
+    make("option", { value: "split" }, "each by itself"),
+    make("option", { value: "mix" }, "mixed into one"),
+  );
   const model = make("select", { id: "model" }, make("option", { value: "" }, "the appliance’s default"));
   const element = make(
     "details",
     { class: "options", ontoggle: offer },
     make("summary", {}, "Options"),
-    make("div", { class: "row" }, make("label", { for: "channel-mode" }, "Channels"), mode, make("label", { for: "model" }, "Model"), model),
+    make(
+      "div",
+      { class: "row" },
+      make("label", { for: "channel-mode" }, "Channels"),
+      mode,
+      make("label", { for: "model" }, "Model"),
+      model,
+    ),
   );
   let offered = false;
 
@@ -20,7 +32,11 @@ export function options() {
     offered = true;
     try {
       const { models } = await ask("GET", "api/system/models", { quiet: true });
-      fill(model, model.firstElementChild, ...models.filter((one) => !one.default).map((one) => make("option", { value: one.name }, one.name)));
+      fill(
+        model,
+        model.firstElementChild,
+        ...models.filter((one) => !one.default).map((one) => make("option", { value: one.name }, one.name)),
+      );
     } catch {
       offered = false; // A key may not be for this: the default remains.
     }

@@ -20,9 +20,11 @@ export function pasted(text) {
 // Also out of an extraction's whole result, where they stand under `voiceprint`.
 function gather(value, found) {
   if (typeof value === "string") found.push(value);
-  else if (Array.isArray(value)) value.filter((item) => typeof item !== "number").forEach((item) => gather(item, found));
+  else if (Array.isArray(value))
+    value.filter((item) => typeof item !== "number").forEach((item) => gather(item, found));
   else if (value && typeof value === "object") {
-    for (const name of ["voiceprint", "voiceprints", "channels", "result"]) if (name in value) gather(value[name], found);
+    for (const name of ["voiceprint", "voiceprints", "channels", "result"])
+      if (name in value) gather(value[name], found);
   }
 }
 
@@ -40,7 +42,8 @@ export async function inFile(file) {
 
 function base64(bytes) {
   let text = "";
-  for (let first = 0; first < bytes.length; first += 8192) text += String.fromCharCode(...bytes.subarray(first, first + 8192));
+  for (let first = 0; first < bytes.length; first += 8192)
+    text += String.fromCharCode(...bytes.subarray(first, first + 8192));
   return btoa(text);
 }
 

@@ -1,14 +1,16 @@
 // Principal components of a few vectors with many numbers each, by power iteration on their Gram matrix.
 
-const ROUNDS = 500;
-const NEAR = 1e-12;
+const ROUNDS = 5000;
+const NEAR = 1e-8;
 
 /** The first two components' coordinates of `vectors` (arrays of one length), and which share of the variance they show. */
 export function plane(vectors) {
   const gram = centredGram(vectors);
   const total = gram.reduce((sum, row, place) => sum + row[place], 0);
   const axes = [component(gram), component(gram)];
-  const points = vectors.map((_, place) => axes.map(({ value, direction }) => Math.sqrt(Math.max(0, value)) * direction[place]));
+  const points = vectors.map((_, place) =>
+    axes.map(({ value, direction }) => Math.sqrt(Math.max(0, value)) * direction[place]),
+  );
   return { points, share: total > 0 ? axes.reduce((sum, { value }) => sum + value, 0) / total : 1 };
 }
 
@@ -31,7 +33,7 @@ function component(gram) {
   for (let round = 0; round < ROUNDS; round += 1) {
     const turned = gram.map((row) => dot(row, direction));
     const next = unit(turned);
-    const moved = Math.abs(1 - Math.abs(dot(next, direction)));
+    const moved = Math.max(...next.map((value, place) => Math.abs(value - direction[place])));
     value = Math.sqrt(dot(turned, turned));
     direction = next;
     if (moved < NEAR) break;
@@ -39,7 +41,9 @@ function component(gram) {
   // Which way it points is chance: the largest is made positive, so that the same tray gives the same map.
   const largest = direction.reduce((most, one) => (Math.abs(one) > Math.abs(most) ? one : most), 0);
   if (largest < 0) direction = direction.map((one) => -one);
-  gram.forEach((row, first) => row.forEach((_, second) => (row[second] -= value * direction[first] * direction[second])));
+  gram.forEach((row, first) =>
+    row.forEach((_, second) => (row[second] -= value * direction[first] * direction[second])),
+  );
   return { value, direction };
 }
 

@@ -8,7 +8,9 @@ let playing = null;
 export function player(file, name) {
   const audio = new Audio();
   const lines = [];
-  const opener = button("Play", "quiet", () => (audio.paused ? start() : audio.pause()), { "aria-label": `Play ${name}` });
+  const opener = button("Play", "quiet", () => (audio.paused ? start() : audio.pause()), {
+    "aria-label": `Play ${name}`,
+  });
   function start() {
     audio.src ||= URL.createObjectURL(file);
     if (playing !== audio) playing?.pause();

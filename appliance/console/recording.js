@@ -41,9 +41,14 @@ export class Recording extends EventTarget {
     this.#tell({ stage: "queued", progress: 0, fault: null });
     this.#draw();
     try {
-      const extraction = await sending(() => this.#send(EXTRACTION, { include_vector_voiceprint: true, ...this.options }));
+      const extraction = await sending(() =>
+        this.#send(EXTRACTION, { include_vector_voiceprint: true, ...this.options }),
+      );
       this.#tell({ stage: "pending" });
-      const { channels } = await ended(extraction, { onstate: (state) => this.#heard(state), signal: this.#stop.signal });
+      const { channels } = await ended(extraction, {
+        onstate: (state) => this.#heard(state),
+        signal: this.#stop.signal,
+      });
       for (const channel of channels) this.#collect(channel, channels.length);
       this.#tell({ stage: "done", channels });
       await Promise.all([this.#listen(), this.#tellGenders()]);
@@ -69,7 +74,9 @@ export class Recording extends EventTarget {
     const told = technology === EXTRACTION;
     if (told) this.#tell({ stage: "uploading" });
     const task = await sendRecording(technology, this.file, {
-      name: this.#names[technology], query, signal: this.#stop.signal,
+      name: this.#names[technology],
+      query,
+      signal: this.#stop.signal,
       onprogress: (progress) => told && this.#tell({ progress }),
     });
     this.#tasks.push(task);
@@ -110,7 +117,13 @@ export class Recording extends EventTarget {
     if (!channel.vector_voiceprint.length) return;
     const name = count > 1 ? `${this.name}, channel ${channel.channel_number + 1}` : this.name;
     try {
-      collect({ name, model: channel.model, voiceprint: channel.voiceprint, vector: channel.vector_voiceprint, seconds: channel.speech_length });
+      collect({
+        name,
+        model: channel.model,
+        voiceprint: channel.voiceprint,
+        vector: channel.vector_voiceprint,
+        seconds: channel.speech_length,
+      });
     } catch (full) {
       this.notes.push(full.message);
     }

@@ -6,7 +6,14 @@ import { button, fill, make, newId, unseen } from "./dom.js";
 import { player } from "./player.js";
 import { bytes, many, perCent, quality, seconds } from "./words.js";
 
-const COURSE = { queued: "Waits to be sent", pending: "Waits for a worker", running: "Is being listened to", done: "Done", failed: "Not done", erased: "Erased" };
+const COURSE = {
+  queued: "Waits to be sent",
+  pending: "Waits for a worker",
+  running: "Is being listened to",
+  done: "Done",
+  failed: "Not done",
+  erased: "Erased",
+};
 
 /** The card of `recording`; `remove` is called when it is to go. */
 export function recordingCard(recording, remove) {
@@ -27,7 +34,12 @@ export function recordingCard(recording, remove) {
     make(
       "header",
       {},
-      make("div", { class: "grow" }, make("h2", { id: title }, name), make("p", { class: "muted" }, `${file.name} · ${bytes(file.size)}`)),
+      make(
+        "div",
+        { class: "grow" },
+        make("h2", { id: title }, name),
+        make("p", { class: "muted" }, `${file.name} · ${bytes(file.size)}`),
+      ),
       state,
       make("div", { class: "row" }, playing.button, erasing),
     ),
@@ -41,7 +53,9 @@ export function recordingCard(recording, remove) {
   lay(1);
 
   function lay(count) {
-    drawn = Array.from({ length: count }, (_, number) => channelPanel(number, count > 1 ? `Channel ${number + 1}` : null, name));
+    drawn = Array.from({ length: count }, (_, number) =>
+      channelPanel(number, count > 1 ? `Channel ${number + 1}` : null, name),
+    );
     fill(panels, ...drawn.map((panel) => panel.element));
     for (const panel of drawn) playing.over(panel.stack);
   }
@@ -68,7 +82,10 @@ export function recordingCard(recording, remove) {
     panels.hidden = recording.stage === "failed";
     trouble.hidden = !fault;
     if (fault) {
-      const again = button("Try again", "primary", () => { element.focus(); recording.run(); });
+      const again = button("Try again", "primary", () => {
+        element.focus();
+        recording.run();
+      });
       const words = make("p", {}, make("strong", {}, "This did not work. "), fault.message);
       fill(trouble, words, fault.again !== false && make("div", { class: "row" }, again));
       announce(`${name}: ${fault.message}`);

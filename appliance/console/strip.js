@@ -5,7 +5,11 @@ import { make } from "./dom.js";
 
 /** The strip of `vector`, an array of numbers. */
 export function strip(vector) {
-  const canvas = make("canvas", { class: "strip", role: "img", "aria-label": `The voiceprint’s vector: ${vector.length} numbers` });
+  const canvas = make("canvas", {
+    class: "strip",
+    role: "img",
+    "aria-label": `The voiceprint’s vector: ${vector.length} numbers`,
+  });
   // The largest few would make all others pale.
   const sorted = vector.map(Math.abs).sort((one, other) => one - other);
   const full = sorted[Math.floor(sorted.length * 0.97)] || 1;

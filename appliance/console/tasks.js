@@ -1,6 +1,6 @@
 // Tasks of the appliance: sent, waited for, erased. Those of this browser are remembered, so that they can be found again.
 
-import { Fault, ask, faultOf, upload } from "./api.js";
+import { Fault, ask, faultOf, glance, upload } from "./api.js";
 import { isAway, lost } from "./connection.js";
 import { Kept, newName } from "./kept.js";
 
@@ -47,7 +47,8 @@ export async function ended({ technology, id }, { onstate = () => {}, signal } =
       const { task, result, error } = await ask("GET", `${path(technology, id)}?wait=${wait}`, { signal });
       onstate(task.state);
       if (task.state === "done") return result;
-      if (error || !["pending", "running"].includes(task.state)) throw faultOf(error, { again: task.state === "failed" });
+      if (error || !["pending", "running"].includes(task.state))
+        throw faultOf(error, { again: task.state === "failed" });
     } catch (fault) {
       if (!(fault instanceof Fault) || !(fault.away || fault.status === 503)) throw fault;
       await (isAway() ? lost() : new Promise((resolve) => setTimeout(resolve, BREATH_MS)));
@@ -68,7 +69,7 @@ export async function answerTo(technology, json, about, signal) {
 /** How it stands with a task: its state, "gone", or "unknown" when it cannot be learnt. */
 export async function state({ technology, id }) {
   try {
-    return (await ask("GET", path(technology, id), { quiet: true })).task.state;
+    return (await glance(path(technology, id), /"state":"(\w+)"/))?.[1] ?? "unknown";
   } catch (fault) {
     return fault.status === 404 ? "gone" : "unknown";
   }

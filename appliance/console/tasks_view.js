@@ -17,13 +17,34 @@ export function view() {
   const table = make(
     "table",
     { class: "plain" },
-    make("thead", {}, make("tr", {}, ["Of", "What", "Sent", "State", "Action"].map((words) => make("th", { scope: "col" }, words)))),
+    make(
+      "thead",
+      {},
+      make(
+        "tr",
+        {},
+        ["Of", "What", "Sent", "State", "Action"].map((words) => make("th", { scope: "col" }, words)),
+      ),
+    ),
     body,
   );
   const none = make("p", { class: "muted" }, "Nothing was sent from this browser, or all of it is erased.");
   const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
   const all = button("Erase all", "quiet danger", eraseAll);
-  const element = make("section", { class: "card", "aria-label": "Tasks of this browser" }, make("header", {}, make("h2", { class: "grow", tabindex: -1 }, "Sent from this browser"), button("Look again", "quiet", refresh), all), trouble, none, make("div", { class: "sideways" }, table));
+  const element = make(
+    "section",
+    { class: "card", "aria-label": "Tasks of this browser" },
+    make(
+      "header",
+      {},
+      make("h2", { class: "grow", tabindex: -1 }, "Sent from this browser"),
+      button("Look again", "quiet", refresh),
+      all,
+    ),
+    trouble,
+    none,
+    make("div", { class: "sideways" }, table),
+  );
   let open = false;
 
   function show() {
@@ -32,14 +53,25 @@ export function view() {
     none.hidden = items.length > 0;
     table.hidden = all.hidden = items.length === 0;
     const rows = new Map([...body.children].map((row) => [row.dataset.id, row]));
-    fill(body, items.map((item) => rows.get(item.id) ?? entry(item)));
+    fill(
+      body,
+      items.map((item) => rows.get(item.id) ?? entry(item)),
+    );
   }
 
   function entry(item) {
     const stands = make("td", { class: "stands" }, "…");
     const erasing = button("Erase", "quiet danger", () => attempt(item, erasing));
     erasing.append(unseen(` ${technologyWords(item.technology)} of ${item.about}`));
-    const row = make("tr", { "data-id": item.id }, make("th", { scope: "row" }, item.about), make("td", {}, technologyWords(item.technology)), make("td", {}, when.format(item.sent)), stands, make("td", {}, erasing));
+    const row = make(
+      "tr",
+      { "data-id": item.id },
+      make("th", { scope: "row" }, item.about),
+      make("td", {}, technologyWords(item.technology)),
+      make("td", {}, when.format(item.sent)),
+      stands,
+      make("td", {}, erasing),
+    );
     row.refresh = () => asking(async () => look(item, stands));
     row.refresh();
     return row;

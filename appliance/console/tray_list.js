@@ -24,23 +24,42 @@ export function trayList() {
 
   function show() {
     const { items } = tray;
-    count.textContent = items.length ? many(items.length, "voiceprint") : "Nothing yet: every voiceprint that is made comes here.";
+    count.textContent = items.length
+      ? many(items.length, "voiceprint")
+      : "Nothing yet: every voiceprint that is made comes here.";
     empty.hidden = items.length === 0;
     // Those that are there stay as they are: somebody may be writing in one.
     const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
-    fill(list, items.map((item, number) => numbered(rows.get(item.id) ?? entry(item), number)));
+    fill(
+      list,
+      items.map((item, number) => numbered(rows.get(item.id) ?? entry(item), number)),
+    );
   }
 
   function entry(item) {
-    const name = make("input", { value: item.name, "aria-label": `Name of voiceprint ${item.name}`, maxlength: 80, onchange: () => name.value.trim() && tray.change(item.id, { name: name.value.trim() }) });
-    const told = [item.seconds === null ? null : `${seconds(item.seconds)} of speech`, item.model].filter(Boolean).join(" · ");
+    const name = make("input", {
+      value: item.name,
+      "aria-label": `Name of voiceprint ${item.name}`,
+      maxlength: 80,
+      onchange: () => name.value.trim() && tray.change(item.id, { name: name.value.trim() }),
+    });
+    const told = [item.seconds === null ? null : `${seconds(item.seconds)} of speech`, item.model]
+      .filter(Boolean)
+      .join(" · ");
     const remove = button("Remove", "quiet", () => {
       element.querySelector("h2").focus();
       tray.remove(item.id);
       announce(`${item.name} is out of the tray.`);
     });
     remove.append(unseen(` ${item.name}`));
-    return make("li", { "data-id": item.id }, make("span", { class: "number" }), name, remove, make("p", { class: "muted small" }, told));
+    return make(
+      "li",
+      { "data-id": item.id },
+      make("span", { class: "number" }),
+      name,
+      remove,
+      make("p", { class: "muted small" }, told),
+    );
   }
 
   function numbered(row, number) {

@@ -18,7 +18,13 @@ export function verdictPanel() {
     pair,
     words,
     make("div", { class: "gauge", "aria-hidden": "true" }, make("div", { class: "ramp" }), mark),
-    make("div", { class: "scale", "aria-hidden": "true" }, make("span", {}, "different"), make("span", {}, "undecided"), make("span", {}, "same")),
+    make(
+      "div",
+      { class: "scale", "aria-hidden": "true" },
+      make("span", {}, "different"),
+      make("span", {}, "undecided"),
+      make("span", {}, "same"),
+    ),
     why,
   );
   return {

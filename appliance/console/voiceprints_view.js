@@ -17,22 +17,56 @@ const STEPS = [
   ["Read the verdict", "Compare says in words whether one person speaks, and how sure that is."],
 ];
 
+// With so many voiceprints in the tray.
+const HINTS = [
+  "Every voiceprint comes into the tray, to be compared with the others.",
+  "One voiceprint is in the tray. Add another recording, and see whether the same person speaks.",
+];
+
 export const title = "Voiceprints";
 
 export function view() {
   const choice = options();
   const cards = make("div", { class: "cards" });
   const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
-  const next = make("p", { class: "next", hidden: true });
-  const steps = make("ol", { class: "steps" }, STEPS.map(([name, words], number) => make("li", { class: "card" }, make("span", { class: "number", "aria-hidden": "true" }, String(number + 1)), make("h2", {}, name), make("p", { class: "muted" }, words))));
-  const chooser = make("input", { id: "files", type: "file", multiple: true, accept: KINDS, class: "unseen", onchange: () => { take(...chooser.files); chooser.value = ""; } });
+  const next = make("p", { class: "next" });
+  const steps = make(
+    "ol",
+    { class: "steps" },
+    STEPS.map(([name, words], number) =>
+      make(
+        "li",
+        { class: "card" },
+        make("span", { class: "number", "aria-hidden": "true" }, String(number + 1)),
+        make("h2", {}, name),
+        make("p", { class: "muted" }, words),
+      ),
+    ),
+  );
+  const chooser = make("input", {
+    id: "files",
+    type: "file",
+    multiple: true,
+    accept: KINDS,
+    class: "unseen",
+    onchange: () => {
+      take(...chooser.files);
+      chooser.value = "";
+    },
+  });
   const [record, live] = recordButton(take, fail);
   const zone = make(
     "section",
     { class: "drop", "aria-label": "New recordings" },
     make("p", { class: "call" }, "Drop recordings here"),
     make("p", { class: "muted" }, "WAV, FLAC, Ogg, Opus, MP3 … a few seconds of one person speaking are enough"),
-    make("div", { class: "row middle" }, chooser, make("label", { for: "files", class: "button" }, "Choose files"), record),
+    make(
+      "div",
+      { class: "row middle" },
+      chooser,
+      make("label", { for: "files", class: "button" }, "Choose files"),
+      record,
+    ),
     live,
     choice.element,
   );
@@ -41,7 +75,10 @@ export function view() {
     trouble.hidden = true;
     for (const file of files) {
       const recording = new Recording(file, choice.chosen());
-      const card = recordingCard(recording, () => { card.remove(); zone.querySelector("button").focus(); });
+      const card = recordingCard(recording, () => {
+        card.remove();
+        zone.querySelector("button").focus();
+      });
       steps.hidden = true;
       cards.prepend(card);
       recording.run();
@@ -56,10 +93,9 @@ export function view() {
 
   function guide() {
     const most = comparable()[0]?.length ?? 0;
-    next.hidden = most === 0;
     fill(
       next,
-      most === 1 ? "One voiceprint is in the tray. Add another recording, and see whether the same person speaks." : `${many(most, "voiceprint")} in the tray. `,
+      make("span", {}, most > 1 ? `${many(most, "voiceprint")} in the tray.` : HINTS[most]),
       most > 1 && make("a", { href: "#/compare", class: "button primary" }, "Is it the same speaker?"),
     );
   }
@@ -71,7 +107,11 @@ export function view() {
 }
 
 const intro = () =>
-  make("p", { class: "lead" }, "A voiceprint is a voice as a few hundred numbers. Give two recordings, and see whether the same person speaks.");
+  make(
+    "p",
+    { class: "lead" },
+    "A voiceprint is a voice as a few hundred numbers. Give two recordings, and see whether the same person speaks.",
+  );
 
 // Anywhere on the page: who misses the field shall not have the browser open the file instead.
 function dropping(zone, take) {

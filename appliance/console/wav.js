@@ -4,7 +4,8 @@
 export function wav(blocks, rate) {
   const count = blocks.reduce((sum, block) => sum + block.length, 0);
   const header = new DataView(new ArrayBuffer(44));
-  const put = (place, text) => [...text].forEach((letter, offset) => header.setUint8(place + offset, letter.charCodeAt(0)));
+  const put = (place, text) =>
+    [...text].forEach((letter, offset) => header.setUint8(place + offset, letter.charCodeAt(0)));
   put(0, "RIFF");
   header.setUint32(4, 36 + 2 * count, true);
   put(8, "WAVEfmt ");

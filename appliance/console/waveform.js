@@ -25,14 +25,19 @@ export function waveform(name) {
 function described(name, { length, segments }) {
   const lasts = length === null ? "" : `, ${seconds(length)}`;
   if (segments === null) return `${name}: waveform${lasts}`;
-  const spans = segments.slice(0, 12).map((segment) => `${segment.start_time.toFixed(1)} to ${segment.end_time.toFixed(1)} s`);
+  const spans = segments
+    .slice(0, 12)
+    .map((segment) => `${segment.start_time.toFixed(1)} to ${segment.end_time.toFixed(1)} s`);
   const rest = segments.length > spans.length ? ", and more" : "";
   return `${name}: waveform${lasts}, ${many(segments.length, "stretch of speech", "stretches of speech")}${spans.length ? `: ${spans.join(", ")}${rest}` : ""}`;
 }
 
 function paint(context, width, height, colour, { length, peaks, segments }) {
   context.clearRect(0, 0, width, height);
-  const spans = length && segments ? segments.map(({ start_time: from, end_time: to }) => [(from / length) * width, (to / length) * width]) : [];
+  const spans =
+    length && segments
+      ? segments.map(({ start_time: from, end_time: to }) => [(from / length) * width, (to / length) * width])
+      : [];
   context.fillStyle = colour("speech-ground");
   for (const [from, to] of spans) {
     context.beginPath();

@@ -38,7 +38,14 @@ const VERDICTS = [
 /** The verdict on a log-likelihood ratio: `tone` names its colour, `words` say it, `why` says what the figure means. */
 export function verdict(llr) {
   const [, tone, words] = VERDICTS.find(([least]) => llr >= least);
-  return { tone, words, why: tone === "even" ? "The two recordings tell next to nothing either way." : `${times(Math.abs(llr))} if ${llr > 0 ? "one person speaks" : "two people speak"} in both than if ${llr > 0 ? "two do" : "one does"}.` };
+  return {
+    tone,
+    words,
+    why:
+      tone === "even"
+        ? "The two recordings tell next to nothing either way."
+        : `${times(Math.abs(llr))} if ${llr > 0 ? "one person speaks" : "two people speak"} in both than if ${llr > 0 ? "two do" : "one does"}.`,
+  };
 }
 
 function times(llr) {
@@ -57,11 +64,22 @@ export const quality = ({ verdict: found }) => QUALITY[found] ?? found;
 /** How the voice sounds, from a result of gender identification. */
 export function gender({ score_male: male, score_female: female }) {
   if (!male || !female) return "Too short to tell man or woman";
-  const [word, share] = male.probability >= female.probability ? ["man", male.probability] : ["woman", female.probability];
-  return share < 0.8 ? `Man or woman: undecided (${perCent(share)} ${word})` : `Sounds like a ${word} (${perCent(share)})`;
+  const [word, share] =
+    male.probability >= female.probability ? ["man", male.probability] : ["woman", female.probability];
+  return share < 0.8
+    ? `Man or woman: undecided (${perCent(share)} ${word})`
+    : `Sounds like a ${word} (${perCent(share)})`;
 }
 
-const STATES = { pending: "Waiting", running: "Running", done: "Done", failed: "Failed", rejected: "Rejected", gone: "Gone", unknown: "Not known" };
+const STATES = {
+  pending: "Waiting",
+  running: "Running",
+  done: "Done",
+  failed: "Failed",
+  rejected: "Rejected",
+  gone: "Gone",
+  unknown: "Not known",
+};
 export const stateWords = (state) => STATES[state] ?? state;
 
 const TECHNOLOGIES = {
