@@ -73,7 +73,7 @@ function handing(channel, name) {
     save(container(channel.voiceprint), fileName(name, "vp"), "application/octet-stream"),
   );
   saving.append(whose());
-  const numbers = button("Vector as JSON", "quiet", () =>
+  const numbers = button("Vector", "quiet", () =>
     save(JSON.stringify(channel.vector_voiceprint), fileName(name, "json"), "application/json"),
   );
   numbers.append(whose());

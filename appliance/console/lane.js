@@ -1,6 +1,7 @@
 // So many at a time, in the order in which they came.
 
-/** Has at most `most` of what `run(work)` is given under way at once; answers with what the work answers. */
+/** A function that has at most `most` of the work it is given under way at once, and answers with what the work answers.
+ * Its `crowded` says whether more of it waits. */
 export function lane(most) {
   const waiting = [];
   let running = 0;
@@ -15,9 +16,10 @@ export function lane(most) {
         next();
       });
   }
-  return (work) =>
+  const run = (work) =>
     new Promise((resolve, reject) => {
       waiting.push({ work, resolve, reject });
       next();
     });
+  return Object.defineProperty(run, "crowded", { get: () => waiting.length > 0 });
 }

@@ -21,6 +21,7 @@ export function recordingCard(recording, remove) {
   const title = newId("recording");
   const state = make("span", { class: "state" });
   const bar = make("progress", { max: 1, value: 0, "aria-label": `Upload of ${name}` });
+  const course = make("div", { class: "course" }, bar);
   const trouble = make("div", { class: "trouble", hidden: true });
   const panels = make("div", { class: "channels" });
   const notes = make("ul", { class: "notes", hidden: true });
@@ -43,7 +44,7 @@ export function recordingCard(recording, remove) {
       state,
       make("div", { class: "row" }, playing.button, erasing),
     ),
-    make("div", { class: "course" }, bar),
+    course,
     trouble,
     panels,
     notes,
@@ -79,7 +80,7 @@ export function recordingCard(recording, remove) {
   }
 
   function turn(fault) {
-    panels.hidden = recording.stage === "failed";
+    panels.hidden = course.hidden = recording.stage === "failed";
     trouble.hidden = !fault;
     if (fault) {
       const again = button("Try again", "primary", () => {

@@ -3,6 +3,7 @@
 import { Fault, ask, faultOf, glance, upload } from "./api.js";
 import { isAway, lost } from "./connection.js";
 import { Kept, newName } from "./kept.js";
+import { lane } from "./lane.js";
 
 export const EXTRACTION = "speaker-identification-voiceprint-extraction";
 export const CONVERSION = "speaker-identification-voiceprint-conversion";
@@ -10,7 +11,10 @@ export const COMPARISON = "speaker-identification-voiceprint-comparison";
 export const GENDER = "gender-identification-voiceprints";
 export const SPEECH = "voice-activity-detection";
 
-const WAIT_SECONDS = 30;
+// A browser has six connections to one server: those who wait must leave room for those who send, and take turns.
+const waiting = lane(3);
+const WAIT_SECONDS = 10;
+const TURN_SECONDS = 1;
 const BREATH_MS = 1000;
 
 /** Items are {id, technology, about, sent}: the task's id, what it is about in words, and when, in milliseconds. */
@@ -42,9 +46,10 @@ function remembered(technology, body, about) {
 /** Waits for the task's end and answers with its result; `onstate` is told its state whenever that is heard. An appliance
  * that is away is waited for. Throws Fault for a task that did not succeed. */
 export async function ended({ technology, id }, { onstate = () => {}, signal } = {}) {
-  for (let wait = 1; ; wait = WAIT_SECONDS) {
+  for (let wait = TURN_SECONDS; ; wait = waiting.crowded ? TURN_SECONDS : WAIT_SECONDS) {
     try {
-      const { task, result, error } = await ask("GET", `${path(technology, id)}?wait=${wait}`, { signal });
+      const look = () => ask("GET", `${path(technology, id)}?wait=${wait}`, { signal });
+      const { task, result, error } = await waiting(look);
       onstate(task.state);
       if (task.state === "done") return result;
       if (error || !["pending", "running"].includes(task.state))

@@ -83,10 +83,10 @@ const STATES = {
 export const stateWords = (state) => STATES[state] ?? state;
 
 const TECHNOLOGIES = {
-  "speaker-identification-voiceprint-extraction": "Voiceprint extraction",
+  "speaker-identification-voiceprint-extraction": "Extraction",
   "speaker-identification-voiceprint-conversion": "Conversion",
   "speaker-identification-voiceprint-comparison": "Comparison",
   "gender-identification-voiceprints": "Gender",
-  "voice-activity-detection": "Speech segments",
+  "voice-activity-detection": "Speech",
 };
 export const technologyWords = (name) => TECHNOLOGIES[name] ?? name;

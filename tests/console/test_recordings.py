@@ -58,6 +58,23 @@ def test_a_wrong_file(console: Console) -> None:
     expect(console.page.locator("#announcer")).to_contain_text("not a recording")
 
 
+def test_many_at_once(console: Console) -> None:
+    """More recordings than a browser has connections all come to their end, whatever their format."""
+    names = [
+        "demo.flac",
+        "answer.flac",
+        "stranger.flac",
+        "call.flac",
+        "mpeg.mp3",
+        "vorbis.ogg",
+        "opus.opus",
+        "ulaw-8k.wav",
+    ]
+    console.give(*names)
+    expect(console.page.locator(".recording .state.done")).to_have_count(len(names))
+    expect(console.page.locator(".recording .facts", has_text="Sounds like a")).to_have_count(len(names) + 1)
+
+
 def test_erasing(console: Console) -> None:
     """What a card erases is unknown to the appliance from then on; the tray keeps its voiceprint."""
     console.heard("demo.flac")
@@ -79,7 +96,7 @@ def test_the_list_of_tasks_erases_too(console: Console) -> None:
     console.heard("demo.flac")
     console.page.reload()
     console.open("tasks")
-    row = console.page.get_by_role("row", name="Voiceprint extraction")
+    row = console.page.get_by_role("row", name="Extraction")
     expect(row).to_contain_text("Done")
     console.page.get_by_role("button", name="Erase all").click()
     expect(row).to_have_count(0)
