@@ -28,7 +28,7 @@ export class Recording extends EventTarget {
   untold = false;
   notes = [];
   #tasks = [];
-  #names = { [EXTRACTION]: newName(), [SPEECH]: newName() };
+  #names = names();
   #stop = new AbortController();
 
   constructor(file, options) {
@@ -38,6 +38,7 @@ export class Recording extends EventTarget {
 
   /** Sees it through; what goes wrong is in `fault` then. */
   async run() {
+    this.#stop = new AbortController();
     this.#tell({ stage: "queued", progress: 0, fault: null });
     this.#draw();
     try {
@@ -53,14 +54,22 @@ export class Recording extends EventTarget {
       this.#tell({ stage: "done", channels });
       await Promise.all([this.#listen(), this.#tellGenders()]);
     } catch (fault) {
-      if (fault.name !== "AbortError") this.#tell({ stage: "failed", fault });
+      if (fault.name === "AbortError") return;
+      // What may have come all the same is sent again as the same task; what has failed has to be another.
+      if (!fault.away) this.#names = names();
+      this.#tell({ stage: "failed", fault });
     }
   }
 
   /** Takes back all that the appliance has of it. Throws Fault. */
   async erase() {
     this.#stop.abort();
-    for (const task of this.#tasks) await erase(task);
+    try {
+      for (const task of this.#tasks) await erase(task);
+    } catch (fault) {
+      if (this.stage !== "done") this.#tell({ stage: "failed", fault });
+      throw fault;
+    }
     this.#tasks = [];
     this.#tell({ stage: "erased" });
   }
@@ -144,3 +153,5 @@ export class Recording extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+const names = () => ({ [EXTRACTION]: newName(), [SPEECH]: newName() });

@@ -4,7 +4,7 @@ import { announce } from "./announce.js";
 import { channelPanel } from "./channel_panel.js";
 import { button, fill, make, newId, unseen } from "./dom.js";
 import { player } from "./player.js";
-import { bytes, many, perCent, quality, seconds } from "./words.js";
+import { bytes, perCent, quality, seconds } from "./words.js";
 
 const COURSE = {
   queued: "Waits to be sent",

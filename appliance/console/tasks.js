@@ -32,7 +32,7 @@ export async function sendRecording(technology, file, { name, query = {}, onprog
 }
 
 /** Sends a document and answers with the task. Throws Fault. */
-export async function sendDocument(technology, json, about, signal) {
+async function sendDocument(technology, json, about, signal) {
   const headers = { "Idempotency-Key": newName() };
   return remembered(technology, await ask("POST", `api/technology/${technology}`, { json, headers, signal }), about);
 }

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import expect
 
+from appliance.access.api_key import Scope
 from appliance.settings import Settings
 from tests.conftest import Appliance, running
 from tests.console.conftest import Console
@@ -65,3 +66,21 @@ def test_without_a_key_the_page_says_what_it_lacks(
     console.page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
     expect(console.card("demo")).to_contain_text("This needs an API key")
     expect(console.card("demo").get_by_role("button", name="Try again")).to_be_visible()
+
+
+def test_a_key_that_may_not_do_all(
+    look: Callable[[str], Console], start_appliance: Callable[..., Appliance], tmp_path: Path
+) -> None:
+    """With a key that may only submit and read there is a voiceprint; what it may not do is told where it is wanted."""
+    (key,) = made_keys(tmp_path / "data", "desk", scopes=(Scope.SUBMIT, Scope.READ))
+    console = look(start_appliance(grpc="off").url)
+    console.give("demo.flac")
+    dialog = console.page.get_by_role("dialog", name="API key")
+    dialog.get_by_label("Key", exact=True).fill(key)
+    dialog.get_by_role("button", name="Use this key").click()
+    card = console.card("demo")
+    expect(card.locator(".facts")).to_contain_text("Sounds like a")
+    card.get_by_role("button", name="Erase demo").click()
+    expect(card).to_contain_text("lacks the scope 'erase'")
+    console.open("system")
+    expect(console.page.locator("#view-system").get_by_role("alert")).to_contain_text("lacks the scope 'system'")

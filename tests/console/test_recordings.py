@@ -6,7 +6,7 @@ import httpx
 from playwright.sync_api import expect
 
 from schemas import voiceprint
-from tests.conftest import API, EXTRACTION
+from tests.conftest import API, EXTRACTION, RECORDINGS
 from tests.console.conftest import Console
 
 
@@ -128,3 +128,17 @@ def test_nothing_moves_by_itself(console: Console) -> None:
     console.open("system")
     expect(console.page.locator(".tile").first).to_be_visible()
     assert console.page.evaluate("() => window.moved") < 0.02
+
+
+def test_dropping(console: Console) -> None:
+    """A file that is let fall anywhere on the page is taken, and the browser does not open it instead."""
+    console.open()
+    drop = """([name, bytes]) => {
+      const dataTransfer = new DataTransfer();
+      dataTransfer.items.add(new File([Uint8Array.from(bytes)], name));
+      const event = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+      document.querySelector("h1").dispatchEvent(event);
+      return event.defaultPrevented;
+    }"""
+    assert console.page.evaluate(drop, ["mpeg.mp3", list((RECORDINGS / "mpeg.mp3").read_bytes())])
+    expect(console.card("mpeg").locator(".state")).to_have_text("Done")
