@@ -6,12 +6,11 @@ import logging
 import signal
 import socket
 import sys
-import warnings
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import cast
 
-from aiohttp import BadContentDispositionHeader, BadContentDispositionParam, web
+from aiohttp import web
 
 from appliance import answers, cors
 from appliance.access.door import Door
@@ -19,6 +18,7 @@ from appliance.addresses import peer
 from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, TRIPS, WORKFORCE
 from appliance.endpoints import console, description, health, system, tasks, technologies
 from appliance.intake import Intake
+from appliance.memory import keep_freed
 from appliance.middlewares import doors, journal, refuse
 from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd, most_connections
@@ -107,6 +107,7 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
     ConfigurationError for a certificate or key that cannot be used.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    keep_freed()
     app = create_app(settings)
     # What is there from the start stays: to look through all of it for garbage again and again is in vain.
     gc.freeze()
@@ -114,9 +115,6 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
 
 
 async def _serve(app: web.Application, sock: socket.socket, ready: Callable[[], None]) -> None:
-    # A file name in a part's header that aiohttp finds odd would be logged with the warning.
-    warnings.simplefilter("ignore", BadContentDispositionHeader)
-    warnings.simplefilter("ignore", BadContentDispositionParam)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     runner = web.AppRunner(app, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()

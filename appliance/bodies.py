@@ -1,26 +1,22 @@
 """Reading request bodies: streamed, counted, timed; whatever a client sends ends in a file or in a refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import hdrs, web
+from multipart import MultipartSegment
 
+from appliance import forms
 from appliance.answers import repeated
 from appliance.intake import FRAMING_BYTES
-from appliance.port.broken_http import fault
 from schemas import json
-from schemas.errors import Detail, RequestInvalid, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
+from schemas.errors import Detail, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
 
 # A client that sends nothing for this long is not slow but gone.
 STALL_SECONDS = 30.0
 _CHUNK_BYTES = 1 << 19
-# A form has two parts that count. Endless empty ones would keep the process busy and never reach a limit of bytes.
-_MOST_PARTS = 100
-# What clients of mail's ways write before the first boundary: a line for readers that know no forms.
-_PREAMBLE_BYTES = 512
 _OURS = frozenset({"file", "config"})
 # What a part may say of itself and be its bytes all the same.
 _PLAIN = {
@@ -51,83 +47,35 @@ async def read_form(request: web.Request, write: Write, *, seconds: float) -> di
     """
     _refuse_encoding(request)
     # aiohttp makes an e-mail of the header to tell its type, at a tenth of what a small upload costs in all.
-    if not _is_form(request.headers.get(hdrs.CONTENT_TYPE, "")):
+    content_type = request.headers.get(hdrs.CONTENT_TYPE, "")
+    if not _is_form(content_type):
         raise UnsupportedMedia("the body must be multipart/form-data with the recording in its part 'file'")
-    seen: set[str | None] = set()
-    config, beside = {}, 0
+    seen: set[str] = set()
+    part, beside, config = None, 0, bytearray()
     async with _deadline(seconds) as alive:
-        async for part in _parts(request):
-            if part.name in seen & _OURS:
-                raise ValidationError(f"the form has more than one {part.name}", [_at(str(part.name), "repeated")])
-            seen.add(part.name)
-            _refuse_encoded(part)
-            text = bytearray()
-            async for chunk in _chunks(part):
-                alive()
-                if part.name == "file":
-                    await write(chunk)
-                    continue
-                beside += len(chunk)
-                if beside > FRAMING_BYTES:
-                    raise TooLarge(f"the form's parts beside its file are larger than {FRAMING_BYTES} bytes")
-                text += chunk
-            if part.name == "config" and text:
-                config = _config(bytes(text))
+        async for begun, piece in forms.pieces(content_type, request.content):
+            alive()
+            if begun is not part:
+                part, name = begun, begun.name or ""
+                if name in seen & _OURS:
+                    raise ValidationError(f"the form has more than one {name}", [_at(name, "repeated")])
+                seen.add(name)
+                _refuse_encoded(part)
+            if name == "file":
+                await write(piece)
+                continue
+            beside += len(piece)
+            if beside > FRAMING_BYTES:
+                raise TooLarge(f"the form's parts beside its file are larger than {FRAMING_BYTES} bytes")
+            if name == "config":
+                config += piece
     if "file" not in seen:
         raise ValidationError("the form has no part named 'file'", [_at("file", "missing")])
-    return config
+    return _config(bytes(config)) if config else {}
 
 
 def _is_form(content_type: str) -> bool:
     return content_type.partition(";")[0].strip().lower() == "multipart/form-data"
-
-
-class _Form(MultipartReader):
-    """aiohttp's reader, which by itself looks for the first boundary as long as lines come, at a call for each."""
-
-    _before = 0
-
-    async def _readline(self) -> bytes:
-        line = await super()._readline()
-        if self._at_bof and line.rstrip() not in {self._boundary, self._boundary + b"--"}:
-            self._before += len(line)
-            if self._before > _PREAMBLE_BYTES:
-                raise RequestInvalid(f"the form does not begin within {_PREAMBLE_BYTES} bytes: its boundary is missing")
-        return line
-
-
-async def _parts(request: web.Request) -> AsyncIterator[BodyPartReader]:
-    with _form_errors():
-        reader = _Form(request.headers, request.content)
-    for _ in range(_MOST_PARTS):
-        with _form_errors():
-            part = await reader.next()
-        if part is None:
-            return
-        if not isinstance(part, BodyPartReader):
-            raise RequestInvalid("a part of the form is itself a form")
-        yield part
-    raise RequestInvalid(f"the form has more than {_MOST_PARTS} parts")
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while True:
-        with _form_errors():
-            chunk = await part.read_chunk(_CHUNK_BYTES)
-        if not chunk:
-            return
-        yield chunk
-
-
-@contextmanager
-def _form_errors() -> Iterator[None]:
-    """What aiohttp raises for forms that are not well formed; around its calls only, so that no fault of ours hides."""
-    try:
-        yield
-    except HttpProcessingError as error:
-        raise RequestInvalid(f"a part of the form cannot be read: {fault(error)}") from error
-    except (ValueError, AssertionError, EOFError, RuntimeError) as error:
-        raise RequestInvalid("the multipart form is malformed or cut short") from error
 
 
 def _at(part: str, kind: str) -> Detail:
@@ -144,10 +92,10 @@ def _config(text: bytes) -> dict[str, Any]:
     return config
 
 
-def _refuse_encoded(part: BodyPartReader) -> None:
+def _refuse_encoded(part: MultipartSegment) -> None:
     """HTTP needs no encoding, and what is stored must be what was recorded."""
     for header, plain in _PLAIN.items():
-        encoding = part.headers.get(header, "").strip().lower()
+        encoding = part.header(header, "").strip().lower()
         if part.name in _OURS and encoding not in plain:
             raise UnsupportedMedia(
                 f"the part {part.name!r} has {header} {repeated(encoding)}, which is not decoded here: "

@@ -5,9 +5,10 @@
 Serves beside an appliance that runs on that folder and that Redis. It prints its address; when it is ended, it prints
 for how long its event loop was held up at worst, and how often for more than 5 ms.
 
-The watch sleeps a millisecond again and again. What it oversleeps counts only as far as the process has worked
-meanwhile: a busy machine gives the processor to others for longer than that. Where threads of the process work while
-the loop waits for a processor that counts all the same, so that a busy machine shows more than there is.
+The watch sleeps a millisecond again and again. What it oversleeps counts, but for the time in which the loop's thread
+could have run and had no processor, as the kernel tells it: that is what others on the machine have cost. So both the
+loop's own work counts and its waits for the interpreter, which another thread holds. While that one has no processor
+itself it counts all the same, so that a busy machine may still show more than there is.
 """
 
 import asyncio
@@ -41,12 +42,17 @@ class Watch:
 
     async def _watch(self) -> None:
         while True:
-            started, worked = time.perf_counter(), time.process_time()
+            started, queued = time.perf_counter(), _queued_seconds()
             await asyncio.sleep(_SECONDS)
             overslept = time.perf_counter() - started - _SECONDS
-            held = min(overslept, time.process_time() - worked)
+            held = overslept - (_queued_seconds() - queued)
             self.longest, self.looks = max(self.longest, held), self.looks + 1
             self.long += held > _LONG_SECONDS
+
+
+def _queued_seconds() -> float:
+    """For how long this thread has waited for a processor so far; see /proc/PID/schedstat in Linux's sched-stats."""
+    return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
 
 
 def main(data_dir: Path, redis_url: str) -> None:

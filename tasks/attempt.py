@@ -40,18 +40,18 @@ class Attempts:
     def run(self, record: TaskRecord, stop: Callable[[], bool]) -> TaskRecord:
         """The record as the task ends, its result written. Not for event loops.
 
-        While the disk is full it keeps the result and waits: the task has been promised one. Raises Stopped when `stop`
-        says that the attempt is to be given up, InputGone or InputDamaged for its upload, and whatever nobody foresaw.
+        While the disk is full it keeps the result, or makes it anew, and waits: the task has been promised one. Raises
+        Stopped when `stop` says that the attempt is to be given up, InputGone or InputDamaged for its upload, and
+        whatever nobody foresaw.
         """
         try:
-            result = self._worked(record, stop)
+            return record.done(*self._with_room(record, stop, lambda: self._worked(record, stop)))
         except TaskRefusal as refusal:
             return self._refused(record, refusal, stop)
         except Refusal as refusal:
             return self._refused(record, TaskInternalError(refusal.message), stop)
-        return record.done(*self._written(record, result, stop))
 
-    def _worked(self, record: TaskRecord, stop: Callable[[], bool]) -> bytes:
+    def _worked(self, record: TaskRecord, stop: Callable[[], bool]) -> tuple[int, bytes]:
         with bounded(self.longest), self.files.open_input(record.task_id, record.input_sha256) as opened:
             work = Work(
                 parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
@@ -63,7 +63,10 @@ class Attempts:
                 quality=self.quality,
                 signatures=self.signatures,
             )
-            return jobs()[record.technology](work)
+            result = jobs()[record.technology](work)
+            if not isinstance(result, bytes):
+                return self.files.write_result(record.task_id, record.attempt, result)
+        return self._written(record, result, stop)
 
     def _refused(self, record: TaskRecord, refusal: TaskRefusal, stop: Callable[[], bool]) -> TaskRecord:
         state = TaskState.FAILED if refusal.retryable else TaskState.REJECTED
@@ -79,10 +82,15 @@ class Attempts:
         return record.refused(state, None, self._written(record, json.encode(refusal.body()), stop))
 
     def _written(self, record: TaskRecord, data: bytes, stop: Callable[[], bool]) -> tuple[int, bytes]:
+        return self._with_room(record, stop, lambda: self.files.write_result(record.task_id, record.attempt, data))
+
+    def _with_room(
+        self, record: TaskRecord, stop: Callable[[], bool], write: Callable[[], tuple[int, bytes]]
+    ) -> tuple[int, bytes]:
         told = False
         while True:
             try:
-                return self.files.write_result(record.task_id, record.attempt, data)
+                return write()
             except StorageFull as error:
                 if not told:
                     log.warning("task %s waits for room for its result: %s", record.task_id, error.message)

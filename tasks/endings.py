@@ -4,23 +4,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Self
 
-from redis.asyncio.client import PubSub
+from redis.exceptions import ResponseError
 
 from schemas.errors import Refusal
 from tasks.connection import PASSING, Unreachable
 from tasks.keys import ENDED
+from tasks.line import Place
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tasks.subscription import Subscription
 
 log = logging.getLogger(__name__)
 
 # What is published while no connection listens is lost, so all that is waited for is looked at now and then.
 _LOOK_SECONDS = 2.0
 _LISTEN_SECONDS = 1.0
-# Each read takes a connection to Redis, and a thousand may come to read at one moment.
-_READS_AT_A_TIME = 32
 
 
 class Endings:
@@ -32,7 +33,6 @@ class Endings:
     def __init__(self, store: TaskStore) -> None:
         self._store = store
         self._waiting: dict[str, set[asyncio.Event]] = {}
-        self._reading = asyncio.Semaphore(_READS_AT_A_TIME)
         self._closed = asyncio.Event()
         # Redis did not answer when it was last looked at.
         self._away = False
@@ -67,8 +67,7 @@ class Endings:
         with self._watched(task_id) as told:
             while True:
                 told.clear()
-                async with self._reading:
-                    record = await self._store.fetch(task_id)
+                record = await self._store.fetch(task_id)
                 admitted(record)
                 left = end - loop.time()
                 if record is None or record.state.terminal or left <= 0 or self._closed.is_set():
@@ -96,22 +95,23 @@ class Endings:
                 told.set()
 
     async def _listen(self) -> None:
+        place, closed = Place(self._store.redis.connection_pool), asyncio.create_task(self._closed.wait())
         while not self._closed.is_set():
-            subscription: PubSub = self._store.redis.pubsub(ignore_subscribe_messages=True)
             try:
-                await subscription.subscribe(ENDED)
+                subscription = await place.opened(partial(Subscription, channel=ENDED, told=self._told))
+                await subscription.begun()
                 # What ended before this is not told any more.
                 await self._look()
-                while not self._closed.is_set():
-                    message = await subscription.get_message(timeout=_LISTEN_SECONDS)
-                    if message is not None:
-                        self._wake([message["data"].decode()])
-            except PASSING as error:
+                gone = asyncio.create_task(subscription.gone.wait())
+                await asyncio.wait((gone, closed), return_when=asyncio.FIRST_COMPLETED)
+                gone.cancel()
+            except (*PASSING, ResponseError) as error:
                 log.debug("the endings of tasks are not told: %s", type(error).__name__)
                 await self._pause(_LISTEN_SECONDS)
-            finally:
-                with suppress(*PASSING):
-                    await subscription.aclose()  # type: ignore[no-untyped-call]
+        await place.left()
+
+    def _told(self, task_id: bytes) -> None:
+        self._wake([task_id.decode(errors="replace")])
 
     async def _look_around(self) -> None:
         while not self._closed.is_set():

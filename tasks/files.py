@@ -17,7 +17,6 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from threading import Thread
 from typing import BinaryIO, Protocol, TypeVar
 
 from schemas import plain_file
@@ -26,14 +25,11 @@ from schemas.keyring import Keys
 from schemas.task import is_task_id
 from tasks import sealing
 from tasks.holding import hold, is_held
+from tasks.results import Piece, outgoing
 from tasks.sealing import SealedFile, Sealer, Unsealable
 from tasks.uploads import Form, Incoming, Upload
 
 _Content = TypeVar("_Content", FileIO, SealedFile)
-
-
-# A thread takes longer to start than less to hash.
-_LARGE_BYTES = 1 << 20
 
 
 class InputGone(ApplianceError):
@@ -78,8 +74,9 @@ class FileStore(Protocol):
 
     def erase_input(self, task_id: str) -> None: ...
 
-    def write_result(self, task_id: str, attempt: int, data: bytes) -> tuple[int, bytes]:
-        """Size and SHA-256 of the stored result, which is durable on return. Raises StorageFull."""
+    def write_result(self, task_id: str, attempt: int, data: bytes | Iterable[Piece]) -> tuple[int, bytes]:
+        """Size and SHA-256 of the stored result, which is durable on return; pieces are written while the next are
+        made. Raises StorageFull, and whatever they raise, and then nothing is stored."""
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         """All of it was found to be what was stored; what was encrypted is decrypted as it is read.
@@ -134,9 +131,7 @@ class LocalFileStore:
                 with storage_errors(), await asyncio.to_thread(FileIO, partial, "wb", opener=_private) as file:
                     hold(file.fileno())
                     (until or published).callback(os.close, os.dup(file.fileno()))
-                    sealing_keys = self._keys if self._encrypt else None
-                    sealer = Sealer(sealing_keys, _input(task_id)) if sealing_keys else None
-                    upload = Upload(Incoming(file, sealer, form))
+                    upload = Upload(Incoming(file, self._sealer(_input(task_id)), form))
                     yield upload
                     await upload.end(lambda: _publish(partial, final))
             except BaseException:
@@ -166,18 +161,19 @@ class LocalFileStore:
         with suppress(FileNotFoundError):
             self.input(task_id).unlink()
 
-    def write_result(self, task_id: str, attempt: int, data: bytes) -> tuple[int, bytes]:
+    def write_result(self, task_id: str, attempt: int, data: bytes | Iterable[Piece]) -> tuple[int, bytes]:
         partial, final = _path(self._partial, task_id, attempt), self.result(task_id, attempt)
+        sealer = self._sealer(_result(task_id, attempt))
         try:
-            with storage_errors(), open(partial, "wb", opener=_private) as file, _hashed(data) as sha256:
+            with storage_errors(), FileIO(partial, "wb", opener=_private) as file, outgoing(file, sealer) as result:
                 hold(file.fileno())
-                file.writelines(self._sealed(data, _result(task_id, attempt)))
-                file.flush()
-                os.fsync(file.fileno())
+                for piece in (data,) if isinstance(data, bytes) else data:
+                    result.add(piece)
+                result.end()
                 _publish(partial, final)
         finally:
             partial.unlink(missing_ok=True)
-        return len(data), sha256()
+        return result.size, result.sha256
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         try:
@@ -201,8 +197,8 @@ class LocalFileStore:
             if found == task_id:
                 self.erase_result(task_id, attempt)
 
-    def _sealed(self, data: bytes, name: str) -> Iterable[bytes]:
-        return sealing.seal(data, self._keys, name) if self._keys and self._encrypt else (data,)
+    def _sealer(self, name: str) -> Sealer | None:
+        return Sealer(self._keys, name) if self._keys and self._encrypt else None
 
     def _proved(
         self, path: Path, name: str, sha256: bytes, held: Callable[[SealedFile], _Content]
@@ -315,19 +311,6 @@ def _is_of(content: FileIO | SealedFile, sha256: bytes) -> bool:
     if matches:
         content.seek(0)
     return matches
-
-
-@contextmanager
-def _hashed(data: bytes) -> Iterator[Callable[[], bytes]]:
-    """Hashes beside what the context does, such as waiting for a disk; the digest is there after it."""
-    sha256 = hashlib.sha256()
-    beside = Thread(target=sha256.update, args=(data,))
-    (beside.start if len(data) > _LARGE_BYTES else beside.run)()
-    try:
-        yield sha256.digest
-    finally:
-        if beside.ident is not None:
-            beside.join()
 
 
 def _publish(partial: Path, final: Path) -> None:

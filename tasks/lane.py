@@ -1,51 +1,40 @@
 """The way to Redis that many callers share.
 
 Redis waits for its disk once for all that it has read at a time. What is asked here at one moment is sent as one write,
-and what comes while that is under way with the next: a thousand callers cost a few waits, and one alone waits for
-nobody.
+and nobody waits for the answers of others before they ask: a thousand callers cost a few waits.
 """
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import Any
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
 from redis.exceptions import NoScriptError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
-# How many may be under way at a time, and how much goes with each: somebody else may want an answer in between.
-_WRITES, _CALLS = 2, 64
+from tasks.line import Line, Place
 
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    words: Sequence[Any]
-    answer: "asyncio.Future[Any]"
-
-    def end(self, answer: Any) -> None:
-        # Who asked may have gone.
-        if self.answer.done():
-            return
-        if isinstance(answer, Exception):
-            self.answer.set_exception(answer)
-        else:
-            self.answer.set_result(answer)
+Words = Sequence[Any]
 
 
 class Lane:
     """Calls to `redis`, `scripts` by their names among them, each of which may be repeated: so it is when a connection
     breaks. Raises what redis-py does, and asyncio.CancelledError in whose case the call may be made all the same."""
 
-    def __init__(self, redis: Redis, scripts: Mapping[str, str]) -> None:
-        self._redis = redis
-        self._scripts = scripts
+    def __init__(self, redis: Redis, scripts: Mapping[str, str] | None = None) -> None:
+        given = redis.connection_pool.connection_kwargs
+        self._retry: Retry = given["retry"]
+        self._patience: float = given["socket_timeout"]
+        self._place = Place(redis.connection_pool)
+        self._scripts = scripts or {}
         # As Redis calls them.
-        self._names = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in scripts.items()}  # noqa: S324
-        self._waiting: list[_Call] = []
-        # Somebody calls for themselves.
-        self._alone = False
-        self._sending: set[asyncio.Task[None]] = set()
+        self._names = {name: hashlib.sha1(text.encode()).hexdigest() for name, text in self._scripts.items()}  # noqa: S324
+        self._line: _Calls | None = None
+        self._opening: asyncio.Task[_Calls] | None = None
 
     async def run(self, script: str, keys: Sequence[str | bytes], arguments: Sequence[Any]) -> Any:
         """What the script of that name answers."""
@@ -58,56 +47,98 @@ class Lane:
 
     async def call(self, *words: Any) -> Any:
         """What the command answers, as Redis says it."""
-        if not (self._alone or self._sending):
-            return await self._call_alone(words)
-        call = _Call(words, asyncio.get_running_loop().create_future())
-        self._waiting.append(call)
-        if len(self._sending) < _WRITES:
-            # It begins when whoever asks at this moment has asked.
-            sending = asyncio.create_task(self._send())
-            self._sending.add(sending)
-            sending.add_done_callback(self._sending.discard)
-        return await call.answer
-
-    async def _call_alone(self, words: Sequence[Any]) -> Any:
-        asking = cast("asyncio.Task[object]", asyncio.current_task())
-        before = asking.cancelling()
-        self._alone = True
-        try:
-            answer = await self._redis.execute_command(*words)  # type: ignore[no-untyped-call]
-        finally:
-            self._alone = False
-        # redis-py loses one that comes while it writes, and who asked would go on: Python 3.11's wait_for does.
-        if asking.cancelling() > before:
-            raise asyncio.CancelledError
+        [answer] = await self.calls(words)
         return answer
 
-    async def _send(self) -> None:
-        try:
-            await self._send_all()
-        finally:
-            # At once: until its callback ran, callers would leave their calls to one that looks for none any more.
-            self._sending.discard(cast("asyncio.Task[None]", asyncio.current_task()))
-
-    async def _send_all(self) -> None:
-        while self._waiting:
-            calls, self._waiting = self._waiting[:_CALLS], self._waiting[_CALLS:]
-            try:
-                answers = await self._answers(calls)
-            except Exception as error:
-                # Who has come meanwhile would wait as long for the same.
-                calls, self._waiting = [*calls, *self._waiting], []
-                answers = [error] * len(calls)
-            except asyncio.CancelledError:
-                for call in (*calls, *self._waiting):
-                    call.answer.cancel()
-                raise
-            for call, answer in zip(calls, answers, strict=True):
-                call.end(answer)
-
-    async def _answers(self, calls: Sequence[_Call]) -> list[Any]:
-        async with self._redis.pipeline(transaction=False) as pipe:
-            for call in calls:
-                pipe.execute_command(*call.words)
-            answers: list[Any] = await pipe.execute(raise_on_error=False)
+    async def calls(self, *commands: Words) -> list[Any]:
+        """What each of the commands answers; all of them are made, one after the other, though perhaps with those of
+        others in between. Raises the first error among the answers."""
+        await self._opened()
+        answers: list[Any] = await self._retry.call_with_retry(lambda: self._answers(commands), _left_to_opening)
         return answers
+
+    async def _answers(self, commands: Sequence[Words]) -> list[Any]:
+        line = self._line if self._line and not self._line.broken else await self._opened()
+        answers = await line.asked(commands)
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+        return answers
+
+    async def _opened(self) -> "_Calls":
+        """The line, opened anew if there is none; whoever asks meanwhile waits for the same, and fails with it."""
+        if self._line is not None and not self._line.broken:
+            return self._line
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+            self._opening.add_done_callback(self._done)
+        return await asyncio.shield(self._opening)
+
+    async def _open(self) -> "_Calls":
+        self._line = await self._place.opened(lambda transport: _Calls(transport, self._patience))
+        return self._line
+
+    def _done(self, opening: asyncio.Task["_Calls"]) -> None:
+        self._opening = None
+        if not opening.cancelled():
+            # Whoever waited may have gone: then nobody else asks what became of it.
+            opening.exception()
+
+
+async def _left_to_opening(_: Exception) -> None:
+    """A line that has broken is noticed by the next who opens it."""
+
+
+@dataclass(slots=True)
+class _Asked:
+    commands: int
+    at: float
+    answer: "asyncio.Future[list[Any]]"
+    answers: list[Any] = field(default_factory=list)
+
+
+class _Calls(Line):
+    """Answers come in the order in which it was asked. A line on which one is missing for `patience` seconds is given
+    up."""
+
+    def __init__(self, transport: asyncio.Transport, patience: float) -> None:
+        super().__init__(transport)
+        self._patience = patience
+        self._waiting: deque[_Asked] = deque()
+        self._watch: asyncio.TimerHandle | None = None
+
+    def asked(self, commands: Sequence[Words]) -> "asyncio.Future[list[Any]]":
+        """The answers to all of them, errors among them."""
+        asked = _Asked(len(commands), self._loop.time(), self._loop.create_future())
+        self.send(commands)
+        self._waiting.append(asked)
+        if self._watch is None:
+            self._watch = self._loop.call_later(self._patience, self._look)
+        return asked.answer
+
+    def _look(self) -> None:
+        self._watch = None
+        if not self._waiting:
+            return
+        left = self._waiting[0].at + self._patience - self._loop.time()
+        if left > 0:
+            self._watch = self._loop.call_later(left, self._look)
+        else:
+            self.hang_up(RedisTimeoutError("Redis does not answer"))
+
+    def heard(self, answer: Any) -> None:
+        asked = self._waiting[0]
+        asked.answers.append(answer)
+        if len(asked.answers) == asked.commands:
+            self._waiting.popleft()
+            # Who asked may have gone.
+            if not asked.answer.done():
+                asked.answer.set_result(asked.answers)
+
+    def lost(self, error: Exception) -> None:
+        if self._watch is not None:
+            self._watch.cancel()
+        for asked in self._waiting:
+            if not asked.answer.done():
+                asked.answer.set_exception(error)
+        self._waiting.clear()

@@ -1,13 +1,10 @@
 """Keys that somebody else wrote over: without this, everybody who reads one would fail, again and again."""
 
 import logging
-from pathlib import Path
 
-from redis.asyncio import Redis
-
-from tasks.connection import redis_errors
 from tasks.dispatch import QUEUE, WAKE
 from tasks.keys import CALLBACKS, CAPABILITIES, INPUT_BYTES, OPEN, REPORTS, RUNNING, SEQUENCE, WORKERS
+from tasks.store import TaskStore
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +21,14 @@ KINDS = {
     INPUT_BYTES: "integer",
     SEQUENCE: "integer",
 }
-_SCRIPT = (Path(__file__).parent / "mend.lua").read_text()
 
 
-async def mend(redis: Redis) -> list[str]:
+async def mend(store: TaskStore) -> list[str]:
     """Deletes those of our keys that do not hold what they should; returns their names.
 
     What stood in them is in the tasks' records as well. Raises Unreachable.
     """
-    async with redis_errors():
-        deleted: list[bytes] = await redis.register_script(_SCRIPT)(keys=list(KINDS), args=list(KINDS.values()))
+    deleted: list[bytes] = await store.run("mend", list(KINDS), list(KINDS.values()))
     names = [name.decode() for name in deleted]
     if names:
         log.warning("Redis held what is not ours under %s; it was deleted", ", ".join(names))

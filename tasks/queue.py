@@ -1,8 +1,8 @@
 """arq's worker side: finding and starting what waits. The only file that knows it.
 
-arq finds jobs and keeps those that run. What its own machinery would get wrong, or would ask Redis for each of them
-(see each comment), is replaced here: the record of a task is all that its attempt needs, so an entry is no more than
-its name.
+arq knows the jobs by their names and keeps those that run. What its own machinery would get wrong, or would ask Redis
+for each of them (see each comment), is replaced here: the record of a task is all that its attempt needs, so an entry
+is no more than its name.
 """
 
 import asyncio
@@ -18,18 +18,19 @@ import msgpack
 from arq.connections import ArqRedis
 from arq.constants import in_progress_key_prefix, job_key_prefix, retry_key_prefix
 from arq.worker import Worker, func
-from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
 from schemas.errors import Overloaded, StorageFull
 from tasks.connection import PASSING
 from tasks.dispatch import QUEUE, WAKE
+from tasks.lane import Lane
 from tasks.record import TaskRecord
+from tasks.store import TaskStore
 
 log = logging.getLogger(__name__)
 
 # How long an idle worker sleeps when no token wakes it; bounds the delay after a lost token.
-_IDLE_SECONDS = 1
+_IDLE_SECONDS = 3
 # How often one that is busy, and could do more, looks for more.
 _LOOK_SECONDS = 0.03
 # A task that waits for so long is not waited for by a worker that has nothing to do: it would have it by now.
@@ -61,15 +62,12 @@ class Taker(Protocol):
 class Queue(Worker):
     """arq's worker, woken by a token instead of a timer. `technologies` are the names of its jobs."""
 
-    def __init__(self, redis: Redis, technologies: Iterable[str], taker: Taker) -> None:
+    def __init__(self, store: TaskStore, technologies: Iterable[str], taker: Taker) -> None:
         super().__init__(
             [func(self._attempt, name=name) for name in technologies],  # type: ignore[arg-type]
             queue_name=QUEUE,
-            redis_pool=ArqRedis(redis.connection_pool),
+            redis_pool=ArqRedis(store.redis.connection_pool),
             handle_signals=False,
-            # Whether there is room for more is for the taker to say.
-            max_jobs=1,
-            queue_read_limit=_MANY,
             # Time is limited by the job itself, tries by the crashes that the record counts.
             job_timeout=_UNLIMITED,
             max_tries=_UNLIMITED,
@@ -81,6 +79,9 @@ class Queue(Worker):
             job_deserializer=msgpack.unpackb,
         )
         self._taker = taker
+        self._lane = store.lane
+        # Whoever waits for a token keeps the way that it waits on.
+        self._asleep = Lane(store.redis)
         # When each entry was first seen, and whether one was left to others.
         self._seen: dict[bytes, float] = {}
         self._passed_over = False
@@ -91,8 +92,6 @@ class Queue(Worker):
         """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
         while self.allow_pick_jobs:
             try:
-                # arq looks for more while what it counts is below `max_jobs`.
-                self.job_counter = 0 if self._taker.left else self.max_jobs
                 await self._poll_iteration()
                 await self._rest()
             except (*PASSING, Overloaded, StorageFull) as error:
@@ -104,10 +103,17 @@ class Queue(Worker):
                 log.warning("the queue cannot be read: %s", error)
                 await asyncio.sleep(_BREATH_SECONDS)
 
+    async def _poll_iteration(self) -> None:
+        """Looks at what waits, if more could be taken. arq would do so by the time of day, and tell Redis of its health
+        besides."""
+        self.tasks = {task_id: task for task_id, task in self.tasks.items() if not task.done()}
+        if self._taker.left:
+            await self.start_jobs(await self._lane.call("ZRANGE", QUEUE, 0, _MANY - 1))
+
     async def _rest(self) -> None:
         """Until there may be something to do."""
         if not self.tasks:
-            await self.pool.blpop([WAKE], timeout=_IDLE_SECONDS)  # type: ignore[misc]
+            await self._asleep.call("BLPOP", WAKE, _IDLE_SECONDS)
             return
         seconds = _IDLE_SECONDS if not self._taker.left else _PATIENCE_SECONDS if self._passed_over else _LOOK_SECONDS
         ended, running = await asyncio.wait(self.tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
@@ -158,8 +164,7 @@ class Queue(Worker):
     async def _forget(self, *job_ids: bytes) -> None:
         for job_id in job_ids:
             prefixes = (job_key_prefix, in_progress_key_prefix, retry_key_prefix)
-            await self.pool.delete(*(prefix.encode() + job_id for prefix in prefixes))
-            await self.pool.zrem(QUEUE, job_id)
+            await self._lane.calls(("DEL", *(prefix.encode() + job_id for prefix in prefixes)), ("ZREM", QUEUE, job_id))
 
     async def drain(self, give_back: threading.Event, seconds: float) -> None:
         """Waits for what runs; after `seconds` or when `give_back` is set, for it to stop between two blocks."""

@@ -58,7 +58,7 @@ class Sealer:
         self._number = 0
         self._begun = False
 
-    def add(self, data: bytes) -> bytes:
+    def add(self, data: bytes | memoryview) -> bytes:
         """What can be written once `data` has come; some of it is kept back, since the last chunk differs."""
         self._waiting += data
         sealed = [self._opening()]
@@ -81,14 +81,6 @@ class Sealer:
         content = bytes(memoryview(self._waiting)[start : start + CHUNK_BYTES])
         self._number += 1
         return self._cipher.seal(self._number - 1, content, last=last)
-
-
-def seal(data: bytes, keys: Keys, name: str) -> Iterator[bytes]:
-    """All of a file at once, in pieces to be written one after the other."""
-    sealer = Sealer(keys, name)
-    for start in range(0, len(data), CHUNK_BYTES):
-        yield sealer.add(data[start : start + CHUNK_BYTES])
-    yield sealer.end()
 
 
 def is_sealed(file: FileIO) -> bool:

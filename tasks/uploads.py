@@ -10,6 +10,7 @@ from typing import Protocol
 from aiofiles.threadpool import wrap
 
 from tasks.sealing import Sealer
+from tasks.write_back import WriteBack
 
 # What is kept back of an upload, to be written with what follows or with its end.
 _GATHERED_BYTES = 1 << 18
@@ -33,6 +34,7 @@ class Incoming(BufferedWriter):
         super().__init__(file)
         self._sealer = sealer
         self._form = form
+        self._write_back = WriteBack(file.fileno())
         self._sha256 = hashlib.sha256()
 
     @property
@@ -45,7 +47,7 @@ class Incoming(BufferedWriter):
 
     def _store(self, data: bytes) -> None:
         self._sha256.update(data)
-        super().write(self._sealer.add(data) if self._sealer else data)
+        self._write_back.written(super().write(self._sealer.add(data) if self._sealer else data))
 
     def end(self) -> None:
         """Once all of it has come; it is on the disk on return."""

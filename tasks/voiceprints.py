@@ -45,19 +45,24 @@ def read(
     items: Iterable[str | Run], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
 ) -> list[Found]:
     """Those of the body's list `name` that can be read; the others are added to `faults`. Raises Stopped."""
+    return [one for found in each(items, name, faults, stop, signatures) for one in found]
+
+
+def each(
+    items: Iterable[str | Run], name: str, faults: list[Detail], stop: Callable[[], bool], signatures: Signatures
+) -> Iterator[list[Found]]:
+    """The same for one item of the list after the other."""
     reader = _Reader(name, faults, signatures)
-    found: list[Found] = []
     start = 0
     for item in items:
         if stop():
             raise Stopped("the reading of voiceprints was stopped")
         if isinstance(item, Run):
-            found += reader.of_run(item, start)
+            yield list(reader.of_run(item, start))
             start += len(item)
         else:
-            found += reader.of_text(item, start)
+            yield list(reader.of_text(item, start))
             start += 1
-    return found
 
 
 class _Reader:

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 # How often uploads are looked at, and how often all records and results.
 _SWEEP_SECONDS, _ROUND_SECONDS = 5.0, 60.0
-_MEND_SECONDS = 1.0
+_MEND_SECONDS = 2.0
 _REPORT_SECONDS = 5.0
 
 
@@ -129,7 +129,7 @@ class _Worker:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, leaving.set)
         loop.add_signal_handler(signal.SIGINT, give_back)
-        queue = Queue(self._store.redis, jobs(), self._under_way)
+        queue = Queue(self._store, jobs(), self._under_way)
         ended = asyncio.Event()
         async with self._store:
             async with asyncio.TaskGroup() as group:
@@ -151,8 +151,11 @@ class _Worker:
 
     async def _heartbeat(self) -> None:
         """Says that this worker lives, and looks after the tasks of those that do not."""
+        running = self._under_way.running()
+        beat = self._workforce.heartbeat(self._config.name, self._capabilities, self._report())
         try:
-            await self._workforce.heartbeat(self._config.name, self._capabilities, self._report())
+            # At one moment, which is one write: of what an idle worker costs, this is most.
+            _, recovered = await asyncio.gather(beat, self._workforce.recover(retention=self._config.retention))
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
@@ -161,8 +164,6 @@ class _Worker:
         if not self._heard:
             log.info("worker %s is ready", self._config.name)
             self._silent, self._heard = False, True
-        running = self._under_way.running()
-        recovered = await self._workforce.recover(retention=self._config.retention)
         await self._under_way.compare(running, self._workforce.seen_with(self._config.name))
         if recovered:
             log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
@@ -181,7 +182,7 @@ class _Worker:
 
     async def _mend(self, ended: asyncio.Event) -> None:
         # By every worker: who is first cannot be told while that cannot be read which is to be mended.
-        if await mend(self._store.redis):
+        if await mend(self._store):
             await self._reconcile(ended)
 
     async def _look_around(self, ended: asyncio.Event) -> None:

@@ -50,7 +50,6 @@ class Workforce:
 
     def __init__(self, store: TaskStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
-        self._redis = store.redis
         self._pulses = Pulses(ALIVE_SECONDS, clock)
         # Task to worker, as it was last seen.
         self._owners: dict[bytes, bytes] = {}
@@ -69,16 +68,19 @@ class Workforce:
 
     async def _look(self) -> tuple[Depth, int]:
         """How it stands now, and how many tasks wait that have a place in the queue."""
-        async with redis_errors(), self._redis.pipeline(transaction=False) as pipe:
-            pipe.zcard(QUEUE)
-            pipe.zcard(OPEN)
-            pipe.hgetall(RUNNING)
-            pipe.get(INPUT_BYTES)
-            pipe.zrange(WORKERS, 0, -1, withscores=True)
-            pipe.hgetall(CAPABILITIES)
-            queued, opened, self._owners, input_bytes, workers, told = await pipe.execute()
+        async with redis_errors():
+            queued, opened, owners, input_bytes, workers, capabilities = await self._store.lane.calls(
+                ("ZCARD", QUEUE),
+                ("ZCARD", OPEN),
+                ("HGETALL", RUNNING),
+                ("GET", INPUT_BYTES),
+                ("ZRANGE", WORKERS, 0, -1, "WITHSCORES"),
+                ("HGETALL", CAPABILITIES),
+            )
+        self._owners, beats, told = _pairs(owners), _pairs(workers), _pairs(capabilities)
         # Who has a task and was never heard is watched as well.
-        self._pulses.look(dict.fromkeys(self._owners.values(), 0.0) | dict(workers))
+        unheard = dict.fromkeys(self._owners.values(), 0.0)
+        self._pulses.look(unheard | {name: float(count) for name, count in beats.items()})
         alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
         running = len(self._owners)
         try:
@@ -90,7 +92,7 @@ class Workforce:
         """What every live worker tells of its models, by the worker's name."""
         alive = (await self.depth()).workers
         async with redis_errors():
-            told = await self._redis.hmget(REPORTS, list(alive)) if alive else []  # type: ignore[misc]
+            told = await self._store.lane.call("HMGET", REPORTS, *alive) if alive else []
         return {name: _report(report) for name, report in zip(alive, told, strict=True) if report}
 
     def is_first(self, worker: str) -> bool:
@@ -100,7 +102,7 @@ class Workforce:
     async def owned_by(self, worker: str) -> set[str]:
         """The tasks that are `worker`'s to finish."""
         async with redis_errors():
-            self._owners = await self._redis.hgetall(RUNNING)  # type: ignore[misc]
+            self._owners = _pairs(await self._store.lane.call("HGETALL", RUNNING))
         return self.seen_with(worker)
 
     def seen_with(self, worker: str) -> set[str]:
@@ -144,6 +146,11 @@ class Workforce:
             await self._store.finish(record, record.refused(TaskState.FAILED, refusal.body()), retention=retention)
         else:
             await self._store.requeue(record, crashed=crashed)
+
+
+def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
+    """What Redis lists as names, each before its value."""
+    return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
 def _capabilities(told: bytes) -> Capabilities:

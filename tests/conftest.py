@@ -21,6 +21,7 @@ from onnx_models import registry
 from schemas.errors import ConfigurationError
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
+from tests.patience import PATIENCE
 
 # Tests call gRPC and start processes: without this it would tell of every fork on standard error.
 os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "false"
@@ -41,7 +42,7 @@ class Appliance:
     grpc: str = ""
 
     def client(self, **options: object) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, **options)  # type: ignore[arg-type]
+        return httpx.Client(base_url=self.url, timeout=PATIENCE, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)
@@ -71,11 +72,11 @@ def redis_url(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
         launch = server.launch()
         process = subprocess.Popen(launch.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            asyncio.run(redis_server.wait_until_ready(server.url, 10.0))
+            asyncio.run(redis_server.wait_until_ready(server.url, PATIENCE))
             yield server.url
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 @pytest.fixture
@@ -115,7 +116,7 @@ def running(settings: Settings) -> Iterator[Appliance]:
             grpc = re.search(r"gRPC on (\S+),", line)
             yield Appliance(line.split()[-1], settings.data_dir, process, grpc[1] if grpc else "")
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            process.wait(PATIENCE)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -149,7 +150,7 @@ def client(appliance: Appliance) -> Iterator[httpx.Client]:
         yield opened
 
 
-def ended(client: httpx.Client, location: str, seconds: float = 60.0) -> dict[str, object]:
+def ended(client: httpx.Client, location: str, seconds: float = PATIENCE) -> dict[str, object]:
     """The poll body of the task at `location` once its state is terminal."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

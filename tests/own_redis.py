@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from appliance.embedded_redis import redis_server
+from tests.patience import PATIENCE
 
 
 class OwnRedis:
@@ -20,14 +21,14 @@ class OwnRedis:
 
     async def ready(self) -> None:
         """Returns once it answers."""
-        await redis_server.wait_until_ready(self.url, 10.0)
+        await redis_server.wait_until_ready(self.url, PATIENCE)
 
     def freeze(self) -> None:
         self._process.send_signal(signal.SIGSTOP)
 
     def stop(self) -> None:
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
 
 
 @contextmanager

@@ -32,13 +32,13 @@ def stream(column: str, batches: Iterable[tuple[npt.NDArray[np.integer], Floats]
         np.cumsum(lengths, out=offsets[1:])
         buffers = [b"", offsets.tobytes(), b"", values.astype("<f4", copy=False).tobytes()]
         nodes = [(len(lengths), 0), (len(values), 0)]
-        yield _batch(nodes, buffers)
+        yield from _batch(nodes, buffers)
     yield _END
 
 
-def _batch(nodes: list[tuple[int, int]], buffers: list[bytes]) -> bytes:
-    """A record batch: `nodes` are lengths and numbers of nulls, outermost first."""
-    places, body = [], []
+def _batch(nodes: list[tuple[int, int]], buffers: list[bytes]) -> Iterator[bytes]:
+    """The pieces of a record batch: `nodes` are lengths and numbers of nulls, outermost first."""
+    places, body = [], list[bytes]()
     end = 0
     for buffer in buffers:
         places.append((end, len(buffer)))
@@ -60,7 +60,8 @@ def _batch(nodes: list[tuple[int, int]], buffers: list[bytes]) -> bytes:
         builder.PrependUOffsetTRelativeSlot(2, tables[1], 0)
         return int(builder.EndObject())
 
-    return _message(_RECORD_BATCH, header, end) + b"".join(body)
+    yield _message(_RECORD_BATCH, header, end)
+    yield from filter(None, body)
 
 
 def _schema(builder: Any, column: str) -> int:

@@ -14,8 +14,8 @@ from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS, VoiceprintList
 
 MAXIMUM_SCORES = 1_000_000
 _COUNTS = struct.Struct("<II")
-# Scores rendered at a time, a fifth of a megabyte of text.
-_BLOCK = 1 << 14
+# Scores rendered at a time: a fifth of a megabyte of text, or half of one as they are.
+_BLOCK, _TABLE_BLOCK = 1 << 14, 1 << 17
 
 # One fault for each vector: a list of a million texts would be a million of them.
 Vector = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=1 << 16, fail_fast=True)]
@@ -109,7 +109,7 @@ def show(stored: BinaryIO) -> Tree:
 def table(stored: BinaryIO) -> Iterator[bytes]:
     """Arrow: a row for each of b, with its scores against every one of a."""
     _, columns = _COUNTS.unpack(stored.read(_COUNTS.size))
-    blocks = _numbers(stored, columns * max(1, _BLOCK // columns))
+    blocks = _numbers(stored, columns * max(1, _TABLE_BLOCK // columns))
     return arrow.stream("scores", ((np.full(len(block) // columns, columns), block) for block in blocks))
 
 

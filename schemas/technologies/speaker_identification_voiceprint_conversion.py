@@ -1,6 +1,7 @@
 """Voiceprints in, their vectors out, value for value those of the extraction."""
 
 import io
+import os
 import struct
 from collections.abc import Iterable, Iterator
 from typing import Annotated, BinaryIO
@@ -15,9 +16,10 @@ from schemas.representations import Floats, Items, Tree, arrow
 from schemas.technologies import Result, Technology
 from schemas.voiceprint_lists import VoiceprintsDocument
 
-# Numbers rendered at a time: a fifth of a megabyte of text, so that neither memory nor an event loop notices.
-_BLOCK = 1 << 14
-_MAGIC, _HEAD = b"ZOVR", struct.Struct("<4sI")
+# Numbers rendered at a time: a fifth of a megabyte of text, or half of one as they are, so that neither memory nor an
+# event loop notices.
+_BLOCK, _TABLE_BLOCK = 1 << 14, 1 << 17
+_MAGIC, _COUNT = b"ZOVR", struct.Struct("<I")
 
 
 class Conversion(Result):
@@ -26,38 +28,46 @@ class Conversion(Result):
     vector_voiceprints: Annotated[list[VoiceprintVector], Field(description="In the order of the input.")]
 
 
-def pack(blocks: Iterable[npt.NDArray[np.float32]]) -> bytes:
-    """The stored result of vectors, some at a time: shape (n, dimension), zeros without speech.
+def pack(blocks: Iterable[npt.NDArray[np.float32]]) -> Iterator[bytes | memoryview]:
+    """The pieces of the stored result of vectors, some at a time: shape (n, dimension), zeros without speech.
 
-    It is `ZOVR` and the number of vectors; how many values each has, none without speech, four bytes each; and all
-    values as float32. Integers and values are little-endian.
+    It is `ZOVR`; all values as float32; how many values each vector has, none without speech, and the number of
+    vectors, four bytes each. Integers and values are little-endian.
     """
-    lengths, values = [], []
+    yield _MAGIC
+    lengths = []
     for block in blocks:
         spoken = block.any(axis=1)
-        lengths.append(np.where(spoken, block.shape[1], 0).astype("<u4").tobytes())
-        values.append(np.ascontiguousarray(block if spoken.all() else block[spoken], "<f4").data)
-    counted = b"".join(lengths)
-    return b"".join((_HEAD.pack(_MAGIC, len(counted) // 4), counted, *values))
+        lengths.append(np.where(spoken, block.shape[1], 0).astype("<u4"))
+        values = np.ascontiguousarray(block if spoken.all() else block[spoken], "<f4")
+        yield values.reshape(-1).view(np.uint8).data
+    counted = b"".join(one.tobytes() for one in lengths)
+    yield counted + _COUNT.pack(len(counted) // _COUNT.size)
 
 
-def _blocks(stored: BinaryIO) -> tuple[npt.NDArray[np.uint32], Iterator[tuple[npt.NDArray[np.uint32], Floats]]]:
-    """How many values every vector has, and blocks of that with the values."""
-    head = stored.read(_HEAD.size)
-    if not head.startswith(_MAGIC):
+def _blocks(
+    stored: BinaryIO, most: int = _BLOCK
+) -> tuple[npt.NDArray[np.uint32], Iterator[tuple[npt.NDArray[np.uint32], Floats]]]:
+    """How many values every vector has, and blocks of that with the values, as a rule of at most so many."""
+    if stored.read(len(_MAGIC)) != _MAGIC:
         # As earlier versions stored it: one msgpack bin of float32 little-endian values per vector.
         stored.seek(0)
         vectors = [np.frombuffer(raw, "<f4") for raw in msgpack.Unpacker(stored)]
         stored = io.BytesIO(b"".join(vector.tobytes() for vector in vectors))
         lengths = np.array([len(vector) for vector in vectors], np.uint32)
     else:
-        _, count = _HEAD.unpack(head)
-        lengths = np.frombuffer(stored.read(4 * count), "<u4")
-    return lengths, _read(stored, lengths)
+        end = stored.seek(-_COUNT.size, os.SEEK_END)
+        (count,) = _COUNT.unpack(stored.read())
+        stored.seek(end - _COUNT.size * count)
+        lengths = np.frombuffer(stored.read(_COUNT.size * count), "<u4")
+        stored.seek(len(_MAGIC))
+    return lengths, _read(stored, lengths, most)
 
 
-def _read(stored: BinaryIO, lengths: npt.NDArray[np.uint32]) -> Iterator[tuple[npt.NDArray[np.uint32], Floats]]:
-    at_a_time = max(1, _BLOCK // int(lengths.max(initial=1) or 1))
+def _read(
+    stored: BinaryIO, lengths: npt.NDArray[np.uint32], most: int
+) -> Iterator[tuple[npt.NDArray[np.uint32], Floats]]:
+    at_a_time = max(1, most // int(lengths.max(initial=1) or 1))
     for start in range(0, len(lengths), at_a_time):
         some = lengths[start : start + at_a_time]
         yield some, np.frombuffer(stored.read(4 * int(some.sum())), "<f4")
@@ -82,7 +92,7 @@ def show(stored: BinaryIO) -> Tree:
 
 def table(stored: BinaryIO) -> Iterator[bytes]:
     """Arrow: a row for each voiceprint."""
-    return arrow.stream("vector_voiceprints", _blocks(stored)[1])
+    return arrow.stream("vector_voiceprints", _blocks(stored, _TABLE_BLOCK)[1])
 
 
 TECHNOLOGY = Technology(

@@ -1,12 +1,13 @@
 """The jobs: one file per technology, of the same name as in `schemas/technologies`, found here by itself.
 
-A file defines `run(work: Work) -> bytes`: the technology's stored result. It raises a TaskRefusal to end the task as
-rejected or failed, and runs in a thread, away from the event loop.
+A file defines `run(work: Work)`, which returns the technology's stored result: bytes, or an iterator over its pieces,
+which are stored while the next are made, and made anew where there was no room for them. It raises a TaskRefusal, to
+the last piece, to end the task as rejected or failed, and runs in a thread, away from the event loop.
 """
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from io import FileIO
@@ -17,8 +18,9 @@ from schemas.errors import ConfigurationError
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.signatures import UNSIGNED, Signatures
 from schemas.technologies import Parameters, technologies
+from tasks.results import Piece
 
-Job = Callable[["Work"], bytes]
+Job = Callable[["Work"], bytes | Iterator[Piece]]
 
 
 @dataclass(frozen=True, slots=True)

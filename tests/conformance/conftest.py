@@ -13,6 +13,7 @@ import trustme
 
 from appliance.settings import Settings
 from tests.conftest import RECORDINGS, running
+from tests.patience import PATIENCE
 
 # They need another numpy than we do, so they live in an environment of their own.
 CLIENTS = Path(__file__).parents[2] / ".venv-clients/bin"
@@ -32,7 +33,9 @@ class Server:
         name, *command = client.split()
         # Options of the connection stand before a subcommand; a client without one takes them anywhere.
         line = [CLIENTS / name, "--host", self.host, *self.options, *command, *words]
-        return subprocess.run(line, env=os.environ | self.environment, capture_output=True, timeout=60, check=False)
+        return subprocess.run(
+            line, env=os.environ | self.environment, capture_output=True, timeout=PATIENCE, check=False
+        )
 
     def output(self, client: str, *words: str | Path) -> bytes:
         """What it prints."""

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.conformance.conftest import CLIENTS, Server
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/grpc.md").read_text(), re.MULTILINE | re.DOTALL)
@@ -23,7 +24,7 @@ def test_examples(server: Server, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=os.environ | server.environment | {"PATH": f"{CLIENTS}:{os.environ['PATH']}"},
     )
     assert ended.returncode == 0, ended.stderr

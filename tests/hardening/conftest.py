@@ -4,7 +4,6 @@ import asyncio
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from tests.conftest import CONVERSION, Appliance, ended, running
 from tests.fuzz.processes import kept
 from tests.hardening.shared_redis import Scene
 from tests.own_redis import OwnRedis, started
+from tests.patience import PATIENCE, until
 from tests.unit.schemas.sample_voiceprints import voiceprint
 
 GOOD = to_base64(encode(voiceprint()))
@@ -42,12 +42,9 @@ def assert_serves(client: httpx.Client) -> None:
     assert ended(client, answer.headers["Location"])["task"]["state"] == "done"  # type: ignore[index]
 
 
-def assert_nothing_kept(data_dir: Path, seconds: float = 10.0) -> None:
+def assert_nothing_kept(data_dir: Path) -> None:
     """No upload is left, at the latest when what still runs has ended."""
-    end = time.monotonic() + seconds
-    while kept := stored(data_dir):
-        assert time.monotonic() < end, kept
-        time.sleep(0.02)
+    until(lambda: not stored(data_dir), lambda: stored(data_dir))
 
 
 def stored(data_dir: Path) -> list[Path]:
@@ -95,7 +92,7 @@ def _serving(settings: Settings) -> Iterator[Appliance]:
             yield appliance
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE)
 
 
 async def _flush(redis_url: str) -> None:

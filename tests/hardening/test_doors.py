@@ -16,6 +16,7 @@ from tests.conftest import CONVERSION, EXTRACTION, Appliance, running
 from tests.hardening.conftest import GOOD
 from tests.hardening.wire import assert_refused
 from tests.made_keys import FILE, made_keys, revoke
+from tests.patience import PATIENCE
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # never bound to, for that is what the test is about
 PATHS = ["/api/system/info", "/api/system/status", EXTRACTION, f"{CONVERSION}/x", "/api", "/health/", "/docs//"]
@@ -296,5 +297,10 @@ def started(command: str, folder: Path, **variables: str) -> "subprocess.Complet
         environment["VOICEPRINT_REDIS_URL"] = "redis://127.0.0.1:1"
     voiceprint = Path(sys.executable).with_name("voiceprint")
     return subprocess.run(
-        [voiceprint, command], env=environment | variables, capture_output=True, text=True, timeout=60, check=False
+        [voiceprint, command],
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
 from tests.hardening.conftest import GOOD
 from tests.own_redis import OwnRedis
+from tests.patience import PATIENCE
 
 
 def children(parent: int) -> list[int]:
@@ -36,20 +37,20 @@ def frozen(start_appliance: Callable[..., Appliance]) -> Iterator[tuple[httpx.Cl
 def test_questions_for_health_are_answered(frozen: tuple[httpx.Client, Callable[[], None]]) -> None:
     """`/ready` names Redis before those who ask have given up, and `/health` does not mind."""
     client, _ = frozen
-    answer = client.get("/ready", timeout=10)
+    answer = client.get("/ready", timeout=PATIENCE)
     assert answer.status_code == 503
     assert not answer.json()["checks"]["redis"]["ok"]
-    assert client.get("/health", timeout=5).is_success
+    assert client.get("/health", timeout=PATIENCE).is_success
 
 
 def test_requests_are_refused_and_work_again(frozen: tuple[httpx.Client, Callable[[], None]]) -> None:
     """A submission is a 503 with `Retry-After`; once Redis goes on, so does everything."""
     client, wake = frozen
-    answer = client.post(CONVERSION, json={"voiceprints": ["AAAA"]}, timeout=25)
+    answer = client.post(CONVERSION, json={"voiceprints": ["AAAA"]}, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["type"]) == (503, "service.overloaded")
     assert answer.headers["Retry-After"]
     wake()
-    answer = client.post(EXTRACTION, files={"file": (RECORDINGS / "demo.flac").read_bytes()}, timeout=25)
+    answer = client.post(EXTRACTION, files={"file": (RECORDINGS / "demo.flac").read_bytes()}, timeout=PATIENCE)
     assert answer.status_code == 202, answer.text
     assert ended(client, answer.headers["Location"])["task"]["state"] == "done"  # type: ignore[index]
 

@@ -4,7 +4,6 @@ import os
 import random
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,12 @@ from onnx import TensorProto, helper
 from onnx_models.brought import inspection, proving
 from onnx_models.brought.proving import Limits, Use
 from schemas.errors import ConfigurationError
+from tests.patience import PATIENCE, until
 from tests.unit.onnx_models import small_graphs
 from tests.unit.onnx_models.brought.test_proving import children
 
 USE = Use("kaldi-fbank80-hamming", {}, 16_000, 1.0, 0.5, 0)
-LIMITS = Limits(seconds=20, processor_seconds=5, memory_bytes=1 << 30)
+LIMITS = Limits(seconds=PATIENCE, processor_seconds=5, memory_bytes=1 << 30)
 GRAPHS = {
     "wespeaker": small_graphs.wespeaker(dimension=16, metadata={"framework": "wespeaker", "sample_rate": "16000"}),
     "three_d_speaker": small_graphs.three_d_speaker(dimension=16),
@@ -231,18 +231,9 @@ proving.prove(endless(), FILTER_BANK)
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         # Its end is tied to its parent's before it gets the graph.
-        assert within_seconds(10, lambda: "NoNewPrivs:\t1" in status(child))
+        until(lambda: "NoNewPrivs:\t1" in status(child))
         parent.kill()
-    assert within_seconds(10, lambda: not running(child))
-
-
-def within_seconds(seconds: float, holds: Callable[[], bool]) -> bool:
-    end = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
+    until(lambda: not running(child))
 
 
 def status(process: int) -> str:

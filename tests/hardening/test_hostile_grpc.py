@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from tests.conftest import Appliance
 from tests.fuzz.processes import processes
+from tests.patience import PATIENCE
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS = b"\0\0\0\x04\0\0\0\0\0"
@@ -25,13 +26,13 @@ def frame(kind: int, flags: int, stream: int, payload: bytes, length: int | None
 
 def connect(appliance: Appliance) -> socket.socket:
     host, _, port = appliance.grpc.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=20)
+    return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
 
 def assert_serves(appliance: Appliance) -> None:
     """A polite client is answered."""
     with grpc.insecure_channel(appliance.grpc) as channel:
-        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=20)
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 

@@ -18,6 +18,7 @@ from phonexia.grpc.technologies.speaker_identification.v1 import speaker_identif
 
 from schemas.voiceprint import MAXIMUM_BYTES, from_base64, to_base64
 from tests.conftest import API, Appliance, ended
+from tests.patience import PATIENCE
 from tests.unit.schemas.sample_voiceprints import KEY, container, content, framed, packed, padded
 from tests.unit.tasks.jobs import made_voiceprints
 
@@ -136,16 +137,16 @@ def test_over_grpc(appliance: Appliance, client: httpx.Client, name: str) -> Non
     with grpc.insecure_channel(appliance.grpc) as channel:
         calls = {
             "conversion": lambda: speaker_grpc.VoiceprintConversionStub(channel).Convert(
-                iter([speaker.ConvertRequest(voiceprints=both)]), timeout=60
+                iter([speaker.ConvertRequest(voiceprints=both)]), timeout=PATIENCE
             ),
             "merging": lambda: speaker_grpc.VoiceprintMergingStub(channel).Merge(
-                speaker.MergeRequest(voiceprints=both), timeout=60
+                speaker.MergeRequest(voiceprints=both), timeout=PATIENCE
             ),
             "comparison": lambda: speaker_grpc.VoiceprintComparisonStub(channel).Compare(
-                iter([speaker.CompareRequest(voiceprints_a=both[:1], voiceprints_b=both)]), timeout=60
+                iter([speaker.CompareRequest(voiceprints_a=both[:1], voiceprints_b=both)]), timeout=PATIENCE
             ),
             "gender": lambda: gender_grpc.GenderIdentificationStub(channel).Identify(
-                iter([gender.IdentifyRequest(voiceprints=both)]), timeout=60
+                iter([gender.IdentifyRequest(voiceprints=both)]), timeout=PATIENCE
             ),
         }
         for technology, call in calls.items():

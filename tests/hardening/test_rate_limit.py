@@ -1,7 +1,6 @@
 """A caller that submits more tasks in a minute than it may is told so before anything of its request is read."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.hardening.conftest import GOOD, stored
 from tests.hardening.test_limits import chunk, chunked
 from tests.hardening.wire import assert_refused, connect, received, request
 from tests.made_keys import made_keys
+from tests.patience import PATIENCE, until
 
 Serve = Callable[..., Appliance]
 DOCUMENT = {"voiceprints": [GOOD]}
@@ -44,7 +44,8 @@ def test_the_task_after_the_last_is_refused(serve: Serve) -> None:
         answers = [send(client), client.post(EXTRACTION, files={"file": b"x"})]
         assert [answer.status_code for answer in answers] == [202, 202]
         assert [told(answer)[:2] for answer in answers] == [[2, 1], [2, 0]]
-        assert [told(answer)[2] for answer in answers] == [30, 60]
+        assert told(answers[0])[2] == 30
+        assert 30 < told(answers[1])[2] <= 60
         for name, technology in technologies().items():
             if technology.missing is None:
                 assert_limited(client.post(f"{API}/{name}", content=b"whatever"), 2)
@@ -62,7 +63,7 @@ def test_nothing_of_the_body_is_read(serve: Serve) -> None:
     with connect(appliance.url) as connection:
         connection.sendall(chunked(EXTRACTION) + chunk(bytes(1000)))
         assert_refused(received(connection), 429, "request.rate-limit-exceeded")
-    late = requests.post(appliance.url + EXTRACTION, files={"file": bytes(30_000_000)}, timeout=60)
+    late = requests.post(appliance.url + EXTRACTION, files={"file": bytes(30_000_000)}, timeout=PATIENCE)
     assert late.status_code == 429
     assert len(stored(appliance.data_dir)) == 1
 
@@ -138,8 +139,7 @@ def test_what_is_sent_again_after_its_task_was_erased_counts(serve: Serve) -> No
         first = send(client, Idempotency_Key="k")
         connection.sendall(request("POST", CONVERSION, "Idempotency-Key: k", body=body[:-1], length=len(body)))
         # It is known for the first by then: its file is begun beside the other's.
-        while len(stored(appliance.data_dir)) < 2:
-            time.sleep(0.01)
+        until(lambda: len(stored(appliance.data_dir)) == 2)
         assert client.delete(first.headers["Location"]).status_code == 204
         connection.sendall(body[-1:])
         assert_refused(received(connection), 429, "request.rate-limit-exceeded")

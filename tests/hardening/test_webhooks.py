@@ -14,7 +14,9 @@ from tasks.store import TaskStore
 from tests.conftest import CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD, stored
 from tests.hardening.wire import assert_refused
+from tests.patience import PATIENCE
 from tests.unit.appliance.webhooks.receiver import Answer, Receiver, receiving
+from tests.unit.tasks.made_tasks import RETENTION
 
 Serve = Callable[..., Appliance]
 SIGNED = {"webhook_secret": "a-word-of-the-tests"}
@@ -44,7 +46,7 @@ def end_all(redis_url: str) -> list[str]:
             for record in waiting:
                 running = await store.claim(record, "w")
                 assert running is not None
-                assert await store.finish(running, running.done(0, b""), retention=60.0)
+                assert await store.finish(running, running.done(0, b""), retention=RETENTION)
             return [record.task_id for record in waiting]
 
     return asyncio.run(end())
@@ -52,12 +54,12 @@ def end_all(redis_url: str) -> list[str]:
 
 def stopped(appliance: Appliance) -> None:
     appliance.process.terminate()
-    assert appliance.process.wait(20) == 0
+    assert appliance.process.wait(PATIENCE) == 0
 
 
 def killed(appliance: Appliance) -> None:
     appliance.process.kill()
-    appliance.process.wait(20)
+    appliance.process.wait(PATIENCE)
 
 
 def test_without_a_secret_nobody_is_called(serve: Serve, receiver: Receiver) -> None:

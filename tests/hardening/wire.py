@@ -9,6 +9,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
+
+from tests.patience import PATIENCE
 
 FORM = "multipart/form-data; boundary=edge"
 CORRELATION = "a caller's own id"
@@ -47,7 +50,14 @@ def connect(url: str) -> socket.socket:
     address = urlsplit(url)
     assert address.hostname
     assert address.port
-    return socket.create_connection((address.hostname, address.port), timeout=20)
+    return socket.create_connection((address.hostname, address.port), timeout=PATIENCE)
+
+
+def assert_stands(connection: socket.socket) -> None:
+    """The server has neither closed it nor said anything: whoever was served beside it did not wait for its end."""
+    connection.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        connection.recv(1)
 
 
 def exchange(url: str, sent: bytes) -> Answer:

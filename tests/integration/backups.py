@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from appliance.settings import Settings, child_environment
+from tests.patience import PATIENCE
 
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 RING = """
@@ -28,7 +29,7 @@ def tried(settings: Settings, *words: str | Path) -> "subprocess.CompletedProces
         env=child_environment(settings),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     assert "Traceback" not in found.stderr, found.stderr

@@ -1,8 +1,7 @@
 """An appliance with a key ring and API keys, and what its audit log says."""
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -50,13 +49,6 @@ def events(folder: Path, what: str = "") -> list[dict[str, Any]]:
     # The last line may be on its way.
     lines = (folder / "audit.log").read_bytes().rpartition(b"\n")[0].splitlines()
     return [found for found in map(json.loads, lines) if found["what"].startswith(what)]
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def verified(folder: Path) -> Report:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 import aiohttp
 from aiohttp import web
 
+from tests.patience import PATIENCE
+
 _PUBLISHED_KEYS = {"task", "result", "error"}
 
 
@@ -102,4 +104,4 @@ async def serving(old: OldAppliance) -> AsyncIterator[OldAppliance]:
         old.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         yield old
     finally:
-        await asyncio.wait_for(runner.cleanup(), 10)
+        await asyncio.wait_for(runner.cleanup(), PATIENCE)

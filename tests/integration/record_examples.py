@@ -13,6 +13,7 @@ import httpx
 
 from appliance.description.examples import FOLDER
 from tests.conftest import API, RECORDINGS, ended
+from tests.patience import PATIENCE
 
 SPEAKER = "speaker-identification-voiceprint"
 OF_RECORDINGS = (f"{SPEAKER}-extraction", "gender-identification", "voice-activity-detection")
@@ -54,6 +55,6 @@ def voiceprint(client: httpx.Client, recording: str) -> str:
 
 
 if __name__ == "__main__":
-    with httpx.Client(base_url=sys.argv[1], timeout=60) as opened:
+    with httpx.Client(base_url=sys.argv[1], timeout=PATIENCE) as opened:
         for technology, example in recorded(opened).items():
             (FOLDER / f"{technology}.json").write_text(json.dumps(example, indent=1) + "\n")

@@ -22,7 +22,8 @@ from phonexia.grpc.technologies.speaker_identification.v1.speaker_identification
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
 from tests.hardening.conftest import GOOD
 from tests.hardening.wire import assert_refused
-from tests.integration.keyed import events, key_in, started, until, verified
+from tests.integration.keyed import events, key_in, started, verified
+from tests.patience import PATIENCE, until
 
 
 @dataclass(frozen=True)
@@ -149,9 +150,9 @@ def test_a_call_of_grpc(desk: Desk) -> None:
     request = ExtractRequest(audio=Audio(content=(RECORDINGS / "demo.flac").read_bytes()))
     with grpc.insecure_channel(desk.appliance.grpc) as channel:
         stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
-        stub.Extract(iter([request]), timeout=60, metadata=(("x-api-key", desk.key),))
+        stub.Extract(iter([request]), timeout=PATIENCE, metadata=(("x-api-key", desk.key),))
         with pytest.raises(grpc.RpcError):
-            stub.Extract(iter([request]), timeout=60, metadata=(("x-api-key", "a guess"),))
+            stub.Extract(iter([request]), timeout=PATIENCE, metadata=(("x-api-key", "a guess"),))
     until(lambda: len(events(folder, "task.erased")) > before)
     erased = events(folder, "task.erased")[-1]
     until(lambda: len(desk.of(erased["which"]["task"])) == 4)
@@ -190,7 +191,7 @@ def test_processes_that_are_killed_leave_a_whole_log(models_dir: Path, tmp_path:
         for _ in range(30):
             client.post(CONVERSION, json={"voiceprints": [GOOD]})
         appliance.process.send_signal(signal.SIGKILL)
-        appliance.process.wait(20)
+        appliance.process.wait(PATIENCE)
     count = verified(folder).events
     assert verified(folder).whole
     assert len(events(folder, "task.submitted")) == 30
@@ -263,7 +264,7 @@ def test_a_task_for_which_the_queue_is_full_is_withdrawn(models_dir: Path, tmp_p
         whole = json.dumps({"voiceprints": [GOOD]}).encode()
         yield whole[:20]
         until(lambda: len(list(uploads.iterdir())) == 2)
-        together.wait(30)
+        together.wait(PATIENCE)
         yield whole[20:]
 
     def post() -> int:

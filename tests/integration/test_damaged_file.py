@@ -1,6 +1,5 @@
 """An append-only file that Redis refuses, under a running appliance and at its start."""
 
-import time
 from collections.abc import Callable
 
 import httpx
@@ -8,6 +7,7 @@ import httpx
 from schemas.voiceprint import encode, to_base64
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
 from tests.integration.test_recovery import kill, patiently
+from tests.patience import PATIENCE, until
 from tests.unit.schemas.sample_voiceprints import voiceprint
 
 Start = Callable[..., Appliance]
@@ -46,7 +46,7 @@ def test_every_task_ends_although_the_file_is_damaged(start_appliance: Start) ->
             assert ended(client, location)["task"]["state"] == "done"  # type: ignore[index]
         waits = [client.post(EXTRACTION, files={"file": (RECORDINGS / "call.flac").read_bytes()}) for _ in range(20)]
     appliance.process.kill()
-    appliance.process.wait(20)
+    appliance.process.wait(PATIENCE)
     damage(appliance)
     again = start_appliance()
     assert kept(again) == 1
@@ -68,10 +68,7 @@ def test_it_is_repaired_while_the_appliance_runs(start_appliance: Start) -> None
             ended(client, location)
         damage(appliance)
         kill(appliance, "-server")
-        end = time.monotonic() + 60
-        while not kept(appliance):
-            assert time.monotonic() < end, "the file is not repaired"
-            time.sleep(0.05)
+        until(lambda: kept(appliance))
         for location in locations:
             body = patiently(lambda location=location: ended(client, location))  # type: ignore[misc]
             assert body["task"]["state"] in {"done", "failed"}

@@ -18,6 +18,7 @@ from tests.conftest import Appliance, ended
 from tests.hardening.test_owners import asked, submit
 from tests.integration.keyed import ring_in
 from tests.made_keys import made_keys, revoke
+from tests.patience import PATIENCE
 
 Start = Callable[..., Appliance]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
@@ -33,7 +34,7 @@ def settings(models_dir: Path, tmp_path: Path) -> Settings:
 def erase(settings: Settings, *words: str) -> "subprocess.CompletedProcess[str]":
     command = [VOICEPRINT, "erase", *words]
     environment = child_environment(settings)
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
 def results(settings: Settings) -> list[Path]:

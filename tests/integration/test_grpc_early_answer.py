@@ -21,6 +21,7 @@ from phonexia.grpc.technologies.voice_activity_detection.v1 import voice_activit
 from phonexia.grpc.technologies.voice_activity_detection.v1 import voice_activity_detection_pb2_grpc as vad_grpc
 
 from tests.conftest import Appliance
+from tests.patience import PATIENCE
 from tests.unit.appliance.grpc_face.streams import chunks, over_rest, samples, seconds, time_range
 
 EXTRACTION = "speaker-identification-voiceprint-extraction"
@@ -61,7 +62,7 @@ async def unclosed(requests: Iterator[Any]) -> AsyncIterator[Any]:
 
 
 def extract(channel: grpc.aio.Channel, requests: AsyncIterator[pb.ExtractRequest]) -> Any:
-    return pb_grpc.VoiceprintExtractionStub(channel).Extract(requests, timeout=20)  # type: ignore[arg-type]
+    return pb_grpc.VoiceprintExtractionStub(channel).Extract(requests, timeout=PATIENCE)  # type: ignore[arg-type]
 
 
 def require_same(response: pb.ExtractResponse, expected: dict[str, Any]) -> None:
@@ -200,7 +201,7 @@ async def test_gender_is_answered_early_as_well(channel: grpc.aio.Channel, clien
     signal = talk(16_000)
     config = gender_pb.IdentifyConfig(speech_length=seconds(2.0))
     requests = (gender_pb.IdentifyRequest(audio=one, config=config) for one in audio(signal, 16_000, 32_000))
-    call: Any = gender_grpc.GenderIdentificationStub(channel).Identify(unclosed(requests), timeout=20)  # type: ignore[arg-type]
+    call: Any = gender_grpc.GenderIdentificationStub(channel).Identify(unclosed(requests), timeout=PATIENCE)  # type: ignore[arg-type]
     ((result,),) = [response.results async for response in call]
     expected = over_rest(client, "gender-identification", wav(signal, 16_000), max_speech_length=2.0)
     assert result.score_male.score_llr == pytest.approx(expected["score_male"]["score_llr"], rel=1e-6)
@@ -211,7 +212,7 @@ async def test_voice_activity_is_answered_early_as_well(channel: grpc.aio.Channe
     """At the end of its time range."""
     signal = talk(16_000)
     requests = (vad_pb.DetectRequest(audio=one) for one in audio(signal, 16_000, 32_000, time_range(None, 5.0)))
-    call: Any = vad_grpc.VoiceActivityDetectionStub(channel).Detect(unclosed(requests), timeout=20)  # type: ignore[arg-type]
+    call: Any = vad_grpc.VoiceActivityDetectionStub(channel).Detect(unclosed(requests), timeout=PATIENCE)  # type: ignore[arg-type]
     found = await call
     expected = over_rest(client, "voice-activity-detection", wav(signal, 16_000), range_to=5.0)
     assert [one.end_time for one in found.segments] == [seconds(one["end_time"]) for one in expected["segments"]]

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from phonexia.grpc.technologies.speaker_identification.v1.speaker_identification
 from appliance.settings import Settings, child_environment
 from tests.conftest import RECORDINGS
 from tests.integration.test_parts import VOICEPRINT, free_port
+from tests.patience import PATIENCE, until
 
 
 def health(address: str, service: str = "") -> str:
@@ -25,18 +25,11 @@ def health(address: str, service: str = "") -> str:
     with grpc.insecure_channel(address) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service=service), timeout=5
+                health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE
             )
         except grpc.RpcError:
             return ""
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
-
-
-def until(address: str, wanted: str) -> None:
-    end = time.monotonic() + 30
-    while health(address) != wanted:
-        assert time.monotonic() < end, f"it did not become {wanted}"
-        time.sleep(0.1)
 
 
 @pytest.fixture
@@ -57,31 +50,31 @@ def part(redis_url: str, models_dir: Path, tmp_path: Path) -> Iterator[tuple[Set
     finally:
         for process in processes:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 def test_the_parts_do_the_main_job(part: tuple[Settings, list[subprocess.Popen[bytes]]]) -> None:
     """A recording sent to the server is worked on by the worker, and SIGTERM ends both with exit code 0."""
     settings, processes = part
     address = f"127.0.0.1:{settings.grpc_port}"
-    until(address, "SERVING")
+    until(lambda: health(address) == "SERVING")
     with grpc.insecure_channel(address) as channel:
         stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
         request = ExtractRequest(audio=Audio(content=(RECORDINGS / "demo.flac").read_bytes()))
-        assert stub.Extract(iter([request]), timeout=60).result.voiceprint.content.startswith(b"ZOVP")
+        assert stub.Extract(iter([request]), timeout=PATIENCE).result.voiceprint.content.startswith(b"ZOVP")
     for process in processes:
         process.send_signal(signal.SIGTERM)
-    assert [process.wait(20) for process in processes] == [0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0]
 
 
 def test_without_a_worker_it_does_not_serve(part: tuple[Settings, list[subprocess.Popen[bytes]]]) -> None:
     """Health is NOT_SERVING once the last worker is gone, for the server and for each service, and the probe fails."""
     settings, (_, worker) = part
     address = f"127.0.0.1:{settings.grpc_port}"
-    until(address, "SERVING")
+    until(lambda: health(address) == "SERVING")
     assert probe(settings) == 0
     worker.kill()
-    until(address, "NOT_SERVING")
+    until(lambda: health(address) == "NOT_SERVING")
     service = "phonexia.grpc.technologies.speaker_identification.v1.VoiceprintExtraction"
     assert health(address, service) == "NOT_SERVING"
     assert probe(settings) == 1

@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from schemas.keyring import KeyRing
 from schemas.signatures import Signatures
 from schemas.voiceprint import from_base64, to_base64
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
+from tests.patience import PATIENCE, until
 from tests.unit.tasks.jobs.made_voiceprints import directions, text
 
 Start = Callable[..., Appliance]
@@ -81,10 +81,10 @@ def test_what_is_made_is_signed_and_what_is_not_is_refused(start_appliance: Star
     with grpc.insecure_channel(appliance.grpc) as channel:
         merge = pb_grpc.VoiceprintMergingStub(channel).Merge
         contents = [from_base64(one) for one in (made, PLAIN[0])]
-        taken = merge(pb.MergeRequest(voiceprints=[Voiceprint(content=contents[0])] * 2), timeout=30)
+        taken = merge(pb.MergeRequest(voiceprints=[Voiceprint(content=contents[0])] * 2), timeout=PATIENCE)
         assert signatures(ring).decode(taken.voiceprint.content).merged == 2
         with pytest.raises(grpc.RpcError) as refused:
-            merge(pb.MergeRequest(voiceprints=[Voiceprint(content=one) for one in contents]), timeout=30)
+            merge(pb.MergeRequest(voiceprints=[Voiceprint(content=one) for one in contents]), timeout=PATIENCE)
         assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
         assert "voiceprints.1" in refused.value.details()
 
@@ -147,10 +147,7 @@ def told(folder: Path, wanted: list[bytes]) -> list[Path]:
 
 def grown(folder: Path, size: int) -> None:
     """Waits until there are files of `size` bytes in all under `folder`."""
-    end = time.monotonic() + 60
-    while sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < size:
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    until(lambda: sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) >= size)
 
 
 @pytest.mark.parametrize("encrypt", [True, False], ids=["encrypted", "not encrypted"])
@@ -208,7 +205,4 @@ def test_nothing_on_the_disk_can_be_read(
         # Whatever it was in, nothing of it is left when the tasks are taken back.
         for location in locations:
             assert client.delete(location).status_code == 204
-        end = time.monotonic() + 30
-        while left := told(data, [*sound, *made]):
-            assert time.monotonic() < end, left
-            time.sleep(0.05)
+        until(lambda: not told(data, [*sound, *made]), lambda: told(data, [*sound, *made]))

@@ -29,6 +29,7 @@ from schemas.voiceprint import from_base64
 from tests.conftest import API, CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
 from tests.integration.keyed import SECRET, events, key_in, started, verified
 from tests.integration.marks import found, of_bytes, of_text, of_voiceprint
+from tests.patience import PATIENCE
 from tests.unit.appliance.webhooks.receiver import receiving
 
 NAME = "Interview Wilhelmine Zeugin-Sternthal 1987.flac"
@@ -185,18 +186,18 @@ def over_grpc(told: Told, key: str, media: bytes, voiceprints: list[str]) -> Non
     metadata = (("x-api-key", key),)
     with grpc.insecure_channel(told.appliance.grpc) as channel:
         extraction = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
-        extraction.Extract(iter([ExtractRequest(audio=Audio(content=media))]), timeout=60, metadata=metadata)
+        extraction.Extract(iter([ExtractRequest(audio=Audio(content=media))]), timeout=PATIENCE, metadata=metadata)
         comparison = speaker_identification_pb2_grpc.VoiceprintComparisonStub(channel)
         both = CompareRequest(voiceprints_a=messages, voiceprints_b=messages)
-        assert list(comparison.Compare(iter([both]), timeout=60, metadata=metadata))
+        assert list(comparison.Compare(iter([both]), timeout=PATIENCE, metadata=metadata))
         merging = speaker_identification_pb2_grpc.VoiceprintMergingStub(channel)
-        assert merging.Merge(MergeRequest(voiceprints=messages), timeout=60, metadata=metadata)
+        assert merging.Merge(MergeRequest(voiceprints=messages), timeout=PATIENCE, metadata=metadata)
         broken = ExtractRequest(audio=Audio(content=media[:1000] + bytes(1000)))
         damaged = CompareRequest(voiceprints_a=[Voiceprint(content=media[:500])], voiceprints_b=messages)
         for wrong in (
-            lambda: extraction.Extract(iter([broken]), timeout=60, metadata=metadata),
-            lambda: list(comparison.Compare(iter([damaged]), timeout=60, metadata=metadata)),
-            lambda: list(comparison.Compare(iter([both]), timeout=60, metadata=(("x-api-key", GUESS),))),
+            lambda: extraction.Extract(iter([broken]), timeout=PATIENCE, metadata=metadata),
+            lambda: list(comparison.Compare(iter([damaged]), timeout=PATIENCE, metadata=metadata)),
+            lambda: list(comparison.Compare(iter([both]), timeout=PATIENCE, metadata=(("x-api-key", GUESS),))),
         ):
             with pytest.raises(grpc.RpcError):
                 wrong()

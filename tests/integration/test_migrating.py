@@ -17,6 +17,7 @@ import soundfile
 from onnx_models import open_model
 from schemas import voiceprint
 from tests.conftest import CONVERSION, RECORDINGS, Appliance, ended
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/migrating.md").read_text()
@@ -64,7 +65,7 @@ def run(
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         env=os.environ
         | {"PYTHONPATH": str(place), "PATH": os.pathsep.join(map(str, path)), "VOICEPRINT_MODELS_DIR": str(models_dir)}
         | environment,

@@ -15,6 +15,7 @@ import trustme
 from appliance.exit_codes import ExitCode
 from onnx_models.registry import AddressSource
 from tests.conftest import EXTRACTION, RECORDINGS, Appliance, ended
+from tests.patience import PATIENCE
 from tests.unit.onnx_models import small_graphs
 from tests.unit.onnx_models.file_server import Request, file_server, serves
 from tests.unit.onnx_models.own_cards import own_card
@@ -59,12 +60,12 @@ def test_from_an_address_to_a_voiceprint(
         source = AddressSource(address=server.address)
         card = own_card(folder, "wespeaker", NETWORK, name="mine", source=source, dimension=64)
         unknown = command(folder, "mine")
-        said = unknown.communicate(timeout=60)[1]
+        said = unknown.communicate(timeout=PATIENCE)[1]
         assert unknown.returncode == ExitCode.MISCONFIGURED
         assert "could not prove who it is" in said
         assert not card.path(folder).exists()
         known = command(folder, "mine", SSL_CERT_FILE=str(tmp_path / "authority.pem"))
-        assert known.communicate(timeout=60)[0] == f"{card.path(folder)}\n"
+        assert known.communicate(timeout=PATIENCE)[0] == f"{card.path(folder)}\n"
 
     appliance = start_appliance(models_dir=folder, more_models=("mine",))
     with appliance.client() as client:
@@ -87,23 +88,23 @@ def test_an_interrupted_person_goes_on_later(folder: Path) -> None:
         yield begin
         yield body[:10_000]
         begun.set()
-        over.wait(30)
+        over.wait(PATIENCE)
 
     with file_server(stopping) as server:
         source = AddressSource(address=server.address)
         card = own_card(folder, "wespeaker", NETWORK, name="mine", source=source, dimension=64)
         running = command(folder, "mine")
-        assert begun.wait(30)
+        assert begun.wait(PATIENCE)
         assert running.stderr is not None
         for line in running.stderr:
             if "% of" in line:
                 break
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=30)[1]
+        said = running.communicate(timeout=PATIENCE)[1]
         over.set()
         assert running.returncode == ExitCode.INTERRUPTED
         assert "mine: 10000 of " in said
         assert "Traceback" not in said
         server.answer = serves(NETWORK)
-        assert command(folder, "mine").communicate(timeout=60)[0] == f"{card.path(folder)}\n"
+        assert command(folder, "mine").communicate(timeout=PATIENCE)[0] == f"{card.path(folder)}\n"
         assert [request.first_byte for request in server.requests] == [0, 10_000]

@@ -4,7 +4,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import redis
 
 from appliance.settings import Settings, child_environment
 from tests.conftest import EXTRACTION, RECORDINGS, ended
+from tests.patience import PATIENCE, until
 
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 
@@ -43,25 +43,23 @@ def parts(redis_url: str, models_dir: Path, tmp_path: Path) -> Iterator[tuple[st
     finally:
         for process in processes:
             process.kill()
-            process.wait(10)
+            process.wait(PATIENCE)
 
 
 def until_ready(client: httpx.Client) -> None:
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
+    def ready() -> bool:
         try:
-            if client.get("/ready").is_success:
-                return
+            return client.get("/ready").is_success
         except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise AssertionError("the parts are not ready")
+            return False
+
+    until(ready)
 
 
 def test_the_parts_do_the_main_job(parts: tuple[str, list[subprocess.Popen[bytes]]]) -> None:
     """A recording posted to the server is worked on by a worker, and SIGTERM ends each part with exit code 0."""
     url, processes = parts
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client:
         until_ready(client)
         workers = client.get("/api/system/status").json()["workers"]
         assert [worker["models"] for worker in workers] == [["ge2e"]] * len(workers)
@@ -69,13 +67,13 @@ def test_the_parts_do_the_main_job(parts: tuple[str, list[subprocess.Popen[bytes
         assert ended(client, submitted.headers["Location"])["task"]["state"] == "done"  # type: ignore[index]
     for process in processes:
         process.send_signal(signal.SIGTERM)
-    assert [process.wait(20) for process in processes] == [0, 0, 0]
+    assert [process.wait(PATIENCE) for process in processes] == [0, 0, 0]
 
 
 def test_a_damaged_record_is_a_failed_task(parts: tuple[str, list[subprocess.Popen[bytes]]], redis_url: str) -> None:
     """A bit that flips in Redis while a task waits ends it as failed, where its client looks for it."""
     url, (_, *workers) = parts
-    with httpx.Client(base_url=url, timeout=30) as client, redis.Redis.from_url(redis_url) as shared:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client, redis.Redis.from_url(redis_url) as shared:
         until_ready(client)
         for worker in workers:
             worker.send_signal(signal.SIGSTOP)
@@ -92,14 +90,11 @@ def test_a_damaged_record_is_a_failed_task(parts: tuple[str, list[subprocess.Pop
 def test_without_a_worker_it_is_not_ready(parts: tuple[str, list[subprocess.Popen[bytes]]]) -> None:
     """`/ready` is a 503 that names the worker once the last one is gone, and `/health` stays a 200."""
     url, (_, *workers) = parts
-    with httpx.Client(base_url=url, timeout=30) as client:
+    with httpx.Client(base_url=url, timeout=PATIENCE) as client:
         until_ready(client)
         for worker in workers:
             worker.kill()
-        end = time.monotonic() + 10
-        while client.get("/ready").is_success:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(lambda: not client.get("/ready").is_success)
         answer = client.get("/ready")
         assert answer.status_code == 503
         checks = answer.json()["checks"]

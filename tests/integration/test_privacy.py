@@ -4,7 +4,6 @@ Over a Redis whose files the tests can read, with a key ring and without: all by
 """
 
 import io
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,11 @@ from appliance.settings import Settings
 from tests.conftest import EXTRACTION, RECORDINGS, ended, running
 from tests.integration.marks import found, of_bytes, of_voiceprint
 from tests.own_redis import started
+from tests.patience import until
 
 SECRET = bytes(range(32))
-RETENTION = 2.0
+# In seconds: in so many what a task leaves must have been looked at.
+RETENTION = 10.0
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,7 @@ class Machine:
     def rewritten(self) -> None:
         """Redis has written its append-only file anew."""
         self.redis.bgrewriteaof()
-        end = time.monotonic() + 30
-        while self.redis.info("persistence")["aof_rewrite_in_progress"]:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(lambda: not self.redis.info("persistence")["aof_rewrite_in_progress"])
         assert self.redis.info("persistence")["aof_last_bgrewrite_status"] == "ok"
 
 
@@ -107,13 +105,6 @@ def extracted(machine: Machine, seed: int) -> tuple[str, dict[str, set[bytes]]]:
     return location, {"media": set(of_bytes(media)), "voiceprint": set(of_voiceprint(channel["voiceprint"]))}
 
 
-def until_gone(machine: Machine, location: str) -> None:
-    end = time.monotonic() + 30
-    while machine.client.get(location).status_code != 404:
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 def test_the_marks_are_found_where_they_are() -> None:
     """A search that finds nothing anywhere would prove nothing."""
     media = recording(0)
@@ -156,7 +147,7 @@ def test_results_vanish_by_retention(machine: Machine) -> None:
     """Nobody has to erase them: the task is unknown, and Redis has nothing more of it."""
     location, marks = extracted(machine, 3)
     task_id = location.rpartition("/")[2]
-    until_gone(machine, location)
+    until(lambda: machine.client.get(location).status_code == 404)
     assert machine.redis.keys(f"*{task_id}*") == []
     assert task_id.encode() not in b"".join(machine.redis.dump(key) or b"" for key in machine.redis.scan_iter())
     machine.rewritten()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Appliance
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -32,7 +33,7 @@ def run(command: list[str], example: str, appliance: Appliance, place: Path) -> 
         cwd=place,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ import soundfile
 from schemas.voiceprint import Voiceprint, decode, encode, from_base64, to_base64
 from tasks.store import TaskStore
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
+from tests.patience import PATIENCE, eventually, until
 
 Start = Callable[..., Appliance]
 MINUTES = 8
@@ -41,11 +42,13 @@ def submitted(client: httpx.Client, recording: bytes) -> str:
 
 def reached(client: httpx.Client, location: str, state: str) -> None:
     """Returns when the task is in `state`."""
-    end = time.monotonic() + 30
-    while (now := client.get(location).json()["task"]["state"]) != state:
-        assert now in {"pending", "running"}, "the recording is too short to be caught while it runs"
-        assert time.monotonic() < end, f"the task is still {now}"
-        time.sleep(0.005)
+
+    def is_so() -> bool:
+        now = client.get(location).json()["task"]["state"]
+        assert now in {"pending", "running", state}, "the recording is too short to be caught while it runs"
+        return now == state
+
+    until(is_so)
 
 
 def running(client: httpx.Client, recording: bytes) -> str:
@@ -83,11 +86,7 @@ def children(parent: int, mark: str) -> list[int]:
 
 def kill(appliance: Appliance, mark: str) -> int:
     """Kills the one process with `mark`, as soon as there is one."""
-    end = time.monotonic() + 30
-    while not (found := children(appliance.process.pid, mark)):
-        assert time.monotonic() < end, f"there is no process {mark}"
-        time.sleep(0.005)
-    (pid,) = found
+    (pid,) = until(lambda: children(appliance.process.pid, mark))
     os.kill(pid, signal.SIGKILL)
     return pid
 
@@ -95,17 +94,17 @@ def kill(appliance: Appliance, mark: str) -> int:
 def owner(appliance: Appliance, location: str, but: str = "") -> str:
     """The name of the worker that has the task, once that is not `but`."""
 
-    async def look() -> str:
-        async with TaskStore.open(f"unix://{appliance.data_dir}/redis/redis.sock") as store, asyncio.timeout(30):
-            while True:
-                record = await store.fetch(location.rpartition("/")[2])
-                assert record
-                assert not record.state.terminal
-                if record.worker not in {"", but}:
-                    return record.worker
-                await asyncio.sleep(0.005)
+    async def look(store: TaskStore) -> str:
+        record = await store.fetch(location.rpartition("/")[2])
+        assert record
+        assert not record.state.terminal
+        return "" if record.worker == but else record.worker
 
-    return asyncio.run(look())
+    async def found() -> str:
+        async with TaskStore.open(f"unix://{appliance.data_dir}/redis/redis.sock") as store:
+            return str(await eventually(lambda: look(store)))
+
+    return asyncio.run(found())
 
 
 def stored(appliance: Appliance, folder: str) -> list[str]:
@@ -114,10 +113,8 @@ def stored(appliance: Appliance, folder: str) -> list[str]:
 
 def media_is_gone(appliance: Appliance, *locations: str) -> None:
     """Returns once no upload of these tasks is there; a worker erases it just after it has said that it is done."""
-    end = time.monotonic() + 10
-    while left := {path.rpartition("/")[2] for path in locations} & set(stored(appliance, "inputs")):
-        assert time.monotonic() < end, f"media of ended tasks: {left}"
-        time.sleep(0.005)
+    ended_tasks = {path.rpartition("/")[2] for path in locations}
+    until(lambda: not ended_tasks & set(stored(appliance, "inputs")), lambda: stored(appliance, "inputs"))
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +164,7 @@ def test_the_next_start_finishes(
     with appliance.client() as client:
         location = running(client, recording)
     appliance.process.send_signal(number)
-    appliance.process.wait(20)
+    appliance.process.wait(PATIENCE)
     assert len(stored(appliance, "inputs")) == 1
     assert stored(appliance, "results") == []
     again = start_appliance()
@@ -183,7 +180,7 @@ def test_sigterm_drains(start_appliance: Start, recording: bytes, undisturbed: V
         # Another as long: a short one would be worked on beside the first.
         location, waits = running(client, recording), submitted(client, recording)
     appliance.process.send_signal(signal.SIGTERM)
-    assert appliance.process.wait(60) == 0
+    assert appliance.process.wait(PATIENCE) == 0
     assert len(stored(appliance, "results")) == len(stored(appliance, "inputs")) == 1
     again = start_appliance()
     with again.client() as client:
@@ -220,7 +217,7 @@ def taken(client: httpx.Client, document: dict[str, list[str]]) -> str:
 
 def patiently(ask: Callable[[], Any]) -> Any:
     """What `ask` answers once the appliance no longer says that its store is away."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while True:
         try:
             return ask()

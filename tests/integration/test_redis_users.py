@@ -13,6 +13,7 @@ from appliance.embedded_redis import redis_server
 from appliance.settings import Settings, child_environment
 from tests.conftest import CONVERSION, EXTRACTION, RECORDINGS, ended
 from tests.integration.test_parts import VOICEPRINT, free_port, until_ready
+from tests.patience import PATIENCE
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 OLDEST_WITH_FUNCTIONS = 7
@@ -48,7 +49,7 @@ def test_the_user_may_do_what_the_appliance_does(restricted: str, models_dir: Pa
             for word in ("serve", "worker")
         ]
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=30) as client:
+            with httpx.Client(base_url=f"http://127.0.0.1:{settings.http_port}", timeout=PATIENCE) as client:
                 until_ready(client)
                 submitted = client.post(EXTRACTION, files={"file": (RECORDINGS / "demo.flac").read_bytes()})
                 location = submitted.headers["Location"]
@@ -59,7 +60,7 @@ def test_the_user_may_do_what_the_appliance_does(restricted: str, models_dir: Pa
         finally:
             for process in processes:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE)
     assert "NOPERM" not in (tmp_path / "log").read_text()
     with redis.Redis.from_url(restricted) as bound:
         for command in (("FLUSHALL",), ("CONFIG", "GET", "*"), ("KEYS", "*"), ("PUBLISH", "elsewhere", "x")):

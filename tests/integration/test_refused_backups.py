@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from appliance import preflight
 from appliance.settings import Settings, child_environment
 from tests.integration import backups
+from tests.patience import PATIENCE, until
 from tests.unit.appliance.backup import archives
 
 OVERWRITTEN = "nothing is ever overwritten"
@@ -47,7 +47,7 @@ def untouched(settings: Settings) -> None:
 def test_there_and_back(here: Settings, archive: Path) -> None:
     """What is restored is backed up again as it was, and both work through pipes."""
     words = f"cat {archive} | {backups.VOICEPRINT} restore - && {backups.VOICEPRINT} backup - | cat > {archive}.again"
-    subprocess.run(["bash", "-o", "pipefail", "-c", words], env=child_environment(here), check=True, timeout=100)
+    subprocess.run(["bash", "-o", "pipefail", "-c", words], env=child_environment(here), check=True, timeout=PATIENCE)
     before, after = (archives.members(path.read_bytes()) for path in (archive, archive.with_name("backup.tar.again")))
     assert before.keys() == after.keys()
     changes = {"backup.json", "SHA256SUMS", "manifest.json", archives.BATCH}
@@ -125,7 +125,7 @@ def test_a_full_disk(here: Settings, archive: Path) -> None:
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE,
         check=False,
     )
     assert tried.returncode == 2, tried.stderr
@@ -146,12 +146,9 @@ def test_an_interrupted_backup(here: Settings, archive: Path, number: signal.Sig
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        end = time.monotonic() + 60
-        while not any(path.stat().st_size > 1 << 20 for path in folder.iterdir()):
-            assert time.monotonic() < end
-            time.sleep(0.02)
+        until(lambda: any(path.stat().st_size > 1 << 20 for path in folder.iterdir()))
         process.send_signal(number)
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "Traceback" not in said
     assert not list(folder.iterdir())

@@ -17,7 +17,8 @@ from tests.hardening.conftest import GOOD, stored
 from tests.hardening.wire import assert_refused
 from tests.integration.test_waiting import LONG, PATH, served, waiting
 from tests.made_keys import made_keys, revoke
-from tests.unit.tasks.made_tasks import claimed, submitted
+from tests.patience import PATIENCE, eventually
+from tests.unit.tasks.made_tasks import RETENTION, claimed, submitted
 
 
 @pytest.fixture
@@ -33,14 +34,14 @@ async def test_a_poll_that_waits_gets_no_result(
     """Its task ends, and whoever waited for that is a stranger by now."""
     (key,) = made_keys(tmp_path, "desk")
     record = await submitted(store, owner=key[3:11].encode())
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=LONG) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=PATIENCE) as client:
         asking = client.get(f"{PATH}/{record.task_id}?wait={LONG}", headers={"X-API-Key": key})
         asked = asyncio.create_task(asking)
         await waiting(app[0], 1)
         revoke(tmp_path, key, datetime.now(UTC))
         running = await claimed(store, record)
         ended = running.refused(TaskState.REJECTED, {"type": "x", "message": "y", "detail": []})
-        assert await store.finish(running, ended, retention=60)
+        assert await store.finish(running, ended, retention=RETENTION)
         assert_refused(await asked, 401, "request.unauthorized")
 
 
@@ -51,13 +52,12 @@ async def test_an_upload_makes_no_task(store: TaskStore, app: tuple[web.Applicat
 
     async def sent() -> AsyncIterator[bytes]:
         yield body[:10]
-        while not stored(tmp_path):  # noqa: ASYNC110  # what is waited for is a file
-            await asyncio.sleep(0.005)
+        await eventually(lambda: stored(tmp_path))
         revoke(tmp_path, key, datetime.now(UTC))
         yield body[10:]
 
     headers = {"X-API-Key": key, "Content-Type": "application/json"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=LONG) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=PATIENCE) as client:
         answer = await client.post(CONVERSION, content=sent(), headers=headers)
     assert_refused(answer, 401, "request.unauthorized")
     assert stored(tmp_path) == []

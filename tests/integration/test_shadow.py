@@ -15,6 +15,7 @@ import soundfile
 from appliance.exit_codes import ExitCode
 from tests.conftest import EXTRACTION, RECORDINGS, Appliance, ended
 from tests.integration.old_appliance import OldAppliance, other_scale, serving
+from tests.patience import PATIENCE
 
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 COMPARISON = EXTRACTION.replace("extraction", "comparison")
@@ -63,9 +64,9 @@ async def shadowed(*words: str | Path, interrupted_after: asyncio.Event | None =
         env=os.environ | {"COLUMNS": "200"},
     )
     if interrupted_after:
-        await asyncio.wait_for(interrupted_after.wait(), 60)
+        await asyncio.wait_for(interrupted_after.wait(), PATIENCE)
         process.send_signal(signal.SIGINT)
-    printed, said = await asyncio.wait_for(process.communicate(), 100)
+    printed, said = await asyncio.wait_for(process.communicate(), PATIENCE)
     assert "Traceback" not in said.decode(), said.decode()
     assert process.returncode is not None
     return process.returncode, printed.decode(), said.decode()

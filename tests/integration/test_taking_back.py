@@ -13,6 +13,7 @@ import soundfile
 from tests.conftest import API, CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended
 from tests.hardening.conftest import GOOD
 from tests.hardening.wire import assert_refused
+from tests.patience import until
 
 Start = Callable[..., Appliance]
 
@@ -40,10 +41,7 @@ def files(store: Path) -> list[Path]:
 
 
 def until_gone(store: Path) -> None:
-    end = time.monotonic() + 10
-    while left := files(store):
-        assert time.monotonic() < end, left
-        time.sleep(0.01)
+    until(lambda: not files(store), lambda: files(store))
 
 
 def submitted(client: httpx.Client, content: bytes | None = None) -> str:
@@ -92,12 +90,11 @@ def test_a_running_task_and_one_that_waits(own: tuple[httpx.Client, Path], hour:
     """The worker drops the one and never sees the other; the next task is done long before they could have been."""
     client, store = own
     running, waiting = submitted(client, hour), submitted(client, hour)
-    while client.get(running).json()["task"]["state"] != "running":
-        time.sleep(0.005)
+    until(lambda: client.get(running).json()["task"]["state"] == "running")
     take_back(client, waiting)
     take_back(client, running)
     location = submitted(client)
-    assert ended(client, location, 20)["task"]["state"] == "done"  # type: ignore[index]
+    assert ended(client, location)["task"]["state"] == "done"  # type: ignore[index]
     assert client.get("/api/system/status").json()["storage"]["input_bytes"] == 0
     take_back(client, location)
     until_gone(store)

@@ -19,6 +19,7 @@ from tasks.record import TaskRecord, content
 from tests.conftest import running
 from tests.integration import backups
 from tests.integration.test_backup import ended, frozen, submitted
+from tests.patience import PATIENCE
 
 # What an earlier version did not know, as far as a record can be without it.
 LATER_FIELDS = ("owner", "callback", "crashes", "idempotency")
@@ -77,7 +78,7 @@ def test_tasks_in_flight(
         frozen(appliance)
         open_ones = [submitted(client) for _ in range(3)]
         appliance.process.send_signal(number)
-        appliance.process.wait(60)
+        appliance.process.wait(PATIENCE)
     assert asyncio.run(rewritten(settings, change)) == 4
     with running(settings) as appliance, appliance.client() as client:
         assert client.get(over).json() == before

@@ -24,9 +24,11 @@ from schemas.task import TaskState
 from tasks.store import TaskStore
 from tests.conftest import API, EXTRACTION, RECORDINGS, Appliance
 from tests.hardening.wire import assert_refused
+from tests.patience import PATIENCE, eventually
 from tests.unit.tasks.made_tasks import RETENTION, claimed, submitted
 
-LONG = 50
+# The longest that a poll may wait.
+LONG = 60
 PATH = f"{API}/a-technology"
 
 
@@ -55,27 +57,24 @@ async def app(store: TaskStore, redis_url: str, tmp_path: Path) -> AsyncIterator
 
 async def waiting(app: web.Application, count: int) -> None:
     """Returns once so many polls wait."""
-    for _ in range(2000):
-        if sum(map(len, app[ENDINGS]._waiting.values())) == count:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError(f"{app[ENDINGS]._waiting}")
+    endings = app[ENDINGS]
+    await eventually(lambda: sum(map(len, endings._waiting.values())) == count, lambda: endings._waiting)
 
 
 def test_one_poll_is_enough(client: httpx.Client) -> None:
     """Who waits for a task that was just submitted gets its result."""
     location = client.post(EXTRACTION, files={"file": (RECORDINGS / "demo.flac").read_bytes()}).headers["Location"]
-    answer = client.get(location, params={"wait": 60}, timeout=70)
+    answer = client.get(location, params={"wait": LONG}, timeout=PATIENCE)
     assert answer.status_code == 200
     assert answer.json()["task"]["state"] == "done"
     assert answer.json()["result"]["channels"]
-    assert client.get(location, params={"wait": 60}).json() == answer.json()
+    assert client.get(location, params={"wait": LONG}).json() == answer.json()
 
 
 async def test_the_end_is_the_answer(store: TaskStore, app: tuple[web.Application, int]) -> None:
     """A poll that waits while its task is taken and ends is answered with the end."""
     record = await submitted(store)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=LONG) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=PATIENCE) as client:
         asked = asyncio.create_task(client.get(f"{PATH}/{record.task_id}?wait={LONG}"))
         await waiting(app[0], 1)
         running = await claimed(store, record)
@@ -88,7 +87,7 @@ async def test_the_end_is_the_answer(store: TaskStore, app: tuple[web.Applicatio
 async def test_in_time_is_as_it_is(store: TaskStore, app: tuple[web.Application, int]) -> None:
     """After the seconds that were asked for the answer is the task as it is then."""
     record = await submitted(store)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=LONG) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=PATIENCE) as client:
         for seconds in ("0", "0.2", "0e5", ".1"):
             answer = await client.get(f"{PATH}/{record.task_id}", params={"wait": seconds})
             assert answer.json()["task"]["state"] == "pending"
@@ -99,7 +98,7 @@ async def test_in_time_is_as_it_is(store: TaskStore, app: tuple[web.Application,
 async def test_an_erased_task_is_not_found(store: TaskStore, app: tuple[web.Application, int]) -> None:
     """Who waits for it learns at once that it is gone."""
     record = await submitted(store)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=LONG) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=PATIENCE) as client:
         asked = asyncio.create_task(client.get(f"{PATH}/{record.task_id}?wait={LONG}"))
         await waiting(app[0], 1)
         assert (await client.delete(f"{PATH}/{record.task_id}")).status_code == 204
@@ -109,7 +108,7 @@ async def test_an_erased_task_is_not_found(store: TaskStore, app: tuple[web.Appl
 async def test_another_technology_is_not_waited_for(store: TaskStore, app: tuple[web.Application, int]) -> None:
     """Nor is what is not there: both are not found at once."""
     record = await submitted(store)
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=LONG) as client:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{app[1]}", timeout=PATIENCE) as client:
         for path in (f"{EXTRACTION}/{record.task_id}", f"{PATH}/{'0' * 32}"):
             assert_refused(await client.get(f"{path}?wait={LONG}"), 404, "resource.not-found")
 
@@ -191,10 +190,10 @@ class Asking(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        self.answer = httpx.get(self._url, params={"wait": LONG}, timeout=LONG)
+        self.answer = httpx.get(self._url, params={"wait": LONG}, timeout=PATIENCE)
 
     def answered(self) -> httpx.Response:
-        self.join(LONG)
+        self.join(PATIENCE)
         assert self.answer is not None
         return self.answer
 
@@ -212,6 +211,6 @@ def test_those_who_wait_do_not_hold_up_the_end(start_appliance: Callable[..., Ap
         answer = asking.answered()
         assert answer.status_code == 200, answer.text
         assert answer.json()["task"]["state"] == "pending"
-        assert appliance.process.wait(30) == 0
+        assert appliance.process.wait(PATIENCE) == 0
     log = (appliance.data_dir / "up.log").read_text()
     assert "Traceback" not in log

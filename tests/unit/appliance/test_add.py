@@ -15,6 +15,7 @@ import pytest
 from appliance.exit_codes import ExitCode
 from onnx_models import registry
 from tests.conftest import RECORDINGS
+from tests.patience import PATIENCE
 from tests.unit.onnx_models import small_graphs
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -51,7 +52,7 @@ def run(environment: dict[str, str]) -> Run:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -123,12 +124,12 @@ def test_a_person_is_asked(environment: dict[str, str], own_models: Path, tmp_pa
         (b"Speech that it was trained on:", b"many voices\n"),
         (b"Published EER, and on which test [none]:", b"\n"),
     ]:
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while question not in told and time.monotonic() < end:
             told += os.read(ours, 65_536)
         assert question in told
         os.write(ours, answer)
-    printed, _ = process.communicate(timeout=60)
+    printed, _ = process.communicate(timeout=PATIENCE)
     os.close(ours)
     assert process.returncode == 0
     assert printed.decode().splitlines() == [str(own_models / "net.onnx")]

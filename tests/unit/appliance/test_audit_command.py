@@ -15,6 +15,7 @@ from appliance.exit_codes import ExitCode
 from schemas.keyring import KeyRing
 from tasks.audit.event import Event, Who
 from tasks.audit.log import AuditLog
+from tests.patience import PATIENCE
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
@@ -52,7 +53,7 @@ def run(tmp_path: Path) -> Run:
             env=os.environ | settings,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -206,7 +207,12 @@ def test_commands_tell_what_they_change(tmp_path: Path) -> None:
     def run(*words: str) -> "subprocess.CompletedProcess[str]":
         settings = {"VOICEPRINT_DATA_DIR": str(data), "VOICEPRINT_KEY_RING": str(ring)}
         return subprocess.run(
-            [VOICEPRINT, *words], env=os.environ | settings, capture_output=True, text=True, timeout=60, check=False
+            [VOICEPRINT, *words],
+            env=os.environ | settings,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
 
     made = [run("keyring", "create"), run("keys", "create", "front desk"), run("keyring", "rotate")]

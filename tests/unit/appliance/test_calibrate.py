@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,8 @@ import soundfile
 from appliance.exit_codes import ExitCode
 from onnx_models.brought.made_up_speech import made_up_speech
 from onnx_models.fitting.evaluation import MEASURES
+from tests.patience import PATIENCE, until
+from tests.unit.appliance.test_cli import at_work
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
@@ -41,7 +42,7 @@ def run(settings: dict[str, str]) -> Run:
 
     def run(*words: str | Path) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
-            [VOICEPRINT, *words], env=settings, capture_output=True, text=True, timeout=110, check=False
+            [VOICEPRINT, *words], env=settings, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     return run
@@ -203,9 +204,9 @@ def test_interrupted_cleanly(settings: dict[str, str], tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(3)
+    until(lambda: at_work(process))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in said
     assert not (tmp_path / "report").exists()
@@ -221,7 +222,7 @@ def test_a_report_needs_no_home(settings: dict[str, str], speech: Path, tmp_path
         env={name: value for name, value in settings.items() if not name.startswith(("MPL", "XDG_"))} | nowhere,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == ExitCode.DONE

@@ -6,7 +6,6 @@ import pty
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import soundfile
 from appliance.exit_codes import ExitCode
 from schemas import voiceprint
 from tests.conftest import RECORDINGS
+from tests.patience import PATIENCE, until
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
@@ -34,7 +34,7 @@ def run(models_dir: Path, tmp_path: Path) -> Run:
             **settings,
         }
         return subprocess.run(
-            [VOICEPRINT, *words], env=environment, capture_output=True, text=True, timeout=60, check=False
+            [VOICEPRINT, *words], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     return run
@@ -155,6 +155,11 @@ def test_extract_overwrites_nothing_by_accident(run: Run, stereo: Path, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+def at_work(process: "subprocess.Popen[str]") -> bool:
+    """Whether it has come as far as to run networks."""
+    return "onnxruntime" in Path(f"/proc/{process.pid}/maps").read_text()
+
+
 def test_extract_is_interrupted_cleanly(models_dir: Path, tmp_path: Path) -> None:
     """Ctrl-C in an extraction ends it with exit code 130, without a stack trace and with no half file."""
     long = tmp_path / "long.wav"
@@ -166,9 +171,9 @@ def test_extract_is_interrupted_cleanly(models_dir: Path, tmp_path: Path) -> Non
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(2)
+    until(lambda: at_work(process))
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=10)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
@@ -185,7 +190,7 @@ def test_extract_shows_progress_on_a_terminal(models_dir: Path, stereo: Path) ->
         text=True,
     )
     os.close(theirs)
-    printed, _ = process.communicate(timeout=30)
+    printed, _ = process.communicate(timeout=PATIENCE)
     drawn = os.read(ours, 65536)
     os.close(ours)
     assert b"extracting" in drawn

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+from tests.patience import PATIENCE
+
 SAID = """
 import atexit, resource, sys
 atexit.register(lambda: print(resource.getrlimit(resource.RLIMIT_CORE)))
@@ -14,5 +16,5 @@ main()
 
 def test_no_process_leaves_one() -> None:
     """Neither may it take the limit away again."""
-    done = subprocess.run([sys.executable, "-c", SAID], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", SAID], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.splitlines()[-1] == "(0, 0)"

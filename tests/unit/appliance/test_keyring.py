@@ -20,6 +20,7 @@ from schemas import plain_file
 from schemas.errors import ConfigurationError
 from schemas.keyring import MOST_KEY_ID, KeyRing
 from tasks.files import LocalFileStore
+from tests.patience import PATIENCE
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -43,7 +44,7 @@ def run(tmp_path: Path, ring: Path) -> Run:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

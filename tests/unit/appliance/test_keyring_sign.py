@@ -15,6 +15,7 @@ from schemas.keyring import KeyRing
 from schemas.signatures import Signatures
 from schemas.voiceprint import Signer, encode, from_base64, to_base64
 from tests.conftest import RECORDINGS
+from tests.patience import PATIENCE
 from tests.unit.schemas.sample_voiceprints import silent, voiceprint
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -40,7 +41,7 @@ def run(tmp_path: Path, ring: Path, models_dir: Path) -> Run:
             env=os.environ | own,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

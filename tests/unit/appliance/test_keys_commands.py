@@ -14,6 +14,7 @@ import pytest
 from appliance.access import key_file
 from appliance.access.api_key import ApiKey, Scope, matches
 from tests.made_keys import FILE, made_keys
+from tests.patience import PATIENCE
 
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -32,7 +33,7 @@ def run(tmp_path: Path) -> Run:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     return command
@@ -113,7 +114,7 @@ def test_a_key_that_nobody_could_read_is_not_kept(tmp_path: Path) -> None:
             stderr=subprocess.PIPE,
             text=True,
             check=False,
-            timeout=60,
+            timeout=PATIENCE,
         )
     assert done.returncode != 0
     assert "No space left" in done.stderr
@@ -156,7 +157,7 @@ def test_a_terminal_is_asked(tmp_path: Path, run: Run) -> None:
     ) as process:
         os.close(follower)
         os.write(leader, b"n\n")
-        assert process.wait(60) == 1
+        assert process.wait(PATIENCE) == 1
     os.close(leader)
     assert (tmp_path / FILE).read_bytes() == before
 

@@ -17,6 +17,7 @@ from onnx_models.registry import AddressSource
 from schemas import voiceprint
 from tasks.record import TaskRecord, now_ms
 from tasks.store import TaskStore
+from tests.patience import PATIENCE
 from tests.unit.onnx_models import small_graphs
 from tests.unit.onnx_models.file_server import FileServer, file_server, serves
 from tests.unit.onnx_models.install.test_retire import made
@@ -59,7 +60,7 @@ def run(environment: dict[str, str]) -> Run:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -84,7 +85,7 @@ def typed(environment: dict[str, str]) -> Callable[..., tuple[int, str]]:
             # What Linux says when the other side of a terminal is gone.
             except OSError:
                 pass
-            process.wait(60)
+            process.wait(PATIENCE)
         os.close(above)
         return process.returncode, shown.decode()
 

@@ -16,6 +16,7 @@ from schemas.errors import ConfigurationError
 from schemas.keyring import KeyRing
 from tasks.audit.log import AuditLog
 from tests.made_keys import made_keys
+from tests.patience import PATIENCE
 
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 STRANGER = 54321
@@ -30,7 +31,7 @@ def run(data: Path, *words: str, **more: str) -> "subprocess.CompletedProcess[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
 
 

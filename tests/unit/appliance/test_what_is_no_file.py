@@ -12,6 +12,7 @@ import pytest
 from appliance.exit_codes import ExitCode
 from onnx_models import profiles, registry
 from tests.conftest import RECORDINGS
+from tests.patience import PATIENCE
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
@@ -38,7 +39,7 @@ def run(own_models: Path, tmp_path: Path) -> Run:
             cwd=tmp_path,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
             check=False,
         )
 

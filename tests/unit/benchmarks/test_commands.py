@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from onnx_models.session import cuda_devices
+from tests.patience import PATIENCE
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 
 
 def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
 
 
 def test_accuracy(tmp_path: Path, models_dir: Path) -> None:

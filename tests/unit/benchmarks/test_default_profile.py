@@ -10,6 +10,7 @@ import soundfile
 
 from onnx_models.brought.made_up_speech import made_up_speech
 from onnx_models.calibration import Calibration
+from tests.patience import PATIENCE
 
 RATE = 16_000
 
@@ -31,7 +32,7 @@ def test_mean_and_calibration_are_written_beside_a_card(tmp_path: Path, models_d
         capture_output=True,
         text=True,
         check=False,
-        timeout=110,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert "all: 6 speakers" in done.stdout

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.gender_head import Pieces, cllr, fit, trained, unseen_scores
 from onnx_models.heads import load_head
+from tests.patience import PATIENCE
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 
@@ -77,7 +78,7 @@ def test_the_command(tmp_path: Path, models_dir: Path) -> None:
     (tmp_path / "labels.csv").write_text("\n".join(["file,speaker,sex", *rows]) + "\n")
     command = [sys.executable, "-m", "benchmarks.gender_head", tmp_path, "--labels", tmp_path / "labels.csv"]
     options = ["--out", tmp_path / "out", "--models-dir", models_dir, "--verify", tmp_path]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=110)
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     assert "white noise at 10 dB, 3 s" in done.stdout
     head = load_head(tmp_path / "out" / "gender-ge2e.toml")

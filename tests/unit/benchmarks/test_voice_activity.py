@@ -16,6 +16,7 @@ from benchmarks.disturbances import DISTURBANCES, RATE
 from benchmarks.voice_activity import compared, operations
 from onnx_models import registry
 from onnx_models.session import Session, open_session
+from tests.patience import PATIENCE
 
 DEMO = Path(__file__).parents[2] / "recordings" / "demo.flac"
 Samples = npt.NDArray[np.float32]
@@ -81,6 +82,6 @@ def test_another_wheel_is_refused(tmp_path: Path, models_dir: Path) -> None:
     (tmp_path / "silero_vad-6.2.3-py3-none-any.whl").write_bytes(b"no wheel")
     command = [sys.executable, "-m", "benchmarks.voice_activity", str(tmp_path), "--wheel", str(tmp_path)]
     command += ["--models-dir", str(models_dir)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 2
     assert "is not the pinned wheel" in done.stderr

@@ -4,7 +4,6 @@ import os
 import signal
 import struct
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ from onnx_models.media import MediaLimits, Recording, probe
 from onnx_models.passage import Stopped
 from onnx_models.sandbox.confinement import Limits
 from schemas.errors import MediaDamaged, MediaError, MediaOutOfRange, TaskInternalError
-from tests.patience import PATIENCE
+from tests.patience import until
 
 RATE = 16_000
 HOUR = 3600 * RATE
@@ -204,7 +203,4 @@ def test_an_unread_recording_leaves_nothing(recordings: Path) -> None:
     probe(recordings / "demo.flac")
     unread = Recording(recordings / "demo.flac", MediaLimits())
     del unread
-    end = time.monotonic() + PATIENCE
-    while len(children(zygote_pid())) > 1 and time.monotonic() < end:
-        time.sleep(0.01)
-    assert len(children(zygote_pid())) <= 1
+    until(lambda: len(children(zygote_pid())) <= 1)

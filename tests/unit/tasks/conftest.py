@@ -10,6 +10,7 @@ import pytest
 
 from tasks.files import LocalFileStore
 from tests.own_redis import OwnRedis, started
+from tests.patience import PATIENCE
 from tests.unit.tasks.workers import RUN, Start, Working, given
 
 
@@ -29,7 +30,7 @@ def start(redis_url: str, models_dir: Path, tmp_path_factory: pytest.TempPathFac
     yield start
     for process in running:
         process.kill()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,9 @@ import pytest
 from tasks.duties import every
 from tasks.record import RecordDamaged
 from tasks.store import TaskStore
+from tests.patience import eventually
 from tests.unit.tasks.made_tasks import done
-from tests.unit.tasks.workers import Start, until
+from tests.unit.tasks.workers import Start
 
 
 async def test_what_goes_wrong_is_told_with_the_duty(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,9 +47,9 @@ tasks.worker._ROUND_SECONDS = 0.05
     async def swept() -> bool:
         return not list(worker.files.results())
 
-    await until(swept)
+    await eventually(swept)
 
     async def told() -> bool:
         return "reconciling: ValueError: no round today" in worker.log.read_text()
 
-    await until(told)
+    await eventually(told)

@@ -1,6 +1,8 @@
 """The file store with a key ring: the same promises as without, and nothing to read for whoever has the disk."""
 
+import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,36 @@ async def test_a_full_disk_is_full_storage(tmp_path: Path, size: int) -> None:
         await uploaded(files, data=bytes(size))
     with pytest.raises(StorageFull):
         files.write_result(TASK_ID, 1, bytes(size))
+    assert on_disk(tmp_path) == b""
+
+
+@pytest.mark.parametrize("ring", [RING, None], ids=["sealed", "in clear"])
+def test_a_result_in_pieces(tmp_path: Path, ring: KeyRing | None) -> None:
+    """Pieces of any size are the result that they are together."""
+    pieces = [bytes([size % 251]) * size for size in (0, 5, 1 << 20, 3, 9 << 20, 1 << 19, CHUNK_BYTES)]
+    files = store(tmp_path, ring)
+    size, sha256 = files.write_result(TASK_ID, 1, map(memoryview, pieces))
+    whole = b"".join(pieces)
+    assert (size, sha256) == (len(whole), hashlib.sha256(whole).digest())
+    with files.open_result(TASK_ID, 1, size, sha256) as stored:
+        assert stored.read() == whole
+
+
+@pytest.mark.parametrize("ring", [RING, None], ids=["sealed", "in clear"])
+def test_a_result_that_breaks_off_is_none(tmp_path: Path, ring: KeyRing | None) -> None:
+    """What the work on a later piece raises is raised, and of the pieces before nothing stays."""
+
+    def broken() -> Iterator[bytes]:
+        yield bytes(1 << 20)
+        raise RuntimeError("the third voiceprint is none")
+
+    files = store(tmp_path, ring)
+    with pytest.raises(RuntimeError, match="third"):
+        files.write_result(TASK_ID, 1, broken())
+    assert on_disk(tmp_path) == b""
+    (tmp_path / "store" / "partial" / f"{TASK_ID}.1").symlink_to("/dev/full")
+    with pytest.raises(StorageFull):
+        files.write_result(TASK_ID, 1, iter([bytes(1 << 20)] * 20))
     assert on_disk(tmp_path) == b""
 
 

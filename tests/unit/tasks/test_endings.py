@@ -13,10 +13,12 @@ from tasks.keys import ENDED
 from tasks.record import RecordDamaged
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
+from tests.patience import PATIENCE, eventually
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
 
 # Long enough for a test to fail by its own assertion, far beyond what anything here takes.
-LONG = 50.0
+# Longer than a test may take: who waits so long is not answered by the end of that time.
+LONG = 1000.0
 
 
 @pytest.fixture
@@ -28,21 +30,17 @@ async def endings(store: TaskStore) -> AsyncIterator[Endings]:
 
 async def heard(store: TaskStore) -> None:
     """Returns once somebody listens for the ends of tasks."""
-    for _ in range(2000):
+
+    async def listeners() -> int:
         ((_, count),) = await store.redis.pubsub_numsub(ENDED)
-        if count:
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("nobody listens")
+        return int(count)
+
+    await eventually(listeners)
 
 
 async def waits(endings: Endings, *tasks: "asyncio.Task[object]", task_id: str) -> None:
     """Returns once all of `tasks` wait for the task."""
-    for _ in range(2000):
-        if len(endings._waiting.get(task_id, ())) == len(tasks):
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("they do not wait")
+    await eventually(lambda: len(endings._waiting.get(task_id, ())) == len(tasks))
 
 
 async def test_an_end_that_was_is_told_at_once(store: TaskStore, endings: Endings) -> None:
@@ -78,7 +76,7 @@ async def test_an_end_is_told_when_it_comes(
 async def test_a_claim_is_no_end(store: TaskStore, endings: Endings) -> None:
     """After the time to wait the record is told as it is then."""
     record = await submitted(store)
-    asked = asyncio.create_task(endings.wait(record.task_id, 0.3))
+    asked = asyncio.create_task(endings.wait(record.task_id, 3.0))
     await waits(endings, asked, task_id=record.task_id)
     running = await claimed(store, record)
     assert await asked == running
@@ -197,7 +195,7 @@ async def test_a_redis_that_goes_away_is_told(own_redis: OwnRedis) -> None:
         await waits(endings, asked, task_id=running.task_id)
         own_redis.stop()
         with pytest.raises(Unreachable):
-            await asyncio.wait_for(asked, 20)
+            await asyncio.wait_for(asked, PATIENCE)
         own_redis.start()
         await own_redis.ready()
         asked = asyncio.create_task(endings.wait(running.task_id, LONG))

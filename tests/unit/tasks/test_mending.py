@@ -19,7 +19,7 @@ async def test_nothing_of_ours_is_deleted(store: TaskStore, workforce: Workforce
     await claimed(store)
     await done(store)
     before = {key: await store.redis.dump(key) for key in await store.redis.keys()}
-    assert await mend(store.redis) == []
+    assert await mend(store) == []
     assert {key: await store.redis.dump(key) for key in await store.redis.keys()} == before
 
 
@@ -33,7 +33,7 @@ async def test_another_type_is_deleted(store: TaskStore, name: str, command: tup
     await store.redis.delete(name)
     await store.redis.execute_command(command[0], name, *command[1:])  # type: ignore[no-untyped-call]
     fits = {"SET": "string", "RPUSH": "list", "HSET": "hash", "ZADD": "zset"}.get(command[0]) == KINDS[name]
-    assert await mend(store.redis) == ([] if fits else [name])
+    assert await mend(store) == ([] if fits else [name])
     assert await store.fetch(task.task_id) == task
     if not fits:
         await done(store)
@@ -44,7 +44,7 @@ async def test_another_type_is_deleted(store: TaskStore, name: str, command: tup
 async def test_a_counter_that_does_not_count_is_deleted(store: TaskStore, name: str, value: str) -> None:
     """It would stop every submission."""
     await store.redis.set(name, value)
-    assert await mend(store.redis) == [name]
+    assert await mend(store) == [name]
     await submitted(store)
 
 

@@ -35,7 +35,7 @@ async def through(store: TaskStore, record: TaskRecord) -> None:
     assert again is not None
     claimed = await store.claim(again, "another")
     assert claimed is not None
-    assert await store.finish(claimed, claimed.done(1, made_tasks.SHA256), retention=60)
+    assert await store.finish(claimed, claimed.done(1, made_tasks.SHA256), retention=made_tasks.RETENTION)
     ended = await store.fetch(record.task_id)
     assert ended is not None
     assert ended.state is TaskState.DONE
@@ -66,7 +66,7 @@ async def test_a_running_record_of_another_version(store: TaskStore, change: str
     read = await store.fetch(running.task_id)
     assert read is not None
     if change == "finish":
-        assert await store.finish(read, read.done(1, made_tasks.SHA256), retention=60)
+        assert await store.finish(read, read.done(1, made_tasks.SHA256), retention=made_tasks.RETENTION)
     elif change == "requeue":
         assert await store.requeue(read, crashed=True)
     else:

@@ -54,13 +54,12 @@ async def test_room_grows_back(store: TaskStore) -> None:
 async def test_coming_back_as_told_is_soon_enough(store: TaskStore) -> None:
     """After `Retry-After` seconds the next task is let in, and a second before it is not."""
     rates = Rates(store.redis)
-    for _ in range(7):
-        await rates.take(b"a", 7)
-    seconds = int((await refused(rates, b"a", 7)).headers["Retry-After"])
+    await rates.take(b"a", 1)
+    seconds = int((await refused(rates, b"a", 1)).headers["Retry-After"])
     await later(store, b"a", seconds - 1)
-    assert (await refused(rates, b"a", 7)).headers["Retry-After"] == "1"
+    assert (await refused(rates, b"a", 1)).headers["Retry-After"] == "1"
     await later(store, b"a", 1)
-    await rates.take(b"a", 7)
+    await rates.take(b"a", 1)
 
 
 async def test_a_refusal_counts_nothing(store: TaskStore) -> None:

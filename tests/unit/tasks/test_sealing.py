@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.keyring import KeyRing
+from schemas.keyring import KeyRing, Keys
 from tasks import sealing
 from tasks.sealing import CHUNK_BYTES, SealedFile, Sealer, Unsealable
 
@@ -20,8 +20,9 @@ def content(size: int) -> bytes:
     return bytes(number * 7 % 251 for number in range(size))
 
 
-def sealed(data: bytes, name: str = "one") -> bytes:
-    return b"".join(sealing.seal(data, KEYS, name))
+def sealed(data: bytes, name: str = "one", keys: Keys = KEYS) -> bytes:
+    sealer = Sealer(keys, name)
+    return sealer.add(data) + sealer.end()
 
 
 def opened(folder: Path, stored: bytes, name: str = "one", keys: object = KEYS) -> SealedFile:
@@ -159,7 +160,7 @@ def test_a_file_cannot_stand_for_another(tmp_path: Path) -> None:
 
 def test_keys_that_are_gone_are_named(tmp_path: Path) -> None:
     """Older keys of the ring still open, others do not: neither a missing key nor another one of the same id."""
-    old = b"".join(sealing.seal(content(20), OLD, "one"))
+    old = sealed(content(20), keys=OLD)
     assert read(tmp_path, old) == content(20)
     with pytest.raises(Unsealable, match="under key 2, which is not in the key ring"):
         read(tmp_path, sealed(content(20)), keys=OLD)

@@ -17,7 +17,7 @@ from tasks.record import Callback, RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 from tasks.workforce import Capabilities, Workforce
 
-RETENTION = 60.0
+RETENTION = 1000.0
 SHA256 = bytes(range(32))
 SERVED = Capabilities(("a-model", "another"), ("gender",))
 

@@ -13,6 +13,7 @@ from schemas.task import TaskState
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 from tasks.sweeping import ORPHAN_SECONDS, Sweeper
+from tests.patience import PATIENCE
 from tests.unit.tasks.made_tasks import RETENTION, TASK_ID, claimed, done, submitted, with_files
 
 
@@ -152,7 +153,7 @@ async def test_an_upload_is_let_go_when_its_task_is_there(store: TaskStore, tmp_
     class GoesOn(LocalFileStore):
         def is_held(self, task_id: str) -> bool:
             going_on = asyncio.run_coroutine_threadsafe(submitted(store, task_id=task_id), loop)
-            going_on.result(10)
+            going_on.result(PATIENCE)
             in_hand.close()
             return super().is_held(task_id)
 

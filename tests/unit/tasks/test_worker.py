@@ -22,8 +22,9 @@ from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
+from tests.patience import eventually
 from tests.unit.schemas.sample_voiceprints import voiceprint
-from tests.unit.tasks.workers import CONVERSION, EXTRACTION, Start, Working, document, ended, submit, until
+from tests.unit.tasks.workers import CONVERSION, EXTRACTION, Start, Working, document, ended, submit
 
 
 async def media_is_gone(files: LocalFileStore, record: TaskRecord) -> None:
@@ -32,7 +33,7 @@ async def media_is_gone(files: LocalFileStore, record: TaskRecord) -> None:
     async def gone() -> bool:
         return not files.input(record.task_id).exists()
 
-    await until(gone)
+    await eventually(gone)
 
 
 def result(files: LocalFileStore, record: TaskRecord) -> Any:
@@ -165,7 +166,7 @@ async def test_a_damaged_record_ends_as_failed(store: TaskStore) -> None:
     async def changed() -> bool:
         return bool(await store.redis.get(f"voiceprint:task:{record.task_id}") != bytes(damaged))
 
-    await until(changed)
+    await eventually(changed)
     failed = await ended(store, record)
     assert failed.error is not None
     assert (failed.state, failed.error["message"]) == (TaskState.FAILED, "the task record was damaged in the store")
@@ -195,7 +196,7 @@ async def test_pickles_are_not_read(store: TaskStore, working: Working, tmp_path
     async def gone() -> bool:
         return not await store.redis.exists("arq:job:evil")
 
-    await until(gone)
+    await eventually(gone)
     assert done.state is TaskState.DONE
     assert os.listdir(tmp_path) == []  # noqa: PTH208  # reads a folder that nobody writes
     assert working.process.poll() is None
@@ -215,7 +216,7 @@ async def test_an_idle_worker_leaves_when_told_to(workforce: Workforce, start: S
     async def alive() -> bool:
         return worker.name in (await workforce.depth()).workers
 
-    await until(alive)
+    await eventually(alive)
     os.kill(worker.process.pid, number)
     assert await asyncio.to_thread(worker.process.wait, 30) == 0
     assert not await alive()

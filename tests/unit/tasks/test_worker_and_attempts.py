@@ -21,8 +21,9 @@ from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
+from tests.patience import eventually
 from tests.unit.schemas.sample_voiceprints import voiceprint
-from tests.unit.tasks.workers import CONVERSION, RUN, Start, Working, document, ended, given, submit, until
+from tests.unit.tasks.workers import CONVERSION, RUN, Start, Working, document, ended, given, submit
 
 # A function of the C library, called as Python calls its own: no other thread runs until it returns.
 HANG = """
@@ -86,7 +87,7 @@ async def submitted_to_a_full_disk(store: TaskStore, worker: Working, disk: Exit
     async def waits() -> bool:
         return f"task {record.task_id} waits for room" in worker.log.read_text()
 
-    await until(waits)
+    await eventually(waits)
     return record
 
 

@@ -15,9 +15,10 @@ from tasks.erasing import erase
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
+from tests.patience import eventually
 from tests.unit.schemas.sample_voiceprints import voiceprint
 from tests.unit.tasks.made_tasks import traces
-from tests.unit.tasks.workers import EXTRACTION, Working, document, ended, submit, until
+from tests.unit.tasks.workers import EXTRACTION, Working, document, ended, submit
 
 GOOD = document(encode(voiceprint()))
 
@@ -49,7 +50,7 @@ async def running(store: TaskStore, record: TaskRecord) -> TaskRecord:
         now = await store.fetch(record.task_id)
         return now if now and now.state is TaskState.RUNNING else None
 
-    found = await until(claimed)
+    found = await eventually(claimed)
     assert isinstance(found, TaskRecord)
     return found
 

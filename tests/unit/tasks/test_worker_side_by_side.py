@@ -16,8 +16,9 @@ from tasks.erasing import erase
 from tasks.files import LocalFileStore
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
+from tests.patience import PATIENCE, eventually
 from tests.unit.schemas.sample_voiceprints import voiceprint
-from tests.unit.tasks.workers import EXTRACTION, RUN, Working, document, ended, given, submit, until
+from tests.unit.tasks.workers import EXTRACTION, RUN, Working, document, ended, given, submit
 
 GOOD = document(encode(voiceprint()))
 # One job kills its process, the first time once another stands beside it; that one is in no hurry.
@@ -56,7 +57,7 @@ async def test_a_short_task_does_not_wait_for_a_long_one(store: TaskStore, worki
         now = await store.fetch(long.task_id)
         return now is not None and now.state is TaskState.RUNNING
 
-    await until(running)
+    await eventually(running)
     for _ in range(3):
         done = await ended(store, await submit(store, working.files, GOOD))
         assert (done.state, done.attempt) == (TaskState.DONE, 1)
@@ -91,10 +92,10 @@ async def test_who_stands_beside_a_task_that_kills_is_done(
             return not await store.still_open([killing.task_id, bystander.task_id])
 
         try:
-            await until(over)
+            await eventually(over)
         finally:
             workers[-1].kill()
-            workers[-1].wait(10)
+            workers[-1].wait(PATIENCE)
         failed, done = await store.fetch(killing.task_id), await store.fetch(bystander.task_id)
     assert failed is not None
     assert done is not None

@@ -1,10 +1,9 @@
 """Real worker processes, and the tasks that tests give them."""
 
-import asyncio
 import json
 import subprocess
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ from schemas.voiceprint import to_base64
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tests.patience import eventually
 
 CONVERSION = "speaker-identification-voiceprint-conversion"
 EXTRACTION = "speaker-identification-voiceprint-extraction"
@@ -65,15 +65,6 @@ async def submit(
     return record
 
 
-async def until(holds: Callable[[], Awaitable[object]]) -> object:
-    """The first answer of `holds` that is a yes."""
-    for _ in range(6000):
-        if answer := await holds():
-            return answer
-        await asyncio.sleep(0.01)
-    raise AssertionError("that never came true")
-
-
 async def ended(store: TaskStore, record: TaskRecord) -> TaskRecord:
     """The record of the task once it has ended."""
 
@@ -81,7 +72,7 @@ async def ended(store: TaskStore, record: TaskRecord) -> TaskRecord:
         now = await store.fetch(record.task_id)
         return now if now and now.state.terminal else None
 
-    return cast("TaskRecord", await until(over))
+    return cast("TaskRecord", await eventually(over))
 
 
 def document(*containers: bytes) -> bytes:

@@ -11,6 +11,7 @@ import pytest
 from appliance.access import key_file
 from schemas.errors import ConfigurationError
 from tests.made_keys import FILE, made_keys
+from tests.patience import PATIENCE
 
 MAKE = "import sys, pathlib; from tests.made_keys import made_keys; made_keys(pathlib.Path(sys.argv[1]), *'abc')"
 
@@ -44,7 +45,7 @@ def test_a_change_that_fails_changes_nothing(tmp_path: Path) -> None:
 def test_changes_at_one_time_are_all_there(tmp_path: Path) -> None:
     """Processes wait for each other, and none loses what another has made."""
     processes = [subprocess.Popen([sys.executable, "-c", MAKE, tmp_path], cwd=Path.cwd()) for _ in range(4)]
-    assert [process.wait(60) for process in processes] == [0] * 4
+    assert [process.wait(PATIENCE) for process in processes] == [0] * 4
     assert len(key_file.read(tmp_path / FILE)) == 12
 
 

@@ -15,6 +15,7 @@ from appliance.embedded_redis import redis_server
 from appliance.embedded_redis.redis_server import Binary, RedisServer
 from onnx_models import registry
 from schemas.errors import ConfigurationError
+from tests.patience import PATIENCE
 
 
 @asynccontextmanager
@@ -32,7 +33,7 @@ async def test_it_keeps_to_itself(binary: Binary, tmp_path: Path) -> None:
     """The server has a private socket in a private folder, no TCP port, and the settings that keep tasks safe."""
     with redis_server.prepared(binary, tmp_path, "always") as server:
         async with running(server):
-            await redis_server.wait_until_ready(server.url, 10)
+            await redis_server.wait_until_ready(server.url, PATIENCE)
             async with redis.asyncio.Redis.from_url(server.url, decode_responses=True) as client:
                 settings = await client.config_get()
         assert stat.S_IMODE(server.folder.stat().st_mode) == 0o700
@@ -53,7 +54,7 @@ async def test_what_was_written_survives_a_kill(binary: Binary, tmp_path: Path) 
     with redis_server.prepared(binary, tmp_path / "with space", "everysec") as server:
         for round_number in (1, 2):
             async with running(server):
-                await redis_server.wait_until_ready(server.url, 10)
+                await redis_server.wait_until_ready(server.url, PATIENCE)
                 async with redis.asyncio.Redis.from_url(server.url) as client:
                     assert await client.incr("rounds") == round_number
 
@@ -62,7 +63,7 @@ async def test_damage_is_explained(binary: Binary, tmp_path: Path) -> None:
     """A server that finds its append-only file damaged ends, and the reason and the cure are told."""
     with redis_server.prepared(binary, tmp_path, "always") as server:
         async with running(server):
-            await redis_server.wait_until_ready(server.url, 10)
+            await redis_server.wait_until_ready(server.url, PATIENCE)
             async with redis.asyncio.Redis.from_url(server.url) as client:
                 await client.set("key", "value" * 100)
         (written,) = (p for p in server.folder.rglob("*.aof*") if b"valuevalue" in p.read_bytes())
@@ -89,7 +90,7 @@ async def test_a_long_path_gets_a_short_socket(binary: Binary, tmp_path: Path) -
         assert len(str(server.socket)) < 100
         assert stat.S_IMODE(server.socket.parent.stat().st_mode) == 0o700
         async with running(server):
-            await redis_server.wait_until_ready(server.url, 10)
+            await redis_server.wait_until_ready(server.url, PATIENCE)
     assert not server.socket.parent.exists()
 
 
@@ -108,7 +109,7 @@ async def test_a_wrong_password_is_not_waited_for(binary: Binary, tmp_path: Path
     with redis_server.prepared(binary, tmp_path, "always") as server:
         async with running(server, "--requirepass", "right"):
             with pytest.raises(ConfigurationError) as refused:
-                await redis_server.wait_until_ready(server.url.replace("unix://", "unix://:wrong@"), 10)
+                await redis_server.wait_until_ready(server.url.replace("unix://", "unix://:wrong@"), PATIENCE)
     assert "wrong@" not in refused.value.message
 
 

@@ -1,5 +1,6 @@
 """The salvage of an append-only file, on the files of every server that this machine has."""
 
+import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -11,11 +12,11 @@ from appliance.embedded_redis import redis_server
 from appliance.embedded_redis.redis_server import Binary, RedisServer
 from appliance.embedded_redis.rescue import rescue
 from appliance.embedded_redis.salvage import begins_with_snapshot, salvage
-from schemas.errors import ConfigurationError
 from schemas.task import TaskState
 from tasks.files import LocalFileStore
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
+from tests.patience import PATIENCE
 from tests.unit.appliance.embedded_redis.test_redis_server import running
 from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted, with_files
 
@@ -30,7 +31,7 @@ def server(binary: Binary, tmp_path: Path) -> Iterator[RedisServer]:
 async def opened(server: RedisServer) -> AsyncIterator[TaskStore]:
     """A store on the running server, which is killed in the end."""
     async with running(server):
-        await redis_server.wait_until_ready(server.url, 10)
+        await redis_server.wait_until_ready(server.url, PATIENCE)
         async with TaskStore.open(server.url) as store:
             yield store
 
@@ -38,11 +39,13 @@ async def opened(server: RedisServer) -> AsyncIterator[TaskStore]:
 async def starts(server: RedisServer) -> bool:
     """Whether the server loads its files."""
     async with running(server) as process:
-        try:
-            await redis_server.wait_until_ready(server.url, 1)
-        except ConfigurationError:
-            assert process.returncode is not None or await process.wait() is not None
+        ended = asyncio.create_task(process.wait())
+        ready = asyncio.create_task(redis_server.wait_until_ready(server.url, PATIENCE))
+        await asyncio.wait({ended, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            ready.cancel()
             return False
+        await ready
         return True
 
 
@@ -188,7 +191,7 @@ async def test_tasks_that_only_an_upload_tells_of_end_as_failed(store: TaskStore
 async def test_behind_a_snapshot_it_is_repaired_all_the_same(server: RedisServer, tmp_path: Path) -> None:
     """A file that begins with a snapshot, as older versions wrote it, keeps that, and is repaired behind it."""
     async with running(server):
-        await redis_server.wait_until_ready(server.url, 10)
+        await redis_server.wait_until_ready(server.url, PATIENCE)
         async with TaskStore.open(server.url) as store:
             await store.redis.config_set("aof-use-rdb-preamble", "yes")
             tasks = await some_tasks(store)

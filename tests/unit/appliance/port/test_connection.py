@@ -17,8 +17,12 @@ LARGE = bytes(16 << 20)
 
 
 @asynccontextmanager
-async def serving(*, most: int = 100, idle: float = 60.0, patience: float = 60.0) -> AsyncIterator[int]:
-    """A server with a small answer, a large one, and one that never comes; its port."""
+async def serving(
+    *, most: int = 100, idle: float = 600.0, patience: float = 600.0, asking: list[str] | None = None
+) -> AsyncIterator[int]:
+    """A server with a small answer, a large one, and one that never comes; its port. `asking` gets who waits for the
+    last."""
+    waiting = [] if asking is None else asking
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
@@ -30,6 +34,7 @@ async def serving(*, most: int = 100, idle: float = 60.0, patience: float = 60.0
         return response
 
     async def never(request: web.Request) -> web.Response:
+        waiting.append(request.path)
         with cast("Connection", request.protocol).while_connected():
             await asyncio.Event().wait()
         raise AssertionError
@@ -119,11 +124,12 @@ async def test_idle_connections_make_room() -> None:
 
 async def test_places_that_are_at_work_are_kept() -> None:
     """When requests are answered on all, the next client is told to come back in the shape of every error."""
-    async with serving(most=40) as port:
+    asking: list[str] = []
+    async with serving(most=40, asking=asking) as port:
         at_work = [await asyncio.open_connection("127.0.0.1", port) for _ in range(10)]
         for _, writer in at_work:
             writer.write(asked("/never"))
-        await asyncio.sleep(0.5)
+        await eventually(lambda: len(asking) == len(at_work))
         reader, late = await asyncio.open_connection("127.0.0.1", port)
         head, _, body = (await asyncio.wait_for(reader.read(), PATIENCE)).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503 ")

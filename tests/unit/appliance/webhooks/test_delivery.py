@@ -147,7 +147,7 @@ async def test_an_erased_task_is_not_told_of(store: TaskStore) -> None:
 async def test_an_expired_task_is_not_told_of(store: TaskStore) -> None:
     """It is repeated for as long as the task is kept, and no longer."""
     with receiving(Answer(500)) as receiver:
-        await ended(store, receiver, retention=1.5)
+        await ended(store, receiver, retention=5.0)
         async with delivery(store):
             await got(receiver, 1)
             await settled(store)

@@ -12,10 +12,11 @@ from onnx_models import registry
 from onnx_models.brought import proving
 from onnx_models.brought.proving import Limits, Proof, Use
 from schemas.errors import ConfigurationError
+from tests.patience import PATIENCE
 from tests.unit.onnx_models import small_graphs
 
 FILTER_BANK = Use("kaldi-fbank80-hamming", {}, 16_000, 3.0, 1.5, 0)
-SHORT = Limits(seconds=20, processor_seconds=2, memory_bytes=1 << 30)
+SHORT = Limits(seconds=PATIENCE, processor_seconds=2, memory_bytes=1 << 30)
 DIMENSION = 16
 
 
@@ -190,7 +191,7 @@ def test_an_output_that_is_not_there() -> None:
     ("limits", "fault"),
     [
         (Limits(seconds=3), "was stopped after 3 seconds"),
-        (Limits(seconds=60, processor_seconds=2), "used up its 2 seconds of processor time"),
+        (Limits(seconds=PATIENCE, processor_seconds=2), "used up its 2 seconds of processor time"),
     ],
     ids=["time", "processor time"],
 )

@@ -33,7 +33,7 @@ from tests.unit.onnx_models.file_server import (
 
 CONTENT = np.random.default_rng(1).bytes(300_000)
 OTHER = np.random.default_rng(2).bytes(len(CONTENT))
-HASTY = Patience(connect_seconds=5, read_seconds=5, attempts=3, pause_seconds=0.01)
+HASTY = Patience(connect_seconds=PATIENCE, read_seconds=PATIENCE, attempts=3, pause_seconds=0.01)
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 

@@ -5,8 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from io import FileIO
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from onnx_models.passage import Stopped
 from onnx_models.sandbox.confinement import Limits
 from onnx_models.sandbox.talk import Lost, Stalled
 from onnx_models.sandbox.zygote import Zygote
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.unit.onnx_models.sandbox.conftest import Ask, came_of, never, told
 
 HERE = Path(__file__).parent
@@ -29,13 +27,6 @@ def gone(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
-
-
-def eventually(true: Callable[[], bool]) -> bool:
-    end = time.monotonic() + PATIENCE
-    while not true() and time.monotonic() < end:
-        time.sleep(0.01)
-    return true()
 
 
 def children(pid: int) -> list[int]:
@@ -69,7 +60,7 @@ def test_letting_go_is_enough(zygote: Zygote, media: FileIO) -> None:
     talk = zygote.ask({"deed": "spin"}, media.fileno(), Limits(60))
     pid = told(talk, "pid")
     del talk
-    assert eventually(lambda: gone(pid))
+    until(lambda: gone(pid))
 
 
 def test_whoever_waits_may_stop(ask: Ask) -> None:
@@ -96,7 +87,7 @@ def test_a_zygote_that_stands_still_is_noticed(zygote: Zygote, ask: Ask) -> None
     os.kill(zygote.pid, signal.SIGSTOP)
     assert not talk.close()
     zygote.replace()
-    assert eventually(lambda: gone(pid))
+    until(lambda: gone(pid))
     assert came_of(ask("read")) == "what is to be read"
 
 
@@ -111,7 +102,7 @@ def test_a_dead_zygote_is_replaced(zygote: Zygote, ask: Ask) -> None:
         talk.next(0, never)
     assert came_of(ask("read")) == "what is to be read"
     assert zygote.pid != first
-    assert eventually(lambda: gone(child))
+    until(lambda: gone(child))
 
 
 def test_a_killed_child_is_lost(ask: Ask) -> None:
@@ -128,7 +119,7 @@ def test_a_killed_spare_is_lost(zygote: Zygote, ask: Ask) -> None:
     before, ours = told(talk, "pid"), zygote.pid
     assert talk.close()
     assert ours is not None
-    assert eventually(lambda: before not in children(ours) and len(children(ours)) == 1)
+    until(lambda: before not in children(ours) and len(children(ours)) == 1)
     os.kill(*children(ours), signal.SIGKILL)
     with pytest.raises(Lost):
         came_of(ask("read"))
@@ -171,7 +162,7 @@ time.sleep(600)
         caller.send_signal(ending)
         caller.wait(PATIENCE)
     assert len(family) >= 2
-    assert eventually(lambda: all(map(gone, family)))
+    until(lambda: all(map(gone, family)))
 
 
 def test_an_ending_caller_tidies_up() -> None:

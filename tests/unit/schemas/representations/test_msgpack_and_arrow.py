@@ -47,10 +47,10 @@ def wide(value: Any) -> Any:
 
 
 STORED = [
-    (conversion, conversion.pack([vectors(1000, 3), vectors(5, 3)])),
-    (conversion, conversion.pack([vectors(300, 256)])),
-    (conversion, conversion.pack([vectors(3, 20_000)])),
-    (conversion, conversion.pack([np.zeros((4, 2), np.float32)])),
+    (conversion, b"".join(conversion.pack([vectors(1000, 3), vectors(5, 3)]))),
+    (conversion, b"".join(conversion.pack([vectors(300, 256)]))),
+    (conversion, b"".join(conversion.pack([vectors(3, 20_000)]))),
+    (conversion, b"".join(conversion.pack([np.zeros((4, 2), np.float32)]))),
     (comparison, comparison.pack(SCORES)),
     (extraction, extraction.pack([encode(voiceprint()), encode(silent())], include_vector=True)),
 ]

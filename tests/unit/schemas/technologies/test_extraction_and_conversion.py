@@ -6,6 +6,7 @@ import re
 
 import msgpack
 import numpy as np
+import numpy.typing as npt
 import pydantic
 import pytest
 
@@ -26,6 +27,10 @@ def rendered(technology: object, stored: bytes) -> bytes:
     return b"".join(technology.TECHNOLOGY.render(io.BytesIO(stored)))  # type: ignore[attr-defined]
 
 
+def packed(vectors: list[npt.NDArray[np.float32]]) -> bytes:
+    return b"".join(conversion.pack(vectors))
+
+
 def numbers(text: bytes) -> list[bytes]:
     """The text of every list of numbers."""
     return re.findall(rb"\[[-+0-9.e,]*\]", text)
@@ -35,7 +40,7 @@ def test_extraction_and_conversion_show_the_same_text() -> None:
     """The vectors of an extraction and of the conversion of its voiceprints are equal digit by digit."""
     extracted = rendered(extraction, extraction.pack(CONTAINERS, include_vector=True))
     sent = [from_base64(channel["voiceprint"]) for channel in standard.loads(extracted)["channels"]]
-    converted = rendered(conversion, conversion.pack([decode(container).vector[np.newaxis] for container in sent]))
+    converted = rendered(conversion, packed([decode(container).vector[np.newaxis] for container in sent]))
     assert len(numbers(converted)) == 3
     assert numbers(extracted) == numbers(converted)
 
@@ -102,7 +107,7 @@ def test_a_conversion_is_rendered_whole_in_its_order(count: int) -> None:
     vectors = np.array([[number, number / 3] for number in range(1, count + 1)], np.float32)
     vectors[count // 2] = 0
     expected = [vector.tolist() if vector.any() else [] for vector in vectors]
-    shown = standard.loads(rendered(conversion, conversion.pack([vectors[:100], vectors[100:]])))
+    shown = standard.loads(rendered(conversion, packed([vectors[:100], vectors[100:]])))
     assert list(shown) == ["vector_voiceprints"]
     assert [np.array(vector, np.float32).tolist() for vector in shown["vector_voiceprints"]] == expected
 
@@ -110,13 +115,13 @@ def test_a_conversion_is_rendered_whole_in_its_order(count: int) -> None:
 def test_conversions_of_the_version_before_are_shown() -> None:
     """A result that was stored as one msgpack bin for each vector reads as it did."""
     stored = b"".join(msgpack.packb(one.spoken_vector.tobytes()) for one in (RANDOM, silent()))
-    now = conversion.pack([RANDOM.vector[np.newaxis], silent().vector[np.newaxis]])
+    now = packed([RANDOM.vector[np.newaxis], silent().vector[np.newaxis]])
     assert rendered(conversion, stored) == rendered(conversion, now)
 
 
 def test_a_large_conversion_comes_in_pieces() -> None:
     """No piece of a large result is a large part of it."""
-    pieces = list(conversion.TECHNOLOGY.render(io.BytesIO(conversion.pack([np.stack([RANDOM.vector] * 2000)]))))
+    pieces = list(conversion.TECHNOLOGY.render(io.BytesIO(packed([np.stack([RANDOM.vector] * 2000)]))))
     assert max(map(len, pieces)) < sum(map(len, pieces)) / 5
 
 

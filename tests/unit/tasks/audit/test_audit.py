@@ -3,8 +3,7 @@
 import asyncio
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from schemas.errors import StorageFull
 from tasks.audit import Audit, Event, Who, audit, segments
 from tasks.audit.log import AuditLog
+from tests.patience import eventually
 from tests.unit.tasks.audit.logs import KEYS, RING, event, verified
 
 READ = Event("task.read", Who("key", id="ab", name="desk"), {"task": "one"}, "delivered")
@@ -33,13 +33,6 @@ def lines(path: Path) -> list[dict[str, object]]:
     # The last line may be on its way.
     whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
     return [json.loads(line) for line in whole.splitlines()]
-
-
-async def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.01)
 
 
 def full(path: Path) -> None:
@@ -67,9 +60,9 @@ async def test_what_was_noted_is_written(told: Audit, path: Path) -> None:
     """In its order, without anyone's asking, and its head is kept soon."""
     for number in range(2500):
         told.note(event(number))
-    await until(lambda: len(lines(path)) == 2500)
+    await eventually(lambda: len(lines(path)) == 2500)
     assert [line["which"]["bytes"] for line in lines(path)] == list(range(2500))  # type: ignore[index]
-    await until(lambda: b"2500" in segments.kept_head(path).read_bytes())
+    await eventually(lambda: b"2500" in segments.kept_head(path).read_bytes())
     assert verified(path).whole
 
 
@@ -161,11 +154,11 @@ async def test_what_has_happened_is_told_later(told: Audit, path: Path, caplog: 
     await told.noted(event(3))
     assert not lines(path)
     emptied(path)
-    await until(lambda: len(lines(path)) == 5)
+    await eventually(lambda: len(lines(path)) == 5)
     assert [line["time"] for line in lines(path)[:4]] == [f"1970-01-01T00:00:00.00{n}Z" for n in range(4)]
     assert lines(path)[4]["what"] == "audit.resumed"
     assert verified(path).outages == [5]
-    await until(lambda: told.amiss is None)
+    await eventually(lambda: told.amiss is None)
     told.require()
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.WARNING]
 
@@ -178,7 +171,7 @@ async def test_the_memory_for_it_has_a_bound(told: Audit, path: Path, monkeypatc
         told.note(event(number))
     await told.noted(event(25))
     emptied(path)
-    await until(lambda: lines(path))
+    await eventually(lambda: lines(path))
     assert len(lines(path)) == 11
     assert lines(path)[-1]["which"]["lost"] == 16  # type: ignore[index]
 

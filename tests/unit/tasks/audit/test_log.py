@@ -16,6 +16,7 @@ import pytest
 from tasks.audit import segments
 from tasks.audit.chain import Head
 from tasks.audit.log import AuditLog
+from tests.patience import PATIENCE
 from tests.unit.tasks.audit.logs import KEYS, RING, ROTATED, event, filled, kinds, verified
 
 WRITER = """
@@ -63,7 +64,7 @@ def test_processes_write_one_chain(path: Path) -> None:
     """Four at a time, over several files: every event of each is there once, in its order, and the chain holds."""
     names = [str(number) for number in range(4)]
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name]) for name in names]
-    assert [writer.wait(60) for writer in writers] == [0] * 4
+    assert [writer.wait(PATIENCE) for writer in writers] == [0] * 4
     found = lines(path)
     assert [line["n"] for line in found] == list(range(1, 801))
     for name in names:

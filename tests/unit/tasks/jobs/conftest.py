@@ -57,7 +57,8 @@ def run(served: Served, tmp_path: Path) -> Run:
                 stop=lambda: False,
                 signatures=signatures,
             )
-            (tmp_path / "result").write_bytes(jobs()[name](work))
+            result = jobs()[name](work)
+            (tmp_path / "result").write_bytes(result if isinstance(result, bytes) else b"".join(result))
         with (tmp_path / "result").open("rb") as stored:
             return json.loads(b"".join(declared.render(stored)))
 
