@@ -1,13 +1,16 @@
 // Lists that outlast the page, in this browser alone.
 
-/** A list of objects with an `id`; "change" is dispatched whenever it is another, in whichever tab that was done. */
+/** A list of objects with an `id`, the last `most` of them; "change" is dispatched whenever it is another, in whichever tab
+ * that was done. A browser that keeps nothing at all has it for as long as the page. */
 export class Kept extends EventTarget {
   #name;
+  #most;
   #items;
 
-  constructor(name) {
+  constructor(name, most = Infinity) {
     super();
     this.#name = name;
+    this.#most = most;
     this.#items = this.#read();
     addEventListener("storage", (event) => {
       if (event.key === this.#name || event.key === null) this.#become(this.#read(), false);
@@ -20,7 +23,7 @@ export class Kept extends EventTarget {
 
   /** Adds to the end. Throws when the browser keeps no more. */
   add(...items) {
-    this.#become([...this.#items, ...items]);
+    this.#become([...this.#items, ...items].slice(-this.#most));
   }
 
   change(id, properties) {
@@ -44,8 +47,9 @@ export class Kept extends EventTarget {
     if (write) {
       try {
         localStorage.setItem(this.#name, JSON.stringify(items));
-      } catch {
-        throw new Error("This browser keeps no more: remove something from the tray.");
+      } catch (error) {
+        if (error.name === "QuotaExceededError")
+          throw new Error("This browser keeps no more: remove something from the tray.");
       }
     }
     this.#items = items;

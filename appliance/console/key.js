@@ -2,19 +2,20 @@
 
 const NAME = "voiceprint-key";
 const asking = new EventTarget();
+let given = kept((storage) => storage.getItem(NAME)) ?? "";
 let waiting = null;
 
 /** The key that was given, empty without one. */
-export const key = () => sessionStorage.getItem(NAME) ?? "";
+export const key = () => given;
 
 /** What a request carries. */
 export const keyHeaders = () => (key() ? { Authorization: `Bearer ${key()}` } : {});
 
-/** Keeps `given`, or nothing when it is empty, and lets those go on who wait for it. */
-export function keepKey(given) {
-  if (given) sessionStorage.setItem(NAME, given);
-  else sessionStorage.removeItem(NAME);
-  waiting?.resolve(Boolean(given));
+/** Keeps `wanted`, or nothing when it is empty, and lets those go on who wait for it. */
+export function keepKey(wanted) {
+  given = wanted;
+  kept((storage) => (wanted ? storage.setItem(NAME, wanted) : storage.removeItem(NAME)));
+  waiting?.resolve(Boolean(wanted));
   waiting = null;
   asking.dispatchEvent(new Event("change"));
 }
@@ -24,7 +25,7 @@ export function wantKey(refused) {
   // Another was given while this one was on its way.
   if (refused !== key()) return Promise.resolve(true);
   if (waiting === null) {
-    waiting = Promise.withResolvers ? Promise.withResolvers() : resolvers();
+    waiting = promised();
     asking.dispatchEvent(new CustomEvent("wanted", { detail: { refused: Boolean(refused) } }));
   }
   return waiting.promise;
@@ -39,7 +40,16 @@ export function noKey() {
 export const whenKeyWanted = (told) => asking.addEventListener("wanted", (event) => told(event.detail.refused));
 export const whenKeyChanges = (told) => asking.addEventListener("change", told);
 
-function resolvers() {
+// A browser may refuse: then the key is kept by the page.
+function kept(use) {
+  try {
+    return use(sessionStorage);
+  } catch {
+    return null;
+  }
+}
+
+function promised() {
   const made = {};
   made.promise = new Promise((resolve) => (made.resolve = resolve));
   return made;

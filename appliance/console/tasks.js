@@ -18,7 +18,7 @@ const TURN_SECONDS = 1;
 const BREATH_MS = 1000;
 
 /** Items are {id, technology, about, sent}: the task's id, what it is about in words, and when, in milliseconds. */
-export const ownTasks = new Kept("voiceprint-tasks");
+export const ownTasks = new Kept("voiceprint-tasks", 500);
 
 const path = (technology, id) => `api/technology/${technology}/${id}`;
 

@@ -17,14 +17,9 @@ export function collect({ name, model, voiceprint, vector, seconds = null }) {
 /** Those of one model that has the most, and have speech: only voiceprints of one model can be compared. */
 export function comparable(items = tray.items) {
   const heard = items.filter((item) => item.vector.length > 0);
-  const groups = Map.groupBy ? Map.groupBy(heard, (item) => item.model) : grouped(heard);
-  return [...groups.values()].sort((one, other) => other.length - one.length);
-}
-
-function grouped(items) {
   const groups = new Map();
-  for (const item of items) groups.set(item.model, [...(groups.get(item.model) ?? []), item]);
-  return groups;
+  for (const item of heard) groups.set(item.model, [...(groups.get(item.model) ?? []), item]);
+  return [...groups.values()].sort((one, other) => other.length - one.length);
 }
 
 function unused(name) {
