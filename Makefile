@@ -9,6 +9,8 @@ CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 TOOLS := .venv-tools
 TOOLS_STAMP := $(TOOLS)/.installed
+BROWSER := .venv-browser
+BROWSER_STAMP := $(BROWSER)/.installed
 PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
 
@@ -45,6 +47,17 @@ $(CLIENTS_STAMP): tests/conformance/clients.txt
 conformance: install $(CLIENTS_STAMP) ## drive the appliance with Phonexia's published clients
 	@$(BIN)/voiceprint redis install
 	$(PYTEST) tests/conformance
+
+# Beside .venv and not in it: what is shipped has nothing of a browser.
+$(BROWSER_STAMP): tests/console/browser.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(BROWSER) --requirement tests/console/browser.txt
+	@touch $@
+
+.PHONY: test-console
+test-console: install $(BROWSER_STAMP) ## the console in Debian's chromium; CONSOLE_SHOTS=folder keeps pictures
+	@command -v chromium >/dev/null || { echo 'make test-console needs a browser: apt-get install --no-install-recommends chromium' >&2; exit 1; }
+	@$(BIN)/voiceprint redis install
+	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/console
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -86,4 +99,4 @@ $(PEERS_STAMP): benchmarks/peers.txt
 peers: $(PEERS_STAMP) ## the programs that `python -m benchmarks.peers` measures the appliance against
 
 clean:
-	rm -rf .venv $(CLIENTS) $(TOOLS) $(PEERS) sbom.cdx.json build dist *.egg-info
+	rm -rf .venv $(CLIENTS) $(TOOLS) $(BROWSER) $(PEERS) sbom.cdx.json build dist *.egg-info

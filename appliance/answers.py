@@ -18,11 +18,11 @@ _ALWAYS = {
     hdrs.REFERRER_POLICY: "no-referrer",
     hdrs.CROSS_ORIGIN_RESOURCE_POLICY: "same-origin",
     hdrs.CROSS_ORIGIN_OPENER_POLICY: "same-origin",
-    hdrs.PERMISSIONS_POLICY: "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _UNLESS_SET = {
     hdrs.CACHE_CONTROL: "no-store",
     hdrs.CONTENT_SECURITY_POLICY: "default-src 'none'; frame-ancestors 'none'",
+    hdrs.PERMISSIONS_POLICY: "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 # Where TLS is spoken: for a year, browsers come by TLS or not at all.
 _STRICT = {hdrs.STRICT_TRANSPORT_SECURITY: "max-age=31536000"}

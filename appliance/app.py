@@ -16,7 +16,7 @@ from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
 from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, TRIPS, WORKFORCE
-from appliance.endpoints import description, health, system, tasks, technologies
+from appliance.endpoints import console, description, health, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.memory import keep_freed
 from appliance.middlewares import doors, journal, refuse
@@ -67,7 +67,7 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_store_connection)
     app.cleanup_ctx.append(deliver)
     app.on_shutdown.append(_release_who_waits)
-    for endpoint in (technologies, tasks, system, health, description):
+    for endpoint in (technologies, tasks, system, health, description, console):
         app.add_routes(endpoint.routes())
     return app
 

@@ -15,6 +15,7 @@ from appliance.access.needs import needs
 from appliance.access.visitor import Visitor
 from appliance.addresses import base_url, client_address, is_loopback_name, own_url
 from appliance.answers import CORRELATION_ID, error, logged_id, repeated, request_id, translated
+from appliance.console.assets import ASSETS as CONSOLE
 from appliance.context import AUDIT, SETTINGS, VISITOR
 from appliance.description.assets import ASSETS
 from appliance.port import broken_http
@@ -25,11 +26,14 @@ log = logging.getLogger(__name__)
 
 _PATH_CHARACTERS = 200
 # What a load balancer asks, before anyone could give it a key; and what this interface is, which is no secret.
-OPEN_PATHS = frozenset({"/health", "/ready", "/openapi.json", "/docs", *(f"/docs/{name}" for name in ASSETS)})
-# Where a browser lands that was given the appliance's address, or one slash too many; relative, since a proxy may have
-# put it under a path.
-_TO_THE_PAGE = {"/": "docs", "/docs/": "../docs"}
-_NO_KEY_NEEDED = OPEN_PATHS | _TO_THE_PAGE.keys()
+OPEN_PATHS = frozenset(
+    {"/health", "/ready", "/openapi.json", "/docs", "/"}
+    | {f"/docs/{name}" for name in ASSETS}
+    | {f"/console/{name}" for name in CONSOLE}
+)
+# Where a browser lands that was given one slash too many; relative, since a proxy may have put it under a path.
+_ONE_TOO_MANY, _THE_PAGE = "/docs/", "../docs"
+_NO_KEY_NEEDED = OPEN_PATHS | {_ONE_TOO_MANY}
 
 
 @web.middleware
@@ -69,8 +73,12 @@ async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
             request.app[AUDIT].note(event, repeated=True)
         return error(refusal)
     except HTTPException as raised:
-        if raised.status == NotFound.http_status and request.method in {"GET", "HEAD"} and request.path in _TO_THE_PAGE:
-            return web.Response(status=307, headers={hdrs.LOCATION: _TO_THE_PAGE[request.path]})
+        if (
+            raised.status == NotFound.http_status
+            and request.method in {"GET", "HEAD"}
+            and request.path == _ONE_TOO_MANY
+        ):
+            return web.Response(status=307, headers={hdrs.LOCATION: _THE_PAGE})
         return error(translated(request, raised))
     except (HttpProcessingError, ClientPayloadError) as broken:
         return error(RequestInvalid(f"the request's body cannot be read: {_fault(broken)}"))

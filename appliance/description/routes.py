@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pydantic
 
+from appliance.console.assets import ASSETS as CONSOLE
 from appliance.description.assets import ASSETS
 from appliance.description.system import Alive, Info, Models, Readiness, Status
 from schemas.errors import NotFound, Overloaded, Refusal
@@ -64,5 +65,23 @@ ROUTES = (
         open=True,
         cached=True,
         files=tuple(ASSETS),
+    ),
+    Route(
+        "/",
+        "console",
+        "The console: what this interface does, in a browser.",
+        {200: ("text/html",)},
+        open=True,
+        cached=True,
+    ),
+    Route(
+        "/console/{asset}",
+        "console_asset",
+        "What the console is made of.",
+        {200: tuple(dict.fromkeys(asset.content_type for asset in CONSOLE.values()))},
+        (NotFound,),
+        open=True,
+        cached=True,
+        files=tuple(CONSOLE),
     ),
 )

@@ -2,17 +2,15 @@
 
 import asyncio
 
-from aiohttp import ETag, hdrs, web
+from aiohttp import web
 
 from appliance.addresses import base_url
+from appliance.assets import answer, digest, served
 from appliance.context import DOOR, SETTINGS
-from appliance.description.assets import ASSETS, PAGE, POLICY, Asset, digest
+from appliance.description.assets import ASSETS, PAGE
 from appliance.description.document import described
 from schemas import json
 from schemas.errors import NotFound
-
-# Kept, but asked for again each time, so that nobody sees what was true before an update.
-_CACHING = "no-cache"
 
 
 def routes() -> list[web.RouteDef]:
@@ -37,7 +35,7 @@ class _Described:
                 self._made[keyed] = await asyncio.to_thread(_made, request.app, keyed)
         servers = json.encode({"servers": [{"url": str(base_url(request, request.app[SETTINGS])).rstrip("/")}]})
         body = servers[:-1] + b"," + self._made[keyed][1:]
-        return _answer(request, body, digest(body), "application/json")
+        return answer(request, body, digest(body), "application/json")
 
 
 def _made(app: web.Application, keyed: bool) -> bytes:
@@ -45,7 +43,7 @@ def _made(app: web.Application, keyed: bool) -> bytes:
 
 
 async def page(request: web.Request) -> web.Response:
-    return await _file(request, PAGE)
+    return await served(request, PAGE)
 
 
 async def asset(request: web.Request) -> web.Response:
@@ -53,23 +51,4 @@ async def asset(request: web.Request) -> web.Response:
     found = ASSETS.get(request.match_info["asset"])
     if found is None:
         raise NotFound("the page at /docs has no such part")
-    return await _file(request, found)
-
-
-async def _file(request: web.Request, found: Asset) -> web.Response:
-    body, named = await asyncio.to_thread(found.read)
-    response = _answer(request, body, named, found.content_type)
-    response.headers[hdrs.CONTENT_SECURITY_POLICY] = POLICY
-    return response
-
-
-def _answer(request: web.Request, body: bytes, etag: str, content_type: str) -> web.Response:
-    """200 with the body, or 304 for those who have it."""
-    if any(one.value in {etag, "*"} for one in request.if_none_match or ()):
-        response = web.Response(status=304)
-    else:
-        charset = "utf-8" if content_type.startswith("text/") else None
-        response = web.Response(body=body, content_type=content_type, charset=charset)
-    response.etag = ETag(etag)
-    response.headers[hdrs.CACHE_CONTROL] = _CACHING
-    return response
+    return await served(request, found)

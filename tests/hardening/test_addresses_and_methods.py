@@ -82,15 +82,14 @@ def test_an_address_without_anything_is_not_found(appliance: Appliance, path: st
     assert_refused(exchange(appliance.url, request("GET", path)), 404, "resource.not-found")
 
 
-@pytest.mark.parametrize(("path", "there"), [("/", "docs"), ("/docs/", "../docs")])
-def test_a_browser_lands_on_the_page(client: httpx.Client, path: str, there: str) -> None:
+def test_a_browser_lands_on_the_page(client: httpx.Client) -> None:
     """Relative, for proxies that put the appliance under a path; other methods find nothing there."""
     for method in ("GET", "HEAD"):
-        answer = client.request(method, path)
-        assert (answer.status_code, answer.headers["Location"], answer.content) == (307, there, b"")
-    landed = client.get(path, follow_redirects=True)
+        answer = client.request(method, "/docs/")
+        assert (answer.status_code, answer.headers["Location"], answer.content) == (307, "../docs", b"")
+    landed = client.get("/docs/", follow_redirects=True)
     assert (landed.url.path, landed.status_code) == ("/docs", 200)
-    assert_refused(client.post(path), 404, "resource.not-found")
+    assert_refused(client.post("/docs/"), 404, "resource.not-found")
 
 
 def test_an_unknown_technology_takes_nothing(client: httpx.Client) -> None:

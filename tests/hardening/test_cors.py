@@ -84,7 +84,14 @@ def test_it_is_off(client: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/health"), ("GET", "/docs"), ("GET", "/nowhere"), ("POST", CONVERSION), ("GET", "/api/system/info")],
+    [
+        ("GET", "/health"),
+        ("GET", "/docs"),
+        ("GET", "/"),
+        ("GET", "/nowhere"),
+        ("POST", CONVERSION),
+        ("GET", "/api/system/info"),
+    ],
 )
 def test_what_browsers_are_told(client: httpx.Client, method: str, path: str) -> None:
     """Every answer is for whoever asked and nobody else: not to be kept, framed, guessed at or made part of a page."""
@@ -95,7 +102,7 @@ def test_what_browsers_are_told(client: httpx.Client, method: str, path: str) ->
     assert headers["Cross-Origin-Resource-Policy"] == headers["Cross-Origin-Opener-Policy"] == "same-origin"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert "default-src 'none'" in headers["Content-Security-Policy"]
-    assert headers["Cache-Control"] == ("no-cache" if path == "/docs" else "no-store")
+    assert headers["Cache-Control"] == ("no-cache" if path in {"/docs", "/"} else "no-store")
     assert "camera=()" in headers["Permissions-Policy"]
     assert headers["Server"] == "voiceprint"
     # In the clear nobody can know who says so.

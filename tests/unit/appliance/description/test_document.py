@@ -98,7 +98,7 @@ def test_what_needs_a_key() -> None:
     that is told."""
     found = described(SETTINGS, keyed=True)
     free = {path for _, path, operation in operations(found) if operation["security"] == []}
-    assert free == {"/health", "/ready", "/openapi.json", "/docs", "/docs/{asset}"}
+    assert free == {"/health", "/ready", "/openapi.json", "/docs", "/docs/{asset}", "/", "/console/{asset}"}
     scopes = {"post": ["submit"], "get": ["read"], "delete": ["erase"]}
     for method, path, operation in operations(found):
         if path not in free:
