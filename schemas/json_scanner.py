@@ -11,6 +11,7 @@ _BLANK = re.compile(rb"[ \t\r\n]*")
 _STRUCTURE, _IN_TEXT = re.compile(rb'["\[\]{}]'), re.compile(rb'["\\]')
 _SCALAR = re.compile(rb"[^\s,\]}:]*")
 _PIECE_BYTES = 1 << 18
+_MOST_DEPTH = 64
 
 
 class Scanner:
@@ -72,6 +73,8 @@ class Scanner:
                 depth += 1 if letter in b"[{" else -1
                 if depth <= 0:
                     return size
+                if depth > _MOST_DEPTH:
+                    raise VoiceprintMalformed("the JSON is nested deeper than any voiceprint")
 
     def _text(self, size: int) -> int:
         """Where the text ends whose opening quotation mark ends at `size`."""

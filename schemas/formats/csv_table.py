@@ -76,6 +76,8 @@ def read(file: BinaryIO, asked: Asked) -> Iterator[Rows]:
 
 
 def _cells(line: bytes, delimiter: str) -> list[str]:
+    if line.count(delimiter.encode()) > bounded.MOST_VALUES:
+        raise VoiceprintMalformed("the line has more cells than a vector has values")
     try:
         return next(csv.reader([line.decode()], delimiter=delimiter, strict=True))
     except (csv.Error, UnicodeDecodeError, StopIteration) as error:
@@ -100,14 +102,17 @@ def _columns(cells: Sequence[str], asked: Asked) -> _Columns:
             long[0], next((place for place in range(len(cells)) if place != long[0]), None), has_names=False
         )
     known = {*VECTOR_NAMES, *KEY_NAMES} & set(names)
-    if known or asked.column or asked.key or plain.count(False) > 1 or _numbered(names):
+    if not known and _numbered(names):
+        return _Columns(None, None if names[0] else 0, has_names=True)
+    if known or asked.column or asked.key or plain.count(False) > 1:
         return _Columns(place(asked.column, VECTOR_NAMES), place(asked.key, KEY_NAMES), has_names=True)
     return _Columns(None, None if all(plain) else plain.index(False), has_names=False)
 
 
 def _numbered(names: Sequence[str]) -> bool:
-    """Whether they are what pandas calls columns without names."""
-    return len(names) > 2 and names[1:] == [str(number) for number in range(len(names) - 1)]
+    """Whether they are what pandas calls columns without names, with or without its index before them."""
+    numbers = [str(number) for number in range(len(names))]
+    return len(names) > 2 and (names == numbers or names == ["", *numbers[:-1]])
 
 
 def _row(cells: Sequence[str], columns: _Columns, found: Gathered) -> Iterator[Rows]:

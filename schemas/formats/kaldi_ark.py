@@ -1,8 +1,8 @@
 """Kaldi's archives, binary: a key, a space, `\\0B` and a vector or a matrix, one after the other.
 
 A vector is a row; of a matrix every row is one, under the key of the matrix. Layouts and the arithmetic of the three
-compressed kinds are those of Kaldi's `matrix/kaldi-vector.cc`, `kaldi-matrix.cc` and `compressed-matrix.cc`, in float32
-as there.
+compressed kinds are those of Kaldi's `matrix/kaldi-vector.cc`, `kaldi-matrix.cc` and `compressed-matrix.cc`, to the
+bit.
 """
 
 import re
@@ -25,9 +25,9 @@ TELLS_ROWS = False
 _BEGINS = re.compile(rb"[^\s\0]{1,4096} \0B[FDC]")
 _PLAIN: dict[bytes, np.dtype[Any]] = {b"F": np.dtype("<f4"), b"D": np.dtype("<f8")}
 # Of the wide kinds of compression: of a number, and the share of the range that one step of it is.
-_STEPS: dict[bytes, tuple[np.dtype[Any], Any]] = {
-    b"CM2": (np.dtype("<u2"), np.float32(1 / 65535)),
-    b"CM3": (np.dtype("u1"), np.float32(1 / 255)),
+_STEPS: dict[bytes, tuple[np.dtype[Any], float]] = {
+    b"CM2": (np.dtype("<u2"), 1 / 65535),
+    b"CM3": (np.dtype("u1"), 1 / 255),
 }
 _QUANTILE = np.float32(1.52590218966964e-05)
 
@@ -77,29 +77,30 @@ def _compressed(file: BinaryIO, token: bytes) -> Iterator[Floats]:
             yield from _by_columns(file, least, span, rows, dimension)
             return
         kind, step = _STEPS[token]
-        step = np.float32(span * step)
+        width = np.float32(float(span) * step)
         for count in bounded.pieces(rows, 4 * dimension):
             packed = np.frombuffer(exactly(file, kind.itemsize * dimension * count), kind)
-            yield (least + packed.astype(np.float32) * step).reshape(count, dimension)
+            yield (least + packed.astype(np.float32) * width).reshape(count, dimension)
 
 
 def _by_columns(file: BinaryIO, least: Any, span: Any, rows: int, dimension: int) -> Iterator[Floats]:
     """The kind in which every column has quantiles of its own, and stands by itself."""
-    if rows * dimension > bounded.BLOCK_BYTES * 4:
+    if rows * dimension > bounded.BLOCK_BYTES:
         raise VoiceprintMalformed(f"a compressed matrix of {rows:,} by {dimension:,}, which must be read at once")
     quantiles = np.frombuffer(exactly(file, 8 * dimension), "<u2").reshape(dimension, 4)
     lowest, low, high, highest = (least + span * _QUANTILE * quantiles.astype(np.float32)).T[:, :, np.newaxis]
     packed = np.frombuffer(exactly(file, rows * dimension), "u1").reshape(dimension, rows).astype(np.float32)
-    found = np.where(
-        packed <= 64,
-        lowest + (low - lowest) * packed * np.float32(1 / 64),
-        np.where(
-            packed <= 192,
-            low + (high - low) * (packed - 64) * np.float32(1 / 128),
-            high + (highest - high) * (packed - 192) * np.float32(1 / 63),
-        ),
+    # Differences and their first product in 32 bits, the rest in 64.
+    below, between, above = (
+        begin + ((end - begin) * (packed - first)).astype(np.float64) * share
+        for begin, end, first, share in (
+            (lowest, low, 0, 1 / 64),
+            (low, high, 64, 1 / 128),
+            (high, highest, 192, 1 / 63),
+        )
     )
-    matrix = np.ascontiguousarray(found.T)
+    found = np.where(packed <= 64, below, np.where(packed <= 192, between, above))
+    matrix = np.ascontiguousarray(found.T, np.float32)
     at = 0
     for count in bounded.pieces(rows, 4 * dimension):
         yield matrix[at : at + count]

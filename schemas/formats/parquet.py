@@ -1,6 +1,7 @@
 """Parquet: a column of vectors, or one of voiceprints. A file is read row group by row group, batch by batch."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas import arrow
@@ -57,8 +58,11 @@ def read(file: BinaryIO, asked: Asked) -> Iterator[Rows]:
 
 def _open(file: BinaryIO) -> Any:
     parquet = arrow.pyarrow("pyarrow.parquet")
+    # A file of this machine is read by Arrow itself, without a way through Python.
+    descriptor = getattr(file, "name", None)
+    native = isinstance(descriptor, int) and Path(f"/proc/self/fd/{descriptor}")
     return parquet.ParquetFile(
-        file,
+        arrow.pyarrow().OSFile(str(native)) if native and native.exists() else file,
         buffer_size=1 << 20,
         pre_buffer=False,
         thrift_string_size_limit=_MOST_METADATA,
