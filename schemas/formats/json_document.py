@@ -21,7 +21,8 @@ _BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[|\{\s*[\"}]|\")")
 
 
 def recognises(head: bytes) -> bool:
-    return _BEGINS.match(head) is not None and not ndjson.recognises(head)
+    # A key of a binary archive may begin as JSON does.
+    return b"\0" not in head and _BEGINS.match(head) is not None and not ndjson.recognises(head)
 
 
 def read(file: BinaryIO, asked: Asked) -> Iterator[Rows]:

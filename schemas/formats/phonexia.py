@@ -6,6 +6,7 @@ are not public, so that a damaged value cannot be told. An embedding is not the 
 it is kept under the name of its own model, and never comparable with any other's.
 """
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -15,10 +16,12 @@ from schemas.voiceprint import MAXIMUM_BYTES
 
 NAME, TITLE = "phonexia", "a voiceprint of Phonexia (UBJSON)"
 
+# The length of a key as int8, and the key: no JSON has that after its bracket.
+_BEGINS = re.compile(rb"\{i[\x01-\x1f][a-z]")
+
 
 def recognises(head: bytes) -> bool:
-    # A key's length as int8 is what no JSON has after its bracket.
-    return head[:2] == b"{i"
+    return _BEGINS.match(head) is not None
 
 
 def read(file: BinaryIO, asked: Asked) -> Iterator[Rows]:

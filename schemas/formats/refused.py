@@ -12,7 +12,7 @@ NAME, TITLE = "refused", "formats that are refused"
 _SAVE = "where you trust it, load it where it was made (torch.load with weights_only=True), then numpy.save its vectors"
 _KNOWN = (
     (
-        rb"VPT ",
+        rb"VPT (?!\0B[FDC])",
         "it is an XL5 voiceprint of Speech Engine 3, whose layout is not public: extract it anew from its recording",
     ),
     (
