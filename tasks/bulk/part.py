@@ -130,6 +130,9 @@ class Sifted:
         values = arrow.matrix(batch.column(VECTOR))
         with np.errstate(all="ignore"):
             squares = np.vecdot(values, values)
+        if not np.isfinite(squares).all():
+            wide = values.astype(np.float64)
+            squares = np.vecdot(wide, wide)
         self._squares = [
             min([*self._squares[:1], float(squares.min())]),
             max([*self._squares[1:], float(squares.max())]),

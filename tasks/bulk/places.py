@@ -130,7 +130,11 @@ class Folder(Protocol):
 
 def folder(path: str) -> Folder:
     """Raises ConfigurationError for a path that can be no folder."""
-    return _Remote(path) if is_address(path) else _Local(Path(path))
+    if is_address(path):
+        return _Remote(path)
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ConfigurationError(f"{path} is there already and is no folder: name another")
+    return _Local(Path(path))
 
 
 class _Local:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from schemas.bounded import MOST_VALUES
 from schemas.errors import ConfigurationError
 from schemas.formats import Fault
 from schemas.signatures import Signatures
@@ -79,11 +80,12 @@ def begun(job: Callable[[int], Job], inputs: Sequence[str], output: str, shard: 
 
 
 def sized(job: Callable[[int], Job], sources: Sequence[Source], signatures: Signatures) -> Job:
-    """The job for vectors of as many values as the first voiceprint has that is good; of 1 where there is none.
+    """The job for vectors of as many values as the first voiceprint has that is good, where there is one.
 
     Raises ConfigurationError where nothing says which model made it.
     """
-    asked = job(1)
+    # As many as there can be: what is asked of them fits.
+    asked = job(MOST_VALUES)
     for source in sources:
         for batch in batches.read(source.path, asked.asked):
             if isinstance(batch, Fault) or (found := first(batch, asked.raw, signatures)) is None:
@@ -94,4 +96,4 @@ def sized(job: Callable[[int], Job], sources: Sequence[Source], signatures: Sign
                     f"nothing in {source.path} says which model made its voiceprints: name the model with --model"
                 )
             return job(dimension)
-    return asked
+    return job(asked.to_dimension or 1)
