@@ -13,13 +13,12 @@ from appliance.settings import load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from appliance.settings import Settings
     from schemas.signatures import Signatures
     from tasks.bulk.job import Job
     from tasks.bulk.ledger import Record
-    from tasks.bulk.run import Run, Shard
+    from tasks.bulk.run import Progress, Run, Shard
 
 _STANDARD_OUTPUT = "-"
 
@@ -66,6 +65,9 @@ def convert(
     rows_per_file: Annotated[int, typer.Option(min=1, help="Rows of an output file, of sources that can be cut.")] = 1
     << 18,
     shard: Annotated[str, typer.Option(metavar="I/N", help="Do the I-th of N shares of the work only.")] = "1/1",
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Who does the parts: this machine's cores, or a Ray cluster.")
+    ] = "local",
     processes: Annotated[
         int | None, typer.Option(min=1, help="Processes; one for each core when not given.", show_default=False)
     ] = None,
@@ -82,7 +84,9 @@ def convert(
         raise ConfigurationError("--raw: bare numbers do not tell how many make a vector: give --dimension as well")
 
     from schemas.signatures import Signatures  # noqa: PLC0415
+    from tasks.bulk import local  # noqa: PLC0415
     from tasks.bulk.job import Job  # noqa: PLC0415
+    from tasks.bulk.local import Keys  # noqa: PLC0415
     from tasks.bulk.run import begun  # noqa: PLC0415
 
     settings = load()
@@ -94,7 +98,12 @@ def convert(
     if output == _STANDARD_OUTPUT:
         raise typer.Exit(_print(job, inputs, signatures))
     run = begun(job, inputs, output, _shard(shard), signatures)
-    raise typer.Exit(_do(run, settings, signatures, processes or len(os.sched_getaffinity(0))))
+    keys = Keys(str(settings.key_ring) if settings.key_ring else None, settings.unsigned_voiceprints)
+    if engine == "ray":
+        from tasks.bulk import on_ray  # noqa: PLC0415
+
+        raise typer.Exit(_follow(run, on_ray.done(run, keys)))
+    raise typer.Exit(_follow(run, local.done(run, keys, signatures, processes or len(os.sched_getaffinity(0)))))
 
 
 def _shard(text: str) -> "Shard":
@@ -123,13 +132,12 @@ def _print(job: "Callable[[int], Job]", inputs: Sequence[str], signatures: "Sign
     return ExitCode.REFUSED if sifted.record().rejects else ExitCode.DONE
 
 
-def _do(run: "Run", settings: "Settings", signatures: "Signatures", processes: int) -> ExitCode:
+def _follow(run: "Run", parts: "Iterator[Progress]") -> ExitCode:
+    """Shows how parts are done, and what came of it."""
     from appliance.commands import bulk_progress  # noqa: PLC0415
-    from tasks.bulk import local  # noqa: PLC0415
 
-    keys = local.Keys(str(settings.key_ring) if settings.key_ring else None, settings.unsigned_voiceprints)
     with bulk_progress.shown(run) as bar:
-        for progress in local.done(run, keys, signatures, processes):
+        for progress in parts:
             bar.went_on(progress)
     record, left = run.ended()
     _summarise(run, record, left)
