@@ -83,12 +83,15 @@ def convert(
     if raw and dimension is None:
         raise ConfigurationError("--raw: bare numbers do not tell how many make a vector: give --dimension as well")
 
+    from schemas import arrow  # noqa: PLC0415
     from schemas.signatures import Signatures  # noqa: PLC0415
     from tasks.bulk import local  # noqa: PLC0415
     from tasks.bulk.job import Job  # noqa: PLC0415
     from tasks.bulk.local import Keys  # noqa: PLC0415
     from tasks.bulk.run import begun  # noqa: PLC0415
 
+    # Whoever lacks it is told before anything is begun.
+    arrow.pyarrow()
     settings = load()
     signatures = Signatures.of(settings.ring(), settings.unsigned_voiceprints)
 
