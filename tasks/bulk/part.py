@@ -46,7 +46,7 @@ def work(plan: Plan, part: int, folder: Folder, signatures: Signatures, tell: Te
         sifted = Sifted(lambda one: rejects().write(json.encode(one) + b"\n"), tell)
         good = sifted.good(converted(plan, part, signatures))
         if not getattr(to, "TELLS_ROWS", True):
-            good = _told_beside(stack.enter_context(folder.replacing(f"part-{part:05d}.rows.ndjson")), good)
+            good = _told_beside(stack.enter_context(folder.replacing(f"_part-{part:05d}.rows.ndjson")), good)
         to.write(stack.enter_context(folder.replacing(file_name(plan, part))), schema(plan.job.form), good)
     with folder.replacing(record_name(part)) as file:
         file.write(sifted.record().encode())

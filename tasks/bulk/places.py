@@ -175,7 +175,7 @@ class _Local:
             beside.unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        for path in self._path.rglob(".part-*"):
+        for path in self._path.rglob(".*part-*"):
             path.unlink(missing_ok=True)
 
     def read(self, name: str) -> bytes | None:
