@@ -1,7 +1,9 @@
 """The core: a batch of voiceprints in, a batch of as many rows out, each with a vector or a reason."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,3 +115,17 @@ def test_what_is_missing_is_named() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "pip install 'voiceprint-appliance[bulk]'" in done.stderr
+
+
+def test_the_example_of_spark() -> None:
+    """What docs/bulk.md gives to Spark makes plain columns of a batch with a reject in it."""
+    text = (Path(__file__).parents[4] / "docs/bulk.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102  # our own page
+    batch = pa.record_batch({"id": ["a", "b"], "voiceprint": [to_base64(encode(voiceprint(vector=MADE[0]))), "****"]})
+    (made,) = names["converted"](iter([batch]))
+    assert made.schema == names["PLAIN"]
+    good, bad = made.to_pylist()
+    assert np.array(good["vector"], np.float32).tobytes() == MADE[0].tobytes()
+    assert (bad["id"], bad["vector"], bad["fault_type"]) == ("b", None, "voiceprint.malformed")
