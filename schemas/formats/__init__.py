@@ -4,7 +4,8 @@ Every module of this folder is found by itself and must have what `Format` asks 
 read exactly is a `Fault`, and what is damaged beyond the place where it could go on raises a VoiceprintError. It holds
 no more at a time than `schemas/bounded.py` says. Rows are numbered from 0 in the order of the file.
 
-A format that can be written has `write(file, batches)` as well, which gives back, bit for bit, what it is given.
+A format that can be written has `write(file, schema, batches)` and a `SUFFIX` as well: its reader gives back, bit for
+bit, what was written. Where it has no place for sources and rows, `TELLS_ROWS` is False.
 """
 
 import importlib
@@ -69,8 +70,8 @@ def _refuse(path: str) -> BinaryIO:
 class Asked:
     """What cannot be told from a file: the columns by name, and of bare numbers the kind and the dimension.
 
-    `follow` opens the files that an index names. `rows` are the first and the last but one to be read, of the formats
-    whose `RANGES` are set: there row groups, record batches or rows; all when it is None.
+    `follow` opens the files that an index names. `groups` are the first row group of a Parquet file to be read and the
+    one after the last, all when it is None.
     """
 
     column: str | None = None
