@@ -46,6 +46,8 @@ A *request* refusal answers an HTTP call with its status. A *task* refusal ends 
                     ├── VoiceprintNotSigned         not signed where only signed ones are taken
                     ├── VoiceprintNotFinite         NaN or infinity among its numbers
                     ├── VoiceprintSpaceMismatch     of another embedding space than what it is to meet
+                    ├── VoiceprintNoSpeech          made of a recording without speech, where a vector is needed
+                    ├── VoiceprintModelUnknown      nothing says which model made it
                     └── VoiceprintMalformed         a field is missing or of the wrong type or range
 
 The body of every refusal has one shape: `{"type", "message", "detail": [{"location", "message", "type", "context"}]}`.
@@ -287,6 +289,14 @@ class VoiceprintNotFinite(VoiceprintError):
 
 class VoiceprintSpaceMismatch(VoiceprintError):
     kind = "voiceprint.space-mismatch"
+
+
+class VoiceprintNoSpeech(VoiceprintError):
+    kind = "voiceprint.no-speech"
+
+
+class VoiceprintModelUnknown(VoiceprintError):
+    kind = "voiceprint.model-unknown"
 
 
 class VoiceprintMalformed(VoiceprintError):

@@ -107,6 +107,20 @@ class Voiceprints:
             )
 
 
+def told_apart(vectors: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Which of `vectors` (n, dimension) have finite values only, and which any but zeros."""
+    with np.errstate(all="ignore"):
+        squares = np.vecdot(vectors, vectors)
+        # A sum of squares that is finite and not zero tells both at once; what it cannot tell is looked at closely.
+        finite = np.isfinite(squares)
+        spoken = squares != 0
+    unclear = np.flatnonzero(~finite | ~spoken)
+    if len(unclear):
+        finite[unclear] = np.isfinite(vectors[unclear]).all(axis=1)
+        spoken[unclear] = vectors[unclear].any(axis=1)
+    return finite, spoken
+
+
 class Layout:
     """Where things are in containers like `container`, which was found to hold `like` under `key`, the key of its
     signature, None where there is none."""
@@ -135,8 +149,8 @@ class Layout:
             good &= rows[name] == self._example[name]
         flags = rows["flags"]
         good &= (flags | NO_SPEECH) == (self._example["flags"] | NO_SPEECH)
-        good &= vectors.any(axis=1) == (flags & NO_SPEECH == 0)
-        good &= np.isfinite(vectors).all(axis=1)
+        finite, spoken = told_apart(vectors)
+        good &= finite & (spoken == (flags & NO_SPEECH == 0))
         with np.errstate(invalid="ignore"):  # some NaN are told of when they are compared
             for name in ("speech", "recording"):
                 good &= np.isfinite(rows[name]) & (rows[name] >= 0)

@@ -21,13 +21,10 @@ from schemas.errors import (
     VoiceprintWrongMagic,
 )
 from schemas.signatures import Signatures
-from schemas.voiceprint import Voiceprint
-from schemas.voiceprint_columns import Layout, Voiceprints
+from schemas.voiceprint_blocks import Blocks, Refused
+from schemas.voiceprint_columns import Voiceprints
 from tasks import foreign
 
-# How many layouts of one length are looked for. Voiceprints of one model have one; whoever sends many has them read one
-# by one.
-_LAYOUTS = 4
 _NAMED = 10
 
 Numbers = npt.NDArray[np.intp]
@@ -66,11 +63,11 @@ def each(
 
 
 class _Reader:
-    """Reads a list piece by piece, and remembers what the containers in it are laid out like."""
+    """Reads a list piece by piece."""
 
     def __init__(self, name: str, faults: list[Detail], signatures: Signatures) -> None:
         self._name, self._faults, self._signatures = name, faults, signatures
-        self._layouts: dict[int, list[Layout]] = {}
+        self._blocks = Blocks(signatures)
 
     def of_run(self, run: Run, start: int) -> Iterator[Found]:
         """Those of `run` that can be read, of which the first has the index `start`."""
@@ -86,51 +83,27 @@ class _Reader:
 
     def of_text(self, text: str, index: int) -> Iterator[Found]:
         """That of one text, if it can be read."""
+        container = b""
         try:
-            one = self._decoded(voiceprint.from_base64(text), index)
+            container = voiceprint.from_base64(text)
+            one = self._signatures.decode(container)
         except VoiceprintError as error:
-            self._faults.append(error.at("body", self._name, index))
-            return
-        if one is not None:
+            self._fault(error, container, index)
+        else:
             yield Found(np.array([index]), Voiceprints.of(one))
 
     def _together(self, containers: bytes, indices: Numbers) -> Iterator[Found]:
         """Of containers of one length in a row, whose indices are given."""
-        size = len(containers) // len(indices)
-        layouts = self._layouts.setdefault(size, [])
-        rows = np.frombuffer(containers, np.uint8).reshape(-1, size)
-        for layout in layouts:
-            taken, voiceprints = layout.read(rows)
-            if taken.any():
-                yield Found(indices[taken], voiceprints)
-                rows, indices = rows[~taken], indices[~taken]
-            if not len(rows):
-                return
-        while len(rows):
-            container = rows[0].tobytes()
-            one = self._decoded(container, int(indices[0]))
-            taken = np.arange(len(rows)) == 0
-            if one is not None:
-                voiceprints = Voiceprints.of(one)
-                new = self._layout(container, one) if len(layouts) < _LAYOUTS else None
-                if new is not None:
-                    layouts.append(new)
-                    taken, voiceprints = new.read(rows)
-                yield Found(indices[taken], voiceprints)
-            rows, indices = rows[~taken], indices[~taken]
+        for found in self._blocks.read(np.frombuffer(containers, np.uint8).reshape(len(indices), -1)):
+            if isinstance(found, Refused):
+                self._fault(found.error, found.container, int(indices[found.place]))
+            else:
+                yield Found(indices[found.places], found.voiceprints)
 
-    def _decoded(self, container: bytes, index: int) -> Voiceprint | None:
-        try:
-            return self._signatures.decode(container)
-        except VoiceprintWrongMagic:
-            error: VoiceprintError = foreign.refusal(container)
-        except VoiceprintError as known:
-            error = known
+    def _fault(self, error: VoiceprintError, container: bytes, index: int) -> None:
+        if isinstance(error, VoiceprintWrongMagic):
+            error = foreign.refusal(container)
         self._faults.append(error.at("body", self._name, index))
-        return None
-
-    def _layout(self, container: bytes, one: Voiceprint) -> Layout | None:
-        return Layout.of(container, one, self._signatures.key(container))
 
 
 def in_order(found: Sequence[Found]) -> list[Voiceprints]:

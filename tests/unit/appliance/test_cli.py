@@ -119,11 +119,16 @@ def test_extract_and_convert_agree(run: Run, stereo: Path, tmp_path: Path) -> No
     assert [Path(path).name for path in written] == ["stereo.0.vp", "stereo.1.vp"]
     assert voiceprint.decode(Path(written[0]).read_bytes()).has_speech
 
-    converted = run("convert", text, *written)
-    assert converted.returncode == 0
+    converted = run("convert", text, *written, "-")
     entries = [json.loads(line) for line in converted.stdout.splitlines()]
-    assert [entry["vector_voiceprint"] for entry in entries] == 2 * [speaking["vector_voiceprint"], []]
-    assert [entry.get("line") for entry in entries] == [1, 3, None, None]
+    assert [entry["vector"] for entry in entries] == 2 * [speaking["vector_voiceprint"]]
+    assert [(entry["source"], entry["row"], entry["model"]) for entry in entries] == [
+        (str(text), 0, "ge2e"),
+        (written[0], 0, "ge2e"),
+    ]
+    # Without speech there is no vector.
+    assert converted.returncode == ExitCode.REFUSED
+    assert [line.split(": ")[1] for line in converted.stderr.splitlines()] == [f"{text}:1", f"{written[1]}:0"]
 
 
 def test_extract_goes_on_after_a_bad_file(run: Run, stereo: Path, tmp_path: Path) -> None:
@@ -198,19 +203,30 @@ def test_extract_shows_progress_on_a_terminal(models_dir: Path, stereo: Path) ->
 
 
 def test_convert_names_what_is_bad(run: Run, stereo: Path, tmp_path: Path) -> None:
-    """Every bad voiceprint is named by file and line, and the others are converted."""
+    """Every bad voiceprint is named by file and row, and the others are converted."""
     (line,) = run("extract", stereo, "--channels", "0").stdout.splitlines()
     good = json.loads(line)["channels"][0]["voiceprint"]
     text = tmp_path / "some.txt"
     text.write_text(f"****\n{good}\nAAAA\n")
-    tried = run("convert", text, stereo)
+    tried = run("convert", text, stereo, "-")
     assert tried.returncode == ExitCode.REFUSED
-    assert [json.loads(line)["line"] for line in tried.stdout.splitlines()] == [2]
-    assert tried.stderr.splitlines() == [
-        f"error: {text}:1: this is not Base64",
-        f"error: {text}:3: this is not a voiceprint of this appliance",
-        f"error: {stereo}: this is not a voiceprint of this appliance",
-    ]
+    assert [json.loads(line)["row"] for line in tried.stdout.splitlines()] == [1]
+    first, second, third = tried.stderr.splitlines()
+    assert first == f"error: {text}:0: this is not Base64"
+    assert second == f"error: {text}:2: this is not a voiceprint that is read here"
+    assert third.startswith(f"error: {stereo}:0: this is nothing that is read here")
+
+
+def test_convert_overwrites_nothing(run: Run, tmp_path: Path) -> None:
+    """The last word is the output, which is no file, nor a folder that holds something else."""
+    (tmp_path / "one.vp").write_bytes(b"ZOVP")
+    for output in (tmp_path / "one.vp", tmp_path):
+        tried = run("convert", tmp_path / "one.vp", output)
+        assert tried.returncode == ExitCode.MISCONFIGURED
+        assert "name another" in tried.stderr
+    alone = run("convert", tmp_path / "one.vp")
+    assert alone.returncode == ExitCode.MISCONFIGURED
+    assert "then the output" in alone.stderr
 
 
 def test_models_are_listed_and_verified(run: Run, models_dir: Path) -> None:

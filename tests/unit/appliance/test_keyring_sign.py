@@ -135,13 +135,13 @@ def test_convert_takes_what_was_signed(run: Run, tmp_path: Path) -> None:
     """Before, the command refuses as the service does, unless it is told to take them."""
     path = tmp_path / "one.vp"
     path.write_bytes(ONE)
-    refused = run("convert", path)
+    refused = run("convert", path, "-")
     assert refused.returncode == ExitCode.REFUSED
     assert "is not signed" in refused.stderr
     assert "keyring sign" in refused.stderr
-    taken = run("convert", path, VOICEPRINT_UNSIGNED_VOICEPRINTS="accept")
+    taken = run("convert", path, "-", VOICEPRINT_UNSIGNED_VOICEPRINTS="accept")
     run("keyring", "sign", path)
-    assert run("convert", path).stdout == taken.stdout != ""
+    assert run("convert", path, "-").stdout == taken.stdout != ""
 
 
 def test_what_is_extracted_is_signed(run: Run, ring: Path, tmp_path: Path) -> None:
@@ -151,4 +151,4 @@ def test_what_is_extracted_is_signed(run: Run, ring: Path, tmp_path: Path) -> No
     (channel,) = json.loads(run("extract", RECORDINGS / "demo.flac").stdout)["channels"]
     one, other = (signatures.decode(held) for held in (Path(path).read_bytes(), from_base64(channel["voiceprint"])))
     assert one.vector.tobytes() == other.vector.tobytes()
-    assert run("convert", path).returncode == 0
+    assert run("convert", path, "-").returncode == 0

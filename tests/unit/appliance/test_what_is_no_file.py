@@ -53,7 +53,7 @@ def run(own_models: Path, tmp_path: Path) -> Run:
         (("heads", "add", "zero"), ExitCode.MISCONFIGURED),
         (("calibrate", "pipe", "--root", "."), ExitCode.MISCONFIGURED),
         (("calibrate", "zero", "--root", "."), ExitCode.MISCONFIGURED),
-        (("convert", "pipe", "zero"), ExitCode.REFUSED),
+        (("convert", "pipe", "zero", "-"), ExitCode.REFUSED),
         (("extract", "pipe", "zero"), ExitCode.REFUSED),
     ],
 )

@@ -59,3 +59,10 @@ def test_gpu_check_is_tried_on_a_processor(tmp_path: Path, models_dir: Path) -> 
         assert network["agree"]
         assert {speed["batch"] for speed in network["speeds"]} == {1, 4}
     assert figures["extraction"]["recordings"] == 2
+
+
+def test_bulk(tmp_path: Path) -> None:
+    """Three conversions of one small archive are compared with what went in, and timed."""
+    done = run("benchmarks.bulk", "--rows", "3000", "--rounds", "1", "--folder", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "3,000 voiceprints of 256 values" in done.stdout

@@ -1,0 +1,120 @@
+"""Arrow tables: pyarrow, which the extra `bulk` brings, and which columns of a table are a voiceprint's."""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from schemas.bounded import BLOCK_BYTES, BLOCK_ROWS
+from schemas.errors import ConfigurationError, VoiceprintMalformed
+from schemas.formats import KEY_NAMES, VECTOR_NAMES, Asked, Cells, Floats, Rows, Vectors
+
+
+def pyarrow(module: str = "pyarrow") -> Any:
+    """pyarrow, or a module of it. Raises ConfigurationError where it is not installed."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            "tables and work in bulk need pyarrow: pip install 'voiceprint-appliance[bulk]'"
+        ) from error
+
+
+def damaged() -> tuple[type[Exception], ...]:
+    """What pyarrow raises for a file that is not as it should be."""
+    return (pyarrow().ArrowException, OSError, MemoryError, ValueError, OverflowError, KeyError, TypeError, IndexError)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The names of a table's columns: `cell` holds voiceprints as text or bytes, or `vector` lists of numbers, and one
+    of them is None; `key` may be."""
+
+    cell: str | None
+    vector: str | None
+    key: str | None
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name in (self.cell, self.vector, self.key) if name is not None]
+
+    def rows(self, batch: Any, first: int) -> Rows:
+        """Those of a record batch whose first row is number `first`."""
+        keys = None if self.key is None else texts(batch.column(self.key))
+        if self.cell is not None:
+            return Cells(first, bytes_of(batch.column(self.cell)), keys)
+        return Vectors(first, batch.column(self.vector), keys)
+
+
+def columns(schema: Any, asked: Asked) -> Columns:
+    """Those of a table. Raises VoiceprintMalformed where it cannot be told which."""
+    names = list(schema.names)
+    for wanted in filter(None, (asked.column, asked.key)):
+        if names.count(wanted) != 1:
+            raise VoiceprintMalformed(f"the table has no column {wanted!r}, or two: it has {', '.join(names)}")
+    known = [asked.column] if asked.column else [name for name in VECTOR_NAMES if name in names]
+    found = known or [name for name in names if is_list(schema.field(name).type)]
+    if len(found) != 1 or names.count(found[0]) != 1:
+        raise VoiceprintMalformed(
+            f"which column holds the voiceprints cannot be told: name it with --column; there are {', '.join(names)}"
+        )
+    (name,) = found
+    kind = schema.field(name).type
+    key = asked.key or next((one for one in KEY_NAMES if names.count(one) == 1 and one != name), None)
+    if is_list(kind):
+        return Columns(None, name, key)
+    if _is_cell(kind):
+        return Columns(name, None, key)
+    raise VoiceprintMalformed(f"the column {name!r} is of {kind}: neither lists of numbers nor text or bytes")
+
+
+def is_list(kind: Any) -> bool:
+    types = pyarrow().types
+    lists = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return bool(lists and types.is_floating(kind.value_type))
+
+
+def _is_cell(kind: Any) -> bool:
+    pa = pyarrow()
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    plain = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.string_view(), pa.binary_view())
+    return kind in plain or bool(pa.types.is_fixed_size_binary(kind))
+
+
+def bytes_of(column: Any) -> Any:
+    """A column of text or bytes as Arrow's `binary` or `large_binary`, without a copy where it is plain."""
+    pa = pyarrow()
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    column = untexted(column)
+    return column if column.type in (pa.binary(), pa.large_binary()) else column.cast(pa.large_binary())
+
+
+def untexted(column: Any) -> Any:
+    """The same column, as bytes where it is plain text."""
+    pa = pyarrow()
+    same = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+    return column.view(same[column.type]) if column.type in same else column
+
+
+def texts(column: Any) -> Any:
+    """A column of keys as text. Raises VoiceprintMalformed for one that has no text."""
+    pa = pyarrow()
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise VoiceprintMalformed(f"keys of {column.type} cannot be told as text") from error
+
+
+def matrix(column: Any) -> Floats:
+    """Lists of one length without nulls as float32 of shape (n, length); without a copy where they are."""
+    values: Floats = column.flatten().to_numpy().astype(np.float32, copy=False)
+    return values.reshape(len(column), -1)
+
+
+def rows_at_once(size: int, rows: int) -> int:
+    """How many rows to read together where `rows` of them have `size` bytes."""
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES * max(rows, 1) // max(size, 1)))

@@ -1,0 +1,63 @@
+"""`python -m tasks.bulk.child`: does the parts whose numbers come in on standard input, a line each, and tells of them
+in lines of JSON.
+
+The first line names the output, in which the plan lies, and where the key ring is. Nothing that comes in is run.
+"""
+
+import signal
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from schemas import arrow, json
+from schemas.errors import ApplianceError
+from schemas.keyring import KeyRing
+from schemas.signatures import Signatures
+from tasks.bulk import places
+from tasks.bulk.part import work
+from tasks.bulk.plan import MANIFEST, Plan
+
+_TELL_SECONDS = 0.2
+
+
+def main() -> None:
+    """Ends with its input, or where nobody reads its output any more."""
+    # The parent is interrupted as well, and ends what it started.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    told = json.decode(sys.stdin.buffer.readline())
+    folder = places.folder(told["output"])
+    plan = Plan.decode(folder.read(MANIFEST) or b"")
+    ring = None if told["key_ring"] is None else KeyRing.read(Path(told["key_ring"]))
+    signatures = Signatures.of(ring, told["unsigned"])
+    # One process for each core: more threads than that take turns.
+    arrow.pyarrow().set_cpu_count(1)
+    for line in sys.stdin.buffer:
+        part = int(line)
+        try:
+            record = work(plan, part, folder, signatures, _Telling(part))
+        except (ApplianceError, OSError) as error:
+            _say({"part": part, "fault": str(error)})
+        else:
+            _say({"part": part, "rows": record.rows, "record": asdict(record)})
+
+
+class _Telling:
+    """Tells how far a part is, as often as somebody may look."""
+
+    def __init__(self, part: int) -> None:
+        self._part, self._told = part, 0.0
+
+    def __call__(self, rows: int) -> None:
+        if (now := time.monotonic()) > self._told + _TELL_SECONDS:
+            self._told = now
+            _say({"part": self._part, "rows": rows})
+
+
+def _say(told: dict[str, object]) -> None:
+    sys.stdout.buffer.write(json.encode(told) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""The parts of a run on the cores of this machine, a process for each."""
+
+import os
+import selectors
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+from schemas import json
+from schemas.errors import Internal
+from schemas.signatures import Signatures
+from tasks.bulk.ledger import Record
+from tasks.bulk.part import work
+from tasks.bulk.run import Progress, Run
+
+# What a process of its own is worth: less is done before it has started.
+_PROCESS_BYTES = 1 << 24
+_END_SECONDS = 5
+_PIECE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How a process gets the signatures: where the key ring is, and whether what is not signed is taken."""
+
+    ring: str | None
+    unsigned: str
+
+
+def done(run: Run, keys: Keys, signatures: Signatures, processes: int) -> Iterator[Progress]:
+    """Does the parts that wait, and tells of each. Raises Internal where a process dies, OSError for what is said of a
+    file."""
+    waiting = run.waiting()
+    size = sum(run.plan.size(part) for part in waiting)
+    processes = min(processes, len(waiting), max(size // _PROCESS_BYTES, 1))
+    if processes > 1:
+        yield from _by_children(run, keys, deque(waiting), processes)
+        return
+    for part in waiting:
+        record = work(run.plan, part, run.folder, signatures)
+        yield Progress(part, record.rows, record)
+
+
+def _by_children(run: Run, keys: Keys, waiting: deque[int], processes: int) -> Iterator[Progress]:
+    begin = json.encode({"output": run.path, "key_ring": keys.ring, "unsigned": keys.unsigned}) + b"\n"
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        for _ in range(processes):
+            child = _Child()
+            stack.callback(child.end)
+            child.send(begin)
+            child.give(waiting)
+            selector.register(child.said, selectors.EVENT_READ, child)
+        while selector.get_map():
+            for key, _ in selector.select():
+                one: _Child = key.data
+                lines = one.lines()
+                if lines is None:
+                    selector.unregister(one.said)
+                    one.check()
+                for told in lines or ():
+                    if fault := told.get("fault"):
+                        raise Internal(f"part {told['part']}: {fault}")
+                    record = Record(**told["record"]) if "record" in told else None
+                    if record:
+                        one.give(waiting)
+                    yield Progress(told["part"], told["rows"], record)
+
+
+class _Child:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            # Not from a folder of the same name where the command happens to be run.
+            [sys.executable, "-P", "-m", "tasks.bulk.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        self._part: int | None = None
+        self._held = b""
+
+    @property
+    def said(self) -> IO[bytes]:
+        assert self._process.stdout is not None  # noqa: S101
+        return self._process.stdout
+
+    def lines(self) -> list[dict[str, Any]] | None:
+        """What it has said since, None at its end."""
+        piece = os.read(self.said.fileno(), _PIECE_BYTES)
+        *ended, self._held = (self._held + piece).split(b"\n")
+        return [json.decode(line) for line in ended] if piece else None
+
+    def send(self, line: bytes) -> None:
+        assert self._process.stdin is not None  # noqa: S101
+        # One that has died is told of where its output ends.
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(line)
+
+    def give(self, waiting: deque[int]) -> None:
+        """The next part, or its end."""
+        self._part = waiting.popleft() if waiting else None
+        if self._part is not None:
+            self.send(b"%d\n" % self._part)
+        elif self._process.stdin is not None:
+            self._process.stdin.close()
+
+    def check(self) -> None:
+        """Raises Internal where it has ended before its time."""
+        code = self._process.wait()
+        if code or self._part is not None:
+            raise Internal(f"a process ended with {code} at part {self._part}; run the same again to go on")
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait(_END_SECONDS)
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,236 @@
+"""Where work in bulk finds its files and leaves its own: folders of this machine, or object stores by their address."""
+
+import glob
+import io
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol, cast
+
+from schemas import arrow, plain_file
+from schemas.errors import ConfigurationError
+
+_MOST_TEXT = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it was when it was found: `path` as people name it, or an address; its bytes and when it changed last,
+    in nanoseconds since 1970 UTC."""
+
+    path: str
+    size: int
+    changed: int
+
+
+def is_address(path: str) -> bool:
+    return "://" in path
+
+
+def find(named: Iterable[str]) -> list[Source]:
+    """The files of each input, in its order: a file, those of a folder or of a pattern by their names.
+
+    What begins with `.` or `_` in a folder is none of it, as everywhere with datasets. Raises ConfigurationError for an
+    input that is not there.
+    """
+    found = [source for name in named for source in (_remote(name) if is_address(name) else _local(name))]
+    # One that is named twice would be converted twice.
+    return list(dict.fromkeys(found))
+
+
+def _local(name: str) -> Iterator[Source]:
+    path = Path(name)
+    if path.is_dir():
+        for folder, folders, files in os.walk(path):
+            folders[:] = sorted(one for one in folders if not _hidden(one))
+            yield from (_source(Path(folder) / one) for one in sorted(files) if not _hidden(one))
+    elif os.path.lexists(path):
+        yield _source(path)
+    elif not (matching := sorted(glob.glob(name, recursive=True))):  # noqa: PTH207  # a pattern may be of any folder
+        raise ConfigurationError(f"there is no {name}")
+    else:
+        for one in matching:
+            yield from _local(one)
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _source(path: Path) -> Source:
+    try:
+        found = path.stat()
+    except OSError:
+        # Whoever opens it is told.
+        return Source(str(path), 0, 0)
+    return Source(str(path), found.st_size, found.st_mtime_ns)
+
+
+def _remote(address: str) -> Iterator[Source]:
+    fs = arrow.pyarrow("pyarrow.fs")
+    system, path = _system(address)
+    prefix = address[: len(address) - len(path)] if address.endswith(path) else ""
+    (info,) = system.get_file_info([path])
+    if info.type == fs.FileType.NotFound:
+        raise ConfigurationError(f"there is no {address}")
+    infos = [info]
+    if info.type == fs.FileType.Directory:
+        below = system.get_file_info(fs.FileSelector(path, recursive=True))
+        inside = (one for one in below if one.type == fs.FileType.File)
+        infos = [one for one in inside if not any(map(_hidden, one.path.removeprefix(path).split("/")))]
+    for one in sorted(infos, key=lambda one: str(one.path)):
+        yield Source(prefix + one.path, one.size or 0, one.mtime_ns or 0)
+
+
+def _system(address: str) -> tuple[Any, str]:
+    """The file system of an address, and the path in it. Raises ConfigurationError."""
+    fs, pa = arrow.pyarrow("pyarrow.fs"), arrow.pyarrow()
+    try:
+        system, path = fs.FileSystem.from_uri(address)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ConfigurationError(f"{address} is no address that pyarrow knows: {error}") from error
+    return system, str(path)
+
+
+def opened(path: str) -> BinaryIO:
+    """The file at `path`, which can be sought in. Raises OSError."""
+    if is_address(path):
+        system, inside = _system(path)
+        return cast("BinaryIO", system.open_input_file(inside))
+    return io.BufferedReader(plain_file.opened(Path(path)), 1 << 18)
+
+
+class Folder(Protocol):
+    """Where a run leaves its files."""
+
+    def replacing(self, name: str) -> Any:
+        """An open file, with a context of its own, that takes the place of `name` at the end, and vanishes after an
+        error."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Writes the file whole, unless there is one already; whether it did."""
+
+    def read(self, name: str) -> bytes | None:
+        """What is in the file, None where there is none."""
+
+    def names(self, folder: str = "") -> Sequence[str]:
+        """The files in a folder of it."""
+
+    def opened(self, name: str) -> BinaryIO:
+        """The file, which can be sought in. Raises OSError."""
+
+    def sweep(self) -> None:
+        """Deletes what runs that were killed have left half written."""
+
+
+def folder(path: str) -> Folder:
+    """Raises ConfigurationError for a path that can be no folder."""
+    if is_address(path):
+        return _Remote(path)
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ConfigurationError(f"{path} is there already and is no folder: name another")
+    return _Local(Path(path))
+
+
+class _Local:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[BinaryIO]:
+        with self._beside(name) as (file, path):
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+
+    def create(self, name: str, content: bytes) -> bool:
+        with self._beside(name) as (file, path):
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            try:
+                # There at once and whole, or not at all, whoever else is about to do the same.
+                os.link(file.name, path)
+            except FileExistsError:
+                return False
+        return True
+
+    @contextmanager
+    def _beside(self, name: str) -> Iterator[tuple[BinaryIO, Path]]:
+        """A file that vanishes at the end unless it was moved, and the path for which it is meant."""
+        path = self._path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Of a name that no reader of a folder takes for a file of the dataset.
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        try:
+            with beside.open("w+b") as file:
+                yield file, path
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def sweep(self) -> None:
+        for path in self._path.rglob(".*part-*"):
+            path.unlink(missing_ok=True)
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return plain_file.read(self._path / name, _MOST_TEXT)
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder: str = "") -> Sequence[str]:
+        with suppress(FileNotFoundError):
+            return sorted(path.name for path in (self._path / folder).iterdir())
+        return []
+
+    def opened(self, name: str) -> BinaryIO:
+        return opened(str(self._path / name))
+
+
+class _Remote:
+    """An object store: a file is there once it was written to its end, so nothing has to be renamed."""
+
+    def __init__(self, address: str) -> None:
+        self._system, self._path = _system(address.rstrip("/"))
+
+    @contextmanager
+    def replacing(self, name: str) -> Iterator[Any]:
+        path = f"{self._path}/{name}"
+        # Not written there piece by piece: a stream that is closed after an error would leave half of it.
+        with tempfile.TemporaryFile() as held:
+            yield held
+            held.seek(0)
+            self._system.create_dir(path.rpartition("/")[0], recursive=True)
+            with self._system.open_output_stream(path) as file:
+                shutil.copyfileobj(held, file, 1 << 24)
+
+    def sweep(self) -> None:
+        """Nothing is left half written."""
+
+    def create(self, name: str, content: bytes) -> bool:
+        if self.read(name) is not None:
+            return False
+        with self.replacing(name) as file:
+            file.write(content)
+        return True
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with self._system.open_input_stream(f"{self._path}/{name}") as file:
+                return bytes(file.read())
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder: str = "") -> Sequence[str]:
+        fs = arrow.pyarrow("pyarrow.fs")
+        selector = fs.FileSelector(f"{self._path}/{folder}".rstrip("/"), allow_not_found=True)
+        return sorted(str(one.base_name) for one in self._system.get_file_info(selector))
+
+    def opened(self, name: str) -> BinaryIO:
+        return cast("BinaryIO", self._system.open_input_file(f"{self._path}/{name}"))
