@@ -48,6 +48,11 @@ conformance: install $(CLIENTS_STAMP) ## drive the appliance with Phonexia's pub
 	@$(BIN)/voiceprint redis install
 	$(PYTEST) tests/conformance
 
+.PHONY: test-ray
+test-ray: install ## a run in bulk on a Ray cluster of two nodes; puts Ray into .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc,ray]'
+	$(BIN)/python -m pytest tests/integration/test_bulk_on_ray.py
+
 # Beside .venv and not in it: what is shipped has nothing of a browser.
 $(BROWSER_STAMP): tests/console/browser.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(BROWSER) --requirement tests/console/browser.txt
