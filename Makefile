@@ -13,6 +13,8 @@ BROWSER := .venv-browser
 BROWSER_STAMP := $(BROWSER)/.installed
 PEERS := .venv-peers
 PEERS_STAMP := $(PEERS)/.installed
+DOCS := .venv-docs
+DOCS_STAMP := $(DOCS)/.installed
 
 .PHONY: demo run test lint conformance faults fuzz gpu-check clean
 
@@ -103,5 +105,16 @@ $(PEERS_STAMP): benchmarks/peers.txt
 .PHONY: peers
 peers: $(PEERS_STAMP) ## the programs that `python -m benchmarks.peers` measures the appliance against
 
+# In an environment of their own: what renders pages has nothing to do with what serves.
+$(DOCS_STAMP): docs/sphinx.txt
+	@$(PYTHON) -m venv $(DOCS)
+	@$(DOCS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/sphinx.txt
+	@touch $@
+
+.PHONY: docs
+docs: $(DOCS_STAMP) ## the pages of docs/ as a site in build/docs; a warning, such as a link that leads nowhere, is an error
+	@$(DOCS)/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --doctree-dir build/docs-trees docs build/docs
+	@echo build/docs/index.html
+
 clean:
-	rm -rf .venv $(CLIENTS) $(TOOLS) $(BROWSER) $(PEERS) sbom.cdx.json build dist *.egg-info
+	rm -rf .venv $(CLIENTS) $(TOOLS) $(BROWSER) $(PEERS) $(DOCS) sbom.cdx.json build dist *.egg-info
