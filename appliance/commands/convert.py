@@ -13,11 +13,11 @@ from appliance.settings import load
 from schemas.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from schemas.signatures import Signatures
-    from tasks.bulk.job import Job
+    from tasks.bulk.converting import Converting
     from tasks.bulk.ledger import Record
+    from tasks.bulk.means import Means
     from tasks.bulk.run import Progress, Run, Shard
 
 _STANDARD_OUTPUT = "-"
@@ -84,29 +84,25 @@ def convert(
         raise ConfigurationError("--raw: bare numbers do not tell how many make a vector: give --dimension as well")
 
     from schemas import arrow  # noqa: PLC0415
-    from schemas.signatures import Signatures  # noqa: PLC0415
     from tasks.bulk import local  # noqa: PLC0415
+    from tasks.bulk.converting import Converting  # noqa: PLC0415
     from tasks.bulk.job import Job  # noqa: PLC0415
-    from tasks.bulk.local import Keys  # noqa: PLC0415
+    from tasks.bulk.means import Means  # noqa: PLC0415
     from tasks.bulk.run import begun  # noqa: PLC0415
 
     # Whoever lacks it is told before anything is begun.
     arrow.pyarrow()
     settings = load()
-    signatures = Signatures.of(settings.ring(), settings.unsigned_voiceprints)
-
-    def job(found: int) -> Job:
-        return Job(dimension or found, model, normalise, to_dimension, dtype, to, column, key, raw, rows_per_file)
-
+    work = Converting(dimension, model, normalise, to_dimension, dtype, column, key, raw)
+    means = Means(str(settings.key_ring) if settings.key_ring else None, settings.unsigned_voiceprints)
     if output == _STANDARD_OUTPUT:
-        raise typer.Exit(_print(job, inputs, signatures))
-    run = begun(job, inputs, output, _shard(shard), signatures)
-    keys = Keys(str(settings.key_ring) if settings.key_ring else None, settings.unsigned_voiceprints)
+        raise typer.Exit(_print(work, inputs, means))
+    run = begun(Job(work, to, rows_per_file), inputs, output, _shard(shard), means)
     if engine == "ray":
         from tasks.bulk import on_ray  # noqa: PLC0415
 
-        raise typer.Exit(_follow(run, on_ray.done(run, keys)))
-    raise typer.Exit(_follow(run, local.done(run, keys, signatures, processes or len(os.sched_getaffinity(0)))))
+        raise typer.Exit(_follow(run, on_ray.done(run, means)))
+    raise typer.Exit(_follow(run, local.done(run, means, processes or len(os.sched_getaffinity(0)))))
 
 
 def _shard(text: str) -> "Shard":
@@ -118,18 +114,20 @@ def _shard(text: str) -> "Shard":
     return Shard(int(number), int(count))
 
 
-def _print(job: "Callable[[int], Job]", inputs: Sequence[str], signatures: "Signatures") -> ExitCode:
+def _print(work: "Converting", inputs: Sequence[str], means: "Means") -> ExitCode:
     """Vectors on standard output, rejects on standard error."""
     from schemas.formats import ndjson  # noqa: PLC0415
-    from tasks.bulk import part, places, plan, run  # noqa: PLC0415
+    from tasks.bulk import part  # noqa: PLC0415
+    from tasks.bulk.work import Piece  # noqa: PLC0415
 
     def refuse(told: "dict[str, str | int | None]") -> None:
         complain(f"{told['source']}:{told['row']}: {told['message']}")
 
-    sources = places.find(inputs)
-    whole = plan.whole(run.sized(job, sources, signatures), sources)
-    sifted = part.Sifted(refuse)
-    for batch in sifted.good(part.converted(whole, 0, signatures)):
+    sources = work.sources(inputs)
+    settled = work.settled(sources, None, means)
+    sifted = part.Sifted(settled, refuse)
+    pieces = [(source.path, Piece(number)) for number, source in enumerate(sources)]
+    for batch in sifted.good(settled.done(pieces, means)):
         sys.stdout.buffer.write(ndjson.lines(batch))
         sys.stdout.buffer.flush()
     return ExitCode.REFUSED if sifted.record().rejects else ExitCode.DONE

@@ -1,20 +1,18 @@
 """`python -m tasks.bulk.child`: does the parts whose numbers come in on standard input, a line each, and tells of them
 in lines of JSON.
 
-The first line names the output, in which the plan lies, and where the key ring is. Nothing that comes in is run.
+The first line names the output, in which the plan lies, and what there is to work with. Nothing that comes in is run.
 """
 
 import signal
 import sys
 import time
 from dataclasses import asdict
-from pathlib import Path
 
 from schemas import arrow, json
 from schemas.errors import ApplianceError
-from schemas.keyring import KeyRing
-from schemas.signatures import Signatures
 from tasks.bulk import places
+from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.plan import MANIFEST, Plan
 
@@ -28,14 +26,13 @@ def main() -> None:
     told = json.decode(sys.stdin.buffer.readline())
     folder = places.folder(told["output"])
     plan = Plan.decode(folder.read(MANIFEST) or b"")
-    ring = None if told["key_ring"] is None else KeyRing.read(Path(told["key_ring"]))
-    signatures = Signatures.of(ring, told["unsigned"])
+    means = Means(**told["means"])
     # One process for each core: more threads than that take turns.
     arrow.pyarrow().set_cpu_count(1)
     for line in sys.stdin.buffer:
         part = int(line)
         try:
-            record = work(plan, part, folder, signatures, _Telling(part))
+            record = work(plan, part, folder, means, _Telling(part))
         except (ApplianceError, OSError) as error:
             _say({"part": part, "fault": str(error)})
         else:

@@ -1,47 +1,50 @@
-"""What a conversion was asked to do, as it stands in a manifest and is told to processes and machines."""
+"""What a run was asked to do, as it stands in a manifest and is told to processes and machines."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 from schemas import formats
-from schemas.errors import ConfigurationError, VoiceprintError
-from schemas.formats import Asked
-from tasks.bulk.conversion import Form
+from schemas.errors import ConfigurationError
+from tasks.bulk.converting import Converting
+from tasks.bulk.work import Work
 
 ROWS_PER_FILE = 1 << 18
+WORKS: Mapping[str, type[Any]] = {one.NAME: one for one in (Converting,)}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`dimension` is how many values a vector must have. The others are the options of `voiceprint convert`."""
+    """`work` with its options, and how what comes of it is written."""
 
-    dimension: int
-    model: str | None = None
-    normalise: bool = False
-    to_dimension: int | None = None
-    dtype: Literal["float32", "float16"] = "float32"
+    work: Work
     to: str = "parquet"
-    column: str | None = None
-    key: str | None = None
-    raw: Literal["float32", "float16"] | None = None
     rows_per_file: int = ROWS_PER_FILE
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError for what cannot be."""
-        try:
-            _ = self.form
-        except VoiceprintError as error:
-            raise ConfigurationError(error.message) from error
         if self.to not in written():
             raise ConfigurationError(f"--to: there is no output {self.to!r}; there are {', '.join(written())}")
 
-    @property
-    def form(self) -> Form:
-        return Form(self.dimension, self.model, self.normalise, self.to_dimension, self.dtype)
+    def plain(self) -> dict[str, Any]:
+        """As it stands in a manifest."""
+        return {**asdict(self), "command": self.work.NAME}
 
-    @property
-    def asked(self) -> Asked:
-        return Asked(self.column, self.key, self.raw, self.dimension)
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """What `plain` gave. Raises KeyError, TypeError or ValueError for anything else."""
+        work = WORKS[plain["command"]](**plain["work"])
+        return cls(work, plain["to"], plain["rows_per_file"])
+
+    def difference(self, other: Self) -> str:
+        """By which options the other differs, in words."""
+        before, now = self._options(), other._options()
+        names = [name for name in before | now if before.get(name) != now.get(name)]
+        return " and ".join(f"--{name.replace('_', '-')} {before.get(name)}, not {now.get(name)}" for name in names)
+
+    def _options(self) -> dict[str, Any]:
+        plain = self.plain()
+        return {**plain.pop("work"), **plain}
 
 
 def written() -> list[str]:

@@ -7,13 +7,13 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import IO, Any
 
 from schemas import json
 from schemas.errors import Internal
-from schemas.signatures import Signatures
 from tasks.bulk.ledger import Record
+from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.run import Progress, Run
 
@@ -23,30 +23,22 @@ _END_SECONDS = 5
 _PIECE_BYTES = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """How a process gets the signatures: where the key ring is, and whether what is not signed is taken."""
-
-    ring: str | None
-    unsigned: str
-
-
-def done(run: Run, keys: Keys, signatures: Signatures, processes: int) -> Iterator[Progress]:
+def done(run: Run, means: Means, processes: int) -> Iterator[Progress]:
     """Does the parts that wait, and tells of each. Raises Internal where a process dies, OSError for what is said of a
     file."""
     waiting = run.waiting()
     size = sum(run.plan.size(part) for part in waiting)
     processes = min(processes, len(waiting), max(size // _PROCESS_BYTES, 1))
     if processes > 1:
-        yield from _by_children(run, keys, deque(waiting), processes)
+        yield from _by_children(run, means, deque(waiting), processes)
         return
     for part in waiting:
-        record = work(run.plan, part, run.folder, signatures)
+        record = work(run.plan, part, run.folder, means)
         yield Progress(part, record.rows, record)
 
 
-def _by_children(run: Run, keys: Keys, waiting: deque[int], processes: int) -> Iterator[Progress]:
-    begin = json.encode({"output": run.path, "key_ring": keys.ring, "unsigned": keys.unsigned}) + b"\n"
+def _by_children(run: Run, means: Means, waiting: deque[int], processes: int) -> Iterator[Progress]:
+    begin = json.encode({"output": run.path, "means": asdict(means)}) + b"\n"
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         for _ in range(processes):
             child = _Child()

@@ -8,17 +8,15 @@ from typing import Any
 
 from schemas import arrow
 from schemas.errors import ConfigurationError
-from schemas.keyring import KeyRing
-from schemas.signatures import Signatures
 from tasks.bulk import places
 from tasks.bulk.ledger import Record
-from tasks.bulk.local import Keys
+from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.plan import MANIFEST, Plan
 from tasks.bulk.run import Progress, Run
 
 
-def done(run: Run, keys: Keys) -> Iterator[Progress]:
+def done(run: Run, means: Means) -> Iterator[Progress]:
     """Does the parts that wait, and tells of each, in whatever order they end.
 
     The cluster is that of the environment's `RAY_ADDRESS`, or this machine. Raises ConfigurationError where Ray is not
@@ -34,19 +32,17 @@ def done(run: Run, keys: Keys) -> Iterator[Progress]:
     ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level="error")
     data.DataContext.get_current().enable_progress_bars = False
     items = data.from_items([{"part": part} for part in waiting], override_num_blocks=len(waiting))
-    for row in items.map(partial(_done, output=run.path, keys=keys)).iter_rows():
+    for row in items.map(partial(_done, output=run.path, means=means)).iter_rows():
         record = Record.decode(row["record"])
         yield Progress(int(row["part"]), record.rows, record)
 
 
-def _done(row: dict[str, Any], *, output: str, keys: Keys) -> dict[str, Any]:
+def _done(row: dict[str, Any], *, output: str, means: Means) -> dict[str, Any]:
     """On some machine of the cluster: one part, as a process of `tasks/bulk/local.py` would do it."""
     folder = places.folder(output)
     plan = Plan.decode(folder.read(MANIFEST) or b"")
-    ring = None if keys.ring is None else KeyRing.read(Path(keys.ring))
-    signatures = Signatures.of(ring, "accept" if keys.unsigned == "accept" else "refuse")
     arrow.pyarrow().set_cpu_count(1)
-    return {"part": row["part"], "record": work(plan, int(row["part"]), folder, signatures).encode()}
+    return {"part": row["part"], "record": work(plan, int(row["part"]), folder, means).encode()}
 
 
 def _ray(module: str) -> Any:

@@ -1,10 +1,9 @@
-"""One part of a run: its sources read, converted and written. Its files are moved into place, then its record: a part
+"""One part of a run: its sources read, worked on and written. Its files are moved into place, then its record: a part
 without one is not done, and is done again from its beginning."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import cache
 from typing import Any, BinaryIO, cast
 
@@ -12,15 +11,13 @@ import numpy as np
 
 from schemas import arrow, formats, json
 from schemas.formats import Fault, ndjson
-from schemas.signatures import Signatures
-from tasks.bulk import batches
 from tasks.bulk.batches import KEY, ROW, SOURCE
-from tasks.bulk.conversion import FAULT, KIND, MODEL, SPACE, VECTOR, Conversion, Form, added
+from tasks.bulk.conversion import FAULT, KIND, MODEL, VECTOR
 from tasks.bulk.ledger import Record, record_name, rejects_name
+from tasks.bulk.means import Means
 from tasks.bulk.places import Folder
 from tasks.bulk.plan import Plan
-
-WRITTEN = (SOURCE, ROW, KEY, MODEL, SPACE, VECTOR)
+from tasks.bulk.work import Done, Work
 
 Tell = Callable[[int], None]
 Refuse = Callable[[dict[str, str | int | None]], Any]
@@ -31,7 +28,7 @@ def file_name(plan: Plan, part: int) -> str:
     return f"part-{part:05d}{to.SUFFIX}"
 
 
-def work(plan: Plan, part: int, folder: Folder, signatures: Signatures, tell: Tell = lambda _: None) -> Record:
+def work(plan: Plan, part: int, folder: Folder, means: Means, tell: Tell = lambda _: None) -> Record:
     """Does the part and leaves its files; `tell` is given how many rows were read, time after time.
 
     Raises OSError where a file cannot be written.
@@ -43,11 +40,12 @@ def work(plan: Plan, part: int, folder: Folder, signatures: Signatures, tell: Te
         def rejects() -> BinaryIO:
             return cast("BinaryIO", stack.enter_context(folder.replacing(rejects_name(part))))
 
-        sifted = Sifted(lambda one: rejects().write(json.encode(one) + b"\n"), tell)
-        good = sifted.good(converted(plan, part, signatures))
+        job = plan.job
+        sifted = Sifted(job.work, lambda one: rejects().write(json.encode(one) + b"\n"), tell)
+        good = sifted.good(job.work.done(plan.pieces(part), means))
         if not getattr(to, "TELLS_ROWS", True):
             good = _told_beside(stack.enter_context(folder.replacing(f"_part-{part:05d}.rows.ndjson")), good)
-        to.write(stack.enter_context(folder.replacing(file_name(plan, part))), schema(plan.job.form), good)
+        to.write(stack.enter_context(folder.replacing(file_name(plan, part))), schema(job.work), good)
     with folder.replacing(record_name(part)) as file:
         file.write(sifted.record().encode())
     return sifted.record()
@@ -60,48 +58,34 @@ def _told_beside(file: BinaryIO, good: Iterator[Any]) -> Iterator[Any]:
         yield batch
 
 
-def converted(plan: Plan, part: int, signatures: Signatures) -> Iterator[tuple[str, Any]]:
-    """The converted batches and the faults of a part's sources, in order, with the path of each."""
-    job = plan.job
-    convert = Conversion(job.form, signatures=signatures, raw=job.raw)
-    for piece in plan.parts[part]:
-        path = plan.sources[piece.source].path
-        for batch in batches.read(path, replace(job.asked, groups=piece.groups)):
-            yield path, batch if isinstance(batch, Fault) else convert(batch)
-
-
-def schema(form: Form) -> Any:
+def schema(work: Work) -> Any:
     """Of what is written: nothing is null but the key of a row that has none."""
-    pa = arrow.pyarrow()
-    known = {one.name: one for one in [*batches.fields(), *added(form)]}
-    told = {"dimension": form.values, "dtype": form.dtype, "normalised": form.normalise}
-    if form.to_dimension:
-        told["from_dimension"] = form.dimension
-    return pa.schema(
-        [known[name].with_nullable(name == KEY) for name in WRITTEN], metadata={"voiceprint": json.encode(told)}
-    )
+    fields = [one.with_nullable(one.name == KEY) for one in work.fields()]
+    return arrow.pyarrow().schema(fields, metadata={"voiceprint": json.encode(work.told())})
 
 
 class Sifted:
     """Tells vectors from rejects, and counts both. `refuse` is given each reject, `tell` how many rows were read."""
 
-    def __init__(self, refuse: Refuse, tell: Tell = lambda _: None) -> None:
+    def __init__(self, work: Work, refuse: Refuse, tell: Tell = lambda _: None) -> None:
         self._refuse, self._tell = refuse, tell
+        self._schema = schema(work).remove_metadata()
         self._rows = self._vectors = 0
         self._rejects = Counter[str]()
         self._models = Counter[str]()
         self._squares: list[float] = []
-        self._names = {name: _Names() for name in (SOURCE, MODEL, SPACE)}
+        types = arrow.pyarrow().types
+        self._names = {one.name: _Names() for one in self._schema if types.is_dictionary(one.type)}
 
-    def good(self, stream: Iterator[tuple[str, Any]]) -> Iterator[Any]:
+    def good(self, stream: Iterator[Done]) -> Iterator[Any]:
         """What is to be written, as `schema` says."""
-        for path, batch in stream:
-            if isinstance(batch, Fault):
-                self._rows += 1
-                self._reject(path, batch.row, batch.key, batch.error.kind, batch.error.message)
+        for done in stream:
+            self._rows += done.rows
+            if isinstance(done.found, Fault):
+                fault = done.found
+                self._reject(done.path, fault.row, fault.key, fault.error.kind, fault.error.message)
                 continue
-            self._rows += len(batch)
-            kept = self._kept(path, batch)
+            kept = self._kept(done.path, done.found)
             if len(kept):
                 yield self._written(kept)
             self._tell(self._rows)
@@ -142,10 +126,9 @@ class Sifted:
             self._models[name] += int(count)
         columns = [
             self._names[name].encoded(batch.column(name)) if name in self._names else batch.column(name)
-            for name in WRITTEN
+            for name in self._schema.names
         ]
-        fields = [pa.field(name, one.type, name == KEY) for name, one in zip(WRITTEN, columns, strict=True)]
-        return pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
 
 class _Names:

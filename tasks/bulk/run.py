@@ -1,18 +1,14 @@
 """A run as a whole: begun or gone on with, its parts done by an engine, its end checked."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from schemas.bounded import MOST_VALUES
-from schemas.errors import ConfigurationError
-from schemas.formats import Fault
-from schemas.signatures import Signatures
-from tasks.bulk import batches, ledger, places, plan
-from tasks.bulk.conversion import first
+from tasks.bulk import ledger, places, plan
 from tasks.bulk.job import Job
 from tasks.bulk.ledger import Record
+from tasks.bulk.means import Means
 from tasks.bulk.part import file_name
-from tasks.bulk.places import Folder, Source
+from tasks.bulk.places import Folder
 from tasks.bulk.plan import Plan
 
 
@@ -66,34 +62,11 @@ class Run:
         return ledger.total(done.values()), 0
 
 
-def begun(job: Callable[[int], Job], inputs: Sequence[str], output: str, shard: Shard, signatures: Signatures) -> Run:
-    """A run that is begun or gone on with; `job` is what to do with vectors of a dimension.
-
-    Raises ConfigurationError.
-    """
-    sources = places.find(inputs)
+def begun(job: Job, inputs: Sequence[str], output: str, shard: Shard, means: Means) -> Run:
+    """A run that is begun or gone on with. Raises ConfigurationError."""
+    sources = job.work.sources(inputs)
     folder = places.folder(output)
     manifest = folder.read(plan.MANIFEST)
-    known = Plan.decode(manifest).job.dimension if manifest else None
-    made = job(known) if known else sized(job, sources, signatures)
-    return Run(plan.made(folder, made, sources), output, folder, shard)
-
-
-def sized(job: Callable[[int], Job], sources: Sequence[Source], signatures: Signatures) -> Job:
-    """The job for vectors of as many values as the first voiceprint has that is good, where there is one.
-
-    Raises ConfigurationError where nothing says which model made it.
-    """
-    # As many as there can be: what is asked of them fits.
-    asked = job(MOST_VALUES)
-    for source in sources:
-        for batch in batches.read(source.path, asked.asked):
-            if isinstance(batch, Fault) or (found := first(batch, asked.raw, signatures)) is None:
-                continue
-            dimension, model = found
-            if model is None and asked.model is None:
-                raise ConfigurationError(
-                    f"nothing in {source.path} says which model made its voiceprints: name the model with --model"
-                )
-            return job(dimension)
-    return job(asked.to_dimension or 1)
+    before = Plan.decode(manifest).job.work if manifest else None
+    work = job.work.settled(sources, before if isinstance(before, type(job.work)) else None, means)
+    return Run(plan.made(folder, replace(job, work=work), sources), output, folder, shard)

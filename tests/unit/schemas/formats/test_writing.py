@@ -13,12 +13,18 @@ from schemas import cells, formats
 from schemas.formats import Asked, Cells
 from schemas.voiceprint import from_base64
 from tasks.bulk.conversion import Form
+from tasks.bulk.converting import Converting
 from tasks.bulk.job import written
 from tasks.bulk.part import schema
 from tests.unit.schemas.formats.sample_files import flat
 from tests.unit.schemas.sample_voiceprints import PROPERTY
 
 KEYS = strategies.text(strategies.characters(min_codepoint=33, exclude_categories=("Z", "C")), min_size=1, max_size=9)
+
+
+def shape(form: Form) -> Any:
+    """The schema of what a conversion writes."""
+    return schema(Converting(form.dimension, dtype=form.dtype))
 
 
 def batches(vectors: Any, keys: list[str | None], form: Form) -> list[Any]:
@@ -37,7 +43,7 @@ def batches(vectors: Any, keys: list[str | None], form: Form) -> list[Any]:
             pa.FixedSizeListArray.from_arrays(values, type=form.type()),
         ]
         if rows:
-            made.append(pa.RecordBatch.from_arrays(columns, schema=schema(form).remove_metadata()))
+            made.append(pa.RecordBatch.from_arrays(columns, schema=shape(form).remove_metadata()))
     return made
 
 
@@ -56,7 +62,7 @@ def test_a_round_trip(name: str, dtype: Any) -> None:
         keys = data.draw(strategies.lists(strategies.none() | KEYS, min_size=count, max_size=count))
         form, file = Form(5, dtype=dtype), io.BytesIO()
         to: Any = formats.formats()[name]
-        to.write(file, schema(form), batches(vectors, keys, form))
+        to.write(file, shape(form), batches(vectors, keys, form))
         content = io.BytesIO(file.getvalue())
         found, found_keys = [], []
         for rows in formats.read(content, Asked(key="key" if name in {"parquet", "arrow", "ndjson"} else None)):
@@ -77,7 +83,7 @@ def test_containers_say_what_is_known() -> None:
     """Model, space and vector, and nothing that was not told."""
     form, file, vector = Form(2), io.BytesIO(), np.array([[0.5, -1]], np.float32)
     to: Any = formats.formats()["base64"]
-    to.write(file, schema(form), batches(vector, [None], form))
+    to.write(file, shape(form), batches(vector, [None], form))
     (found,) = cells.Reader().read(cells.Column.of([from_base64(file.getvalue().strip())]))
     assert isinstance(found, cells.Found)
     assert (found.model, found.space) == ("a", "a")
