@@ -2,15 +2,15 @@
 
 import signal
 import sys
-from importlib.metadata import version
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Protocol, runtime_checkable
 
 import typer
 
 from appliance.commands import (
     backup,
     calibrate,
+    completion,
     convert,
     diagnose,
     erase,
@@ -26,44 +26,48 @@ from appliance.commands import (
 from appliance.commands.audit import audit
 from appliance.commands.inputs import complain
 from appliance.commands.keyring import keyring
+from appliance.commands.manual import Manual
 from appliance.exit_codes import ExitCode
 from schemas.errors import ApplianceError, ConfigurationError
 
-app = typer.Typer(
+app = Manual(
     name="voiceprint",
     help="The open voiceprint appliance: recordings in, speaker voiceprints and vectors out.",
-    epilog="Exit codes: " + "; ".join(f"{code.value} {code.meaning}" for code in ExitCode) + ".",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (
-    run.up,
-    run.serve,
-    run.grpc,
-    run.worker,
-    extract.extract,
-    convert.convert,
-    calibrate.calibrate,
-    diagnose.doctor,
-    erase.erase,
-    backup.backup,
-    backup.verify_backup,
-    backup.restore,
-):
-    app.command()(command)
-app.command()(shadow.shadow)
-app.add_typer(models.models, name="models")
-app.add_typer(heads.heads, name="heads")
-app.add_typer(profiles.profiles, name="profiles")
-app.add_typer(redis.redis, name="redis")
-app.add_typer(keyring, name="keyring")
-app.add_typer(keys.keys, name="keys")
-app.add_typer(audit, name="audit")
+
+# In the order in which `voiceprint --help` lists them.
+_COMMANDS = {
+    "Voices": (
+        extract.extract,
+        convert.convert,
+        calibrate.calibrate,
+        shadow.shadow,
+    ),
+    "The appliance": (run.up, run.serve, run.grpc, run.worker, diagnose.doctor, completion.completion),
+    "What it keeps": (erase.erase, backup.backup, backup.verify_backup, backup.restore),
+}
+_GROUPS = {
+    "What it uses": {
+        "models": models.models,
+        "heads": heads.heads,
+        "profiles": profiles.profiles,
+        "redis": redis.redis,
+    },
+    "Who may do what": {"keys": keys.keys, "keyring": keyring, "audit": audit},
+}
+for heading, commands in _COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=heading)(command)
+for heading, groups in _GROUPS.items():
+    for name, group in groups.items():
+        app.add_typer(group, name=name, rich_help_panel=heading)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415
+
         typer.echo(f"voiceprint {version('voiceprint-appliance')}")
         raise typer.Exit
 
@@ -89,7 +93,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
@@ -99,11 +103,27 @@ def main() -> None:
         sys.exit(_complaint(error))
 
 
+@runtime_checkable
+class _Misused(Protocol):
+    """What typer raises for words that it cannot take."""
+
+    ctx: typer.Context | None
+
+    def format_message(self) -> str: ...
+
+
 def _complaint(error: Exception) -> ExitCode:
     """Says what is wrong. Raises `error` again when that is not for people to put right."""
     if isinstance(error, ApplianceError):
         complain(error.message)
         return ExitCode.MISCONFIGURED if isinstance(error, ConfigurationError) else ExitCode.FAULT
+    if isinstance(error, _Misused):
+        _explain(error)
+        return ExitCode.MISCONFIGURED
+    if isinstance(error, typer.Abort):
+        # Ctrl-C or the end of the input, at a question.
+        complain("nothing was changed")
+        return ExitCode.FAULT
     if isinstance(error, OSError):
         # What is printed may end on a full disk or in a pipe that nobody reads.
         named = f"{error.filename}: " if error.filename else ""
@@ -111,3 +131,17 @@ def _complaint(error: Exception) -> ExitCode:
         complain(f"{named}{error.strerror or error}{cure}")
         return ExitCode.FAULT
     raise error
+
+
+def _explain(error: _Misused) -> None:
+    """What is wrong with the words, the nearest that would be right, and where all are explained."""
+    said = error.format_message().replace("Value error, ", "")
+    if error.ctx is not None and said == error.ctx.get_help():
+        # Nothing but a group of commands was named.
+        typer.echo(said, err=True)
+        return
+    if near := getattr(error, "possibilities", None):
+        said = f"there is no option {getattr(error, 'option_name', '')}; did you mean {near[0]}?"
+    complain(said)
+    if error.ctx is not None:
+        typer.echo(f"`{error.ctx.command_path} --help` explains it", err=True)

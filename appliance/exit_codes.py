@@ -8,6 +8,7 @@ class ExitCode(IntEnum):
     FAULT = 1
     MISCONFIGURED = 2
     REFUSED = 3
+    BELOW = 4
     INTERRUPTED = 130
 
     @property
@@ -17,5 +18,6 @@ class ExitCode(IntEnum):
             ExitCode.FAULT: "a fault while running",
             ExitCode.MISCONFIGURED: "wrong usage, configuration or installation, to be put right first",
             ExitCode.REFUSED: "some of the inputs were refused, the others were worked on",
+            ExitCode.BELOW: "the score is below the threshold that was asked for",
             ExitCode.INTERRUPTED: "interrupted",
         }[self]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.commands import progress
+from appliance.commands.manual import Manual
 from appliance.commands.named_out import Force, require_free
 from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tasks.audit.reading import Snapshot
     from tasks.audit.verifying import Report
 
-audit = typer.Typer(help="The audit log: prove it, show it, export its head.", no_args_is_help=True)
+audit = Manual(help="The audit log: prove it, show it, export its head.")
 
 Log = Annotated[Path | None, typer.Option("--log", help=f"The audit log, over {PREFIX}AUDIT_LOG.", show_default=False)]
 # A shorter log is read before anyone wonders.

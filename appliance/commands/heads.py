@@ -7,12 +7,11 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.audited import note, require
+from appliance.commands.manual import Manual
 from appliance.commands.own import own_models
 from appliance.settings import load
 
-heads = typer.Typer(
-    help="Heads, which tell gender or age from embeddings: show, add and remove them.", no_args_is_help=True
-)
+heads = Manual(help="Heads, which tell gender or age from embeddings: show, add and remove them.")
 
 _RESTART = "Workers that run see it once they are restarted."
 

@@ -10,12 +10,13 @@ from appliance.commands import table
 from appliance.commands.audited import note, require
 from appliance.commands.inputs import complain
 from appliance.commands.keyring_sign import sign
+from appliance.commands.manual import Manual
 from appliance.commands.own import own
 from appliance.commands.questions import confirmed
 from appliance.settings import PREFIX, Settings
 from schemas.errors import ConfigurationError
 
-keyring = typer.Typer(help="The key ring: secrets that sign voiceprints and encrypt the store.", no_args_is_help=True)
+keyring = Manual(help="The key ring: secrets that sign voiceprints and encrypt the store.")
 keyring.command("sign")(sign)
 
 

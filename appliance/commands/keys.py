@@ -10,6 +10,7 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.audited import note, require
+from appliance.commands.manual import Manual
 from appliance.commands.own import own
 from appliance.commands.questions import confirmed
 from schemas.errors import ConfigurationError
@@ -24,7 +25,7 @@ _MOST_DIGITS = 18
 _MOST_SHOWN = 40
 _UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 
-keys = typer.Typer(help="The API keys of callers: make, show and revoke them.", no_args_is_help=True)
+keys = Manual(help="The API keys of callers: make, show and revoke them.")
 
 
 @keys.command("create")

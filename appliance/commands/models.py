@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.commands import add, models_install, models_retire, quantize, table
+from appliance.commands.manual import Manual
 from appliance.commands.models_install import Names, needed
 from appliance.exit_codes import ExitCode
 from appliance.settings import Settings, load
@@ -15,7 +16,7 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from onnx_models.registry import Card
 
-models = typer.Typer(help="The models: show, install, verify, add, quantize, bundle, retire.", no_args_is_help=True)
+models = Manual(help="The models: show, install, verify, add, quantize, bundle, retire.")
 
 
 @models.command("list")

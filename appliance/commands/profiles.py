@@ -7,6 +7,7 @@ import typer
 
 from appliance.commands import table
 from appliance.commands.inputs import complain
+from appliance.commands.manual import Manual
 from appliance.commands.own import own_models
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, load
@@ -15,7 +16,7 @@ from schemas.errors import ConfigurationError
 if TYPE_CHECKING:
     from onnx_models.profiles import Profile
 
-profiles = typer.Typer(help="Audio source profiles: show and remove them.", no_args_is_help=True)
+profiles = Manual(help="Audio source profiles: show and remove them.")
 
 Name = Annotated[str, typer.Argument(help="A profile; `default` is the model's own.")]
 Model = Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MODEL.", show_default=False)]

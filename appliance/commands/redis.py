@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from appliance.commands.manual import Manual
 from appliance.commands.own import own_models
 
-redis = typer.Typer(help="The bundled Redis, for machines that have none.", no_args_is_help=True)
+redis = Manual(help="The bundled Redis, for machines that have none.")
 
 
 @redis.command("install")

@@ -5,7 +5,6 @@ import signal
 import socket
 import sys
 from contextlib import ExitStack
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +38,8 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
     SIGTERM lets it finish first.
     """
     settings = _settings(host=host, http_port=port, grpc_port=grpc_port)
+
+    from importlib.metadata import version  # noqa: PLC0415
 
     from appliance import preflight  # noqa: PLC0415
     from appliance.embedded_redis import redis_server  # noqa: PLC0415
