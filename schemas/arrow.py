@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.bounded import BLOCK_BYTES, BLOCK_ROWS
 from schemas.errors import ConfigurationError, VoiceprintMalformed
-from schemas.formats import KEY_NAMES, VECTOR_NAMES, Asked, Cells, Floats, Rows, Vectors
+from schemas.formats import KEY_NAMES, Asked, Cells, Floats, Rows, Vectors
 
 
 def pyarrow(module: str = "pyarrow") -> Any:
@@ -53,11 +53,11 @@ def columns(schema: Any, asked: Asked) -> Columns:
     for wanted in filter(None, (asked.column, asked.key)):
         if names.count(wanted) != 1:
             raise VoiceprintMalformed(f"the table has no column {wanted!r}, or two: it has {', '.join(names)}")
-    known = [asked.column] if asked.column else [name for name in VECTOR_NAMES if name in names]
+    known = [asked.column] if asked.column else [name for name in asked.names if name in names]
     found = known or [name for name in names if is_list(schema.field(name).type)]
     if len(found) != 1 or names.count(found[0]) != 1:
         raise VoiceprintMalformed(
-            f"which column holds the voiceprints cannot be told: name it with --column; there are {', '.join(names)}"
+            f"which column holds what is asked for cannot be told: name it with --column; there are {', '.join(names)}"
         )
     (name,) = found
     kind = schema.field(name).type

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.bounded import BLOCK_BYTES, BLOCK_ROWS, HEAD_BYTES, require_dimension
-from schemas.errors import ConfigurationError, VoiceprintError, VoiceprintMalformed, VoiceprintWrongMagic
+from schemas.errors import ConfigurationError, TaskRefusal, VoiceprintError, VoiceprintMalformed, VoiceprintWrongMagic
 
 Floats = npt.NDArray[np.float32]
 # What a file's own names and fields for a voiceprint, a vector and its key are, wherever they have names.
@@ -55,7 +55,7 @@ class Fault:
     """A row that cannot be read."""
 
     row: int
-    error: VoiceprintError
+    error: TaskRefusal
     key: str | None = None
 
 
@@ -71,7 +71,8 @@ class Asked:
     """What cannot be told from a file: the columns by name, and of bare numbers the kind and the dimension.
 
     `follow` opens the files that an index names. `groups` are the first row group of a Parquet file to be read and the
-    one after the last, all when it is None.
+    one after the last, all when it is None. `names` are those of the columns of a table that hold what is asked for,
+    where it does not say which.
     """
 
     column: str | None = None
@@ -80,6 +81,7 @@ class Asked:
     dimension: int | None = None
     follow: Callable[[str], BinaryIO] = _refuse
     groups: tuple[int, int] | None = None
+    names: Sequence[str] = VECTOR_NAMES
 
 
 class Format(Protocol):
