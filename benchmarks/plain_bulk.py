@@ -1,5 +1,6 @@
 """A Parquet column of containers to a Parquet column of vectors, as one would write it in an hour."""
 
+import base64
 import sys
 from pathlib import Path
 
@@ -7,7 +8,6 @@ import msgpack
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pybase64
 
 
 def main(source: str, out: str) -> None:
@@ -16,7 +16,7 @@ def main(source: str, out: str) -> None:
         for batch in pq.ParquetFile(source).iter_batches(columns=["voiceprint"]):
             models, vectors = [], []
             for text in batch.column("voiceprint").to_pylist():
-                container = pybase64.b64decode(text)
+                container = base64.b64decode(text)
                 content = msgpack.unpackb(container[16:-32])
                 models.append(content["model"])
                 vectors.append(np.frombuffer(content["vector"], "<f4"))
