@@ -15,15 +15,14 @@ import pytest
 import soundfile
 
 from appliance.exit_codes import ExitCode
-from onnx_models.brought.made_up_speech import made_up_speech
 from onnx_models.fitting.evaluation import MEASURES
+from tests import made_voices
+from tests.made_voices import PITCHES, RATE
 from tests.patience import PATIENCE, until
 from tests.unit.appliance.test_cli import at_work
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
-RATE = 16_000
-PITCHES = (85, 105, 130, 160, 200, 250)
 
 
 @pytest.fixture
@@ -51,18 +50,7 @@ def run(settings: dict[str, str]) -> Run:
 @pytest.fixture(scope="session")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six made-up voices with two recordings each, one folder for each voice, half of them labelled F."""
-    folder = tmp_path_factory.mktemp("speech")
-    generator = np.random.default_rng(1)
-    for number, pitch in enumerate(PITCHES):
-        speaker = folder / f"speaker{number}"
-        speaker.mkdir()
-        for take, seconds in enumerate((3.0, 6.0)):
-            samples = made_up_speech(pitch * (1 + 0.01 * take), seconds, RATE)
-            samples = samples + generator.normal(0, 0.003, len(samples)).astype(np.float32)
-            soundfile.write(speaker / f"{take}.wav", samples, RATE, subtype="PCM_16")
-    labels = "".join(f"speaker{number},{'MF'[number % 2]}\n" for number in range(len(PITCHES)))
-    (folder / "speakers.csv").write_text(f"speaker,sex\n{labels}")
-    return folder
+    return made_voices.written(tmp_path_factory.mktemp("speech"))
 
 
 def test_a_folder_becomes_a_profile_and_a_page(run: Run, speech: Path, tmp_path: Path) -> None:

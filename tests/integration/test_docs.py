@@ -1,0 +1,154 @@
+"""The examples of docs/ run as they stand, but for addresses and for the folders that they are run in.
+
+Those of a page run one after the other, as a reader types them: what the first sets and writes, the next finds.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from appliance.settings import Settings
+from tests import made_voices
+from tests.conftest import EXTRACTION, RECORDINGS, Appliance, ended, running
+from tests.integration.models_folder import with_networks_of
+from tests.pages import PAGES, ROOT, TYPED, Example, examples
+from tests.patience import PATIENCE
+from tests.unit.onnx_models import small_graphs
+
+RUN = {
+    page: found
+    for page in PAGES
+    if page.name != "bulk.md"
+    if (found := [one for one in examples(page) if one.language in TYPED and not one.not_run and not one.run_by])
+}
+# What a reader has recorded, and what stands for it here: one voice over three lines, another voice, and a call.
+RECORDED = {
+    "me-1.wav": "demo.flac",
+    "me-2.wav": "mpeg.mp3",
+    "me-3.wav": "ulaw-8k.wav",
+    "someone.wav": "stranger.flac",
+    "call.wav": "call.flac",
+}
+# What k2-fsa's exports say of themselves.
+EXPORTED = {"framework": "wespeaker", "sample_rate": "16000", "output_dim": "256"}
+# Folders of a server's, for which folders of the test's own stand.
+FOLDERS = ("/etc/voiceprint", "/var/lib/voiceprint", "/backups", "/srv/voiceprints")
+# What a reader of a page has done before.
+BEFORE = {
+    "calibration.md": """
+        printf '%s %s %s\\n' 1 speaker0/0.wav speaker0/1.wav 0 speaker0/0.wav speaker1/0.wav > trials.txt
+        printf '%s,%s\\n' file speaker DIR/speaker0/0.wav a DIR/speaker0/1.wav a DIR/speaker1/0.wav b > speech.csv""",
+    "keyring.md": "voiceprint extract me-1.wav > export.json; voiceprint extract --out /srv/voiceprints me-1.wav",
+}
+# Pages for those whose appliance has a key ring.
+SECURED = {"audit.md", "operations.md"}
+VOICEPRINT = Path(sys.executable).with_name("voiceprint")
+
+
+@dataclass(frozen=True)
+class Site:
+    """An appliance, the folder in which FOLDERS are, and the settings with which commands are at home there."""
+
+    appliance: Appliance
+    root: Path
+    settings: Mapping[str, str]
+
+    def addressed(self, text: str) -> str:
+        told = {"http://127.0.0.1:8000": self.appliance.url, "127.0.0.1:8080": self.appliance.grpc}
+        for name, meant in told.items() | {folder: f"{self.root}{folder}" for folder in FOLDERS}.items():
+            text = text.replace(name, meant)
+        return text
+
+
+@pytest.fixture(scope="module")
+def secured(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """An appliance with a key ring and the API key `desk`, which has done a task."""
+    root = tmp_path_factory.mktemp("secured")
+    ring, data = root / "etc/voiceprint/key-ring.toml", root / "var/lib/voiceprint"
+    for folder in FOLDERS:
+        (root / folder.lstrip("/")).mkdir(parents=True, mode=0o700)
+    settings = {"VOICEPRINT_DATA_DIR": str(data), "VOICEPRINT_KEY_RING": str(ring)}
+    for words in (("keyring", "create", str(ring)), ("keys", "create", "desk")):
+        made = subprocess.run(
+            [VOICEPRINT, *words], check=True, capture_output=True, text=True, env=os.environ | settings
+        )
+    kept = Settings(http_port=0, grpc="off", data_dir=data, models_dir=models_dir, key_ring=ring, workers=1)
+    with running(kept) as appliance, appliance.client(headers={"X-API-Key": made.stdout.strip()}) as client:
+        with (RECORDINGS / "demo.flac").open("rb") as file:
+            ended(client, client.post(EXTRACTION, files={"file": file}).headers["Location"])
+        yield Site(appliance, root, settings)
+
+
+@pytest.fixture(scope="module")
+def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a reader has: the recordings of a checkout and those of RECORDED, speakers in DIR, and a network."""
+    folder = tmp_path_factory.mktemp("belongings")
+    (folder / "tests").symlink_to(ROOT / "tests")
+    for name, recording in RECORDED.items():
+        soundfile.write(folder / name, *soundfile.read(RECORDINGS / recording))
+    made_voices.written(folder / "DIR")
+    small_graphs.written(small_graphs.wespeaker(metadata=EXPORTED), folder / "my_network.onnx")
+    return folder
+
+
+@pytest.fixture
+def place(belongings: Path, models_dir: Path, tmp_path: Path) -> Path:
+    """The folder in which a page is worked through, and a models folder of its own."""
+    for path in belongings.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    with_networks_of(models_dir, tmp_path / "models")
+    return tmp_path
+
+
+@pytest.fixture
+def site(page: Path, place: Path, request: pytest.FixtureRequest) -> Site:
+    """Where the commands of `page` are run."""
+    if page.name in SECURED:
+        return request.getfixturevalue("secured")  # type: ignore[no-any-return]
+    for folder in FOLDERS:
+        (place / folder.lstrip("/")).mkdir(parents=True, mode=0o700)
+    return Site(request.getfixturevalue("appliance"), place, {"VOICEPRINT_DATA_DIR": str(place / "data")})
+
+
+def script(page: Path, place: Path, site: Site) -> str:
+    """The examples of `page` for bash; those in Python become files in `place`."""
+    lines = ["set -euo pipefail", BEFORE.get(page.name, "")]
+    for example in RUN[page]:
+        lines += [f"echo docs/{page.name}:{example.line} >&2", typed(example, place, site)]
+    return site.addressed("\n".join(lines))
+
+
+def typed(example: Example, place: Path, site: Site) -> str:
+    if example.language != "python":
+        return example.shell
+    name = example.file or f"line_{example.line}.py"
+    (place / name).write_text(site.addressed(example.text))
+    return "" if example.file else f"python -W error {name}"
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.name)
+def test_examples(page: Path, place: Path, site: Site) -> None:
+    """Every command of the page ends with exit code 0, and what its programs assert holds."""
+    done = subprocess.run(
+        ["bash", "-c", script(page, place, site)],
+        check=False,
+        cwd=place,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=os.environ
+        | {
+            "PATH": f"{VOICEPRINT.parent}:{os.environ['PATH']}",
+            "PYTHONPATH": f"{ROOT}:{ROOT / 'clients/python'}",
+            "VOICEPRINT_MODELS_DIR": str(place / "models"),
+        }
+        | site.settings,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
