@@ -2,16 +2,14 @@
 
 import base64
 import html
-import io
-import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from appliance import drawing
 from onnx_models.fitting.detection import error_rates, tally
 from onnx_models.fitting.evaluation import ALL, COSTS, LEAST_SPEAKERS, MEASURES, Figure, Group, within_sex
 from onnx_models.fitting.outcome import Outcome
@@ -48,7 +46,7 @@ def write(folder: Path, outcome: Outcome, card: SpeakerCard, source: str) -> Pat
 
     `source` names what was measured on. Raises ConfigurationError when the folder cannot be written to.
     """
-    det, histogram = _png(_det_curves(outcome)), _png(_histograms(outcome))
+    det, histogram = drawing.png(_det_curves(outcome)), drawing.png(_histograms(outcome))
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=html.escape(f"{card.name} on {source}"),
         summary=html.escape(_summary(outcome, card)),
@@ -115,43 +113,13 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "<table>\n" + "\n".join([line("th", heads), *(line("td", row) for row in rows)]) + "\n</table>"
 
 
-def _drawing() -> "Drawing":
-    # Only here: it is slow to import, and a figure of its own needs no window system and no global state.
-    with _taciturn():
-        from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-        from matplotlib.figure import Figure as Drawing  # noqa: PLC0415
-
-    drawing = Drawing(figsize=(7, 5.5), layout="constrained")
-    FigureCanvasAgg(drawing)
-    return drawing
-
-
-@contextmanager
-def _taciturn() -> Iterator[None]:
-    """While matplotlib is imported: without a home folder to write to it takes a temporary one, which it removes at the
-    end, and complains."""
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-
-
-def _png(drawing: "Drawing") -> bytes:
-    buffer = io.BytesIO()
-    drawing.savefig(buffer, format="png", dpi=120)
-    return buffer.getvalue()
-
-
 def _det_curves(outcome: Outcome) -> "Drawing":
     """Martin et al., "The DET curve in assessment of detection task performance", 1997."""
     from statistics import NormalDist  # noqa: PLC0415
 
     deviate = np.vectorize(NormalDist().inv_cdf, otypes=[float])
-    drawing = _drawing()
-    axes = drawing.add_subplot()
+    picture = drawing.empty(7, 5.5)
+    axes = picture.add_subplot()
     for group in outcome.groups:
         within = np.ones(len(outcome.trials), bool)
         if group.name != ALL:
@@ -175,12 +143,12 @@ def _det_curves(outcome: Outcome) -> "Drawing":
     axes.grid(color="0.9")
     axes.set_aspect("equal")
     axes.legend()
-    return drawing
+    return picture
 
 
 def _histograms(outcome: Outcome) -> "Drawing":
-    drawing = _drawing()
-    axes = drawing.add_subplot()
+    picture = drawing.empty(7, 5.5)
+    axes = picture.add_subplot()
     targets = outcome.trials.is_target
     edges = np.linspace(outcome.llrs.min(), outcome.llrs.max(), _BINS).tolist()
     for ratios, color, label in (
@@ -192,4 +160,4 @@ def _histograms(outcome: Outcome) -> "Drawing":
     axes.set_xlabel("log-likelihood ratio (natural logarithm)")
     axes.set_ylabel("density")
     axes.legend()
-    return drawing
+    return picture

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, Protocol, runtime_checkable
 
@@ -10,9 +11,11 @@ import typer
 from appliance.commands import (
     backup,
     calibrate,
+    compare,
     completion,
     convert,
     diagnose,
+    draw_map,
     erase,
     extract,
     heads,
@@ -37,15 +40,29 @@ app = Manual(
 )
 
 # In the order in which `voiceprint --help` lists them.
-_COMMANDS = {
-    "Voices": (
-        extract.extract,
-        convert.convert,
-        calibrate.calibrate,
-        shadow.shadow,
-    ),
-    "The appliance": (run.up, run.serve, run.grpc, run.worker, diagnose.doctor, completion.completion),
-    "What it keeps": (erase.erase, backup.backup, backup.verify_backup, backup.restore),
+_COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
+    "Voices": {
+        "extract": extract.extract,
+        "compare": compare.compare,
+        "map": draw_map.draw_map,
+        "convert": convert.convert,
+        "calibrate": calibrate.calibrate,
+        "shadow": shadow.shadow,
+    },
+    "The appliance": {
+        "up": run.up,
+        "serve": run.serve,
+        "grpc": run.grpc,
+        "worker": run.worker,
+        "doctor": diagnose.doctor,
+        "completion": completion.completion,
+    },
+    "What it keeps": {
+        "erase": erase.erase,
+        "backup": backup.backup,
+        "verify-backup": backup.verify_backup,
+        "restore": backup.restore,
+    },
 }
 _GROUPS = {
     "What it uses": {
@@ -57,8 +74,8 @@ _GROUPS = {
     "Who may do what": {"keys": keys.keys, "keyring": keyring, "audit": audit},
 }
 for heading, commands in _COMMANDS.items():
-    for command in commands:
-        app.command(rich_help_panel=heading)(command)
+    for name, command in commands.items():
+        app.command(name, rich_help_panel=heading)(command)
 for heading, groups in _GROUPS.items():
     for name, group in groups.items():
         app.add_typer(group, name=name, rich_help_panel=heading)
@@ -141,7 +158,7 @@ def _explain(error: _Misused) -> None:
         typer.echo(said, err=True)
         return
     if near := getattr(error, "possibilities", None):
-        said = f"there is no option {getattr(error, 'option_name', '')}; did you mean {near[0]}?"
+        said = f"there is no option {getattr(error, 'option_name', '')} (did you mean {near[0]}?)"
     complain(said)
     if error.ctx is not None:
         typer.echo(f"`{error.ctx.command_path} --help` explains it", err=True)

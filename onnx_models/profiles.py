@@ -22,6 +22,7 @@ from onnx_models.scoring import Vectors
 from schemas import plain_file
 from schemas.errors import ConfigurationError
 from schemas.faults import reason
+from schemas.suggestion import meant
 
 DEFAULT_PROFILE = "default"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -131,9 +132,9 @@ def encoded(profile: Profile) -> bytes:
 
 
 def _unknown(name: str, space: str, models_dir: Path) -> ConfigurationError:
-    known = ", ".join([DEFAULT_PROFILE, *profiles(models_dir, space)])
+    known = [DEFAULT_PROFILE, *profiles(models_dir, space)]
     return ConfigurationError(
-        f"there is no profile {name!r} for voiceprints of {space}; there are: {known}. "
+        f"there is no profile {name!r} for voiceprints of {space}{meant(name, known)}; there are: {', '.join(known)}. "
         f"Make one with `voiceprint calibrate DIR --profile {name}`"
     )
 

@@ -21,6 +21,7 @@ from onnx_models.install.wheels import Sha256, WheelMember
 from schemas import plain_file
 from schemas.errors import ConfigurationError
 from schemas.faults import Place, dotted, reason
+from schemas.suggestion import meant
 
 CARDS = Path(__file__).parent / "cards"
 DEFAULT_MODEL = "ge2e"
@@ -194,7 +195,7 @@ def card(name: str, models_dir: Path | None = None) -> SpeakerCard | VoiceActivi
     """The card named `name`. Raises ConfigurationError naming those there are."""
     known = cards(models_dir)
     if name not in known:
-        raise ConfigurationError(f"there is no model {name!r}; there are: {', '.join(known)}")
+        raise ConfigurationError(f"there is no model {name!r}{meant(name, known)}; there are: {', '.join(known)}")
     return known[name]
 
 

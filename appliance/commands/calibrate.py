@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from appliance.commands import table
+from appliance.commands import progress, table
 from appliance.commands.inputs import Inputs
 from appliance.commands.own import own_models
 from appliance.settings import PREFIX, Settings
@@ -165,8 +165,6 @@ class _Listener:
         self, settings: Settings, card: "SpeakerCard", *, pieces: bool, max_speech_length: float | None
     ) -> None:
         import numpy as np  # noqa: PLC0415
-        from rich.console import Console  # noqa: PLC0415
-        from rich.progress import Progress  # noqa: PLC0415
 
         from onnx_models.extractor import Extractor  # noqa: PLC0415
         from onnx_models.fitting.collecting import PIECES  # noqa: PLC0415
@@ -181,14 +179,8 @@ class _Listener:
         )
         self._pieces = PIECES if pieces else ()
         self._max_speech_length = max_speech_length
-        self.bar = Progress(
-            console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty()
-        )
-        self.inputs = Inputs(self._refused)
-
-    def _refused(self, line: str) -> None:
-        # Above the bar where one is drawn.
-        self.bar.console.print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+        self.bar = progress.bar()
+        self.inputs = Inputs(progress.complaints(self.bar))
 
     def hear(self, recordings: "Sequence[Labelled]", what: str) -> "list[tuple[Labelled, list[Piece]]]":
         """Every recording with its voiceprints, in order; none for one that was refused."""

@@ -1,7 +1,7 @@
 """Progress on standard error: a bar on a terminal, plain lines where another program reads."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -57,3 +57,18 @@ def shown() -> Iterator[Lines | Bar]:
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
         yield Bar(bar)
+
+
+def bar() -> "Progress":
+    """A bar for things that are counted: gone when it ends, and nothing where another program reads."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    return Progress(
+        console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty()
+    )
+
+
+def complaints(bar: "Progress") -> Callable[[str], None]:
+    """What tells of a fault above `bar`, as `complain` does without one."""
+    return lambda line: bar.console.print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from appliance.commands import progress
 from appliance.commands.inputs import complain
 from appliance.exit_codes import ExitCode
 from schemas.errors import ConfigurationError
@@ -86,7 +87,7 @@ def shadow(
 
     both = doors.door("here", here, here_key_file, ()), doors.door("other", other, other_key_file, header or ())
     listed = trial_list.read(source, root)
-    with _progress() as bars:
+    with progress.bar() as bars:
         work = running.run(
             listed, both, threshold=threshold, parallel=parallel, patience=patience, keep=keep, bars=_bars(bars)
         )
@@ -116,17 +117,8 @@ async def _interruptible(work: Coroutine[None, None, _T]) -> _T:
     return await work
 
 
-def _progress() -> "Progress":
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    return Progress(
-        console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty()
-    )
-
-
-def _bars(progress: "Progress") -> "Bars":
+def _bars(bars: "Progress") -> "Bars":
     def bar(what: str, total: int) -> "Step":
-        return partial(progress.advance, progress.add_task(what, total=total))
+        return partial(bars.advance, bars.add_task(what, total=total))
 
     return bar

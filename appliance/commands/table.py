@@ -1,15 +1,19 @@
 """Tables: drawn on a terminal, tab-separated where another program reads."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import typer
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
-def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Prints `rows` under `columns` on standard output."""
+def _plain(cell: str) -> str:
+    return _STYLES.get(cell, "")
+
+
+def show(columns: Sequence[str], rows: Iterable[Sequence[str]], style: Callable[[str], str] = _plain) -> None:
+    """Prints `rows` under `columns` on standard output; `style` says in rich's words how a cell looks on a terminal."""
     if not sys.stdout.isatty():
         for row in (columns, *rows):
             typer.echo("\t".join(row))
@@ -21,5 +25,5 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+        table.add_row(*(Text(cell, style=style(cell)) for cell in row))
     Console().print(table)
