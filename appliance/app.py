@@ -15,8 +15,20 @@ from aiohttp import web
 from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
-from appliance.context import AUDIT, DOOR, ENDINGS, FILES, INTAKE, SETTINGS, STORE, TRIPS, WORKFORCE
-from appliance.endpoints import console, description, health, system, tasks, technologies
+from appliance.context import (
+    AUDIT,
+    DOOR,
+    ENDINGS,
+    FILES,
+    INTAKE,
+    SETTINGS,
+    STORE,
+    TALLY,
+    TELLER,
+    TRIPS,
+    WORKFORCE,
+)
+from appliance.endpoints import console, description, health, metrics, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.memory import keep_freed
 from appliance.middlewares import doors, journal, refuse
@@ -24,17 +36,19 @@ from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd, most_connections
 from appliance.port.secure_port import SecurePort
 from appliance.processes.telling import told_once
-from appliance.readiness import WATCH_SECONDS
 from appliance.settings import Settings
 from appliance.shared_stores import shared
 from appliance.trips import Trips
+from appliance.watching import watching
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.connection import shown
-from tasks.duties import kept
 from tasks.endings import Endings
+from tasks.metrics.ends import counted
+from tasks.metrics.tally import Tally
+from tasks.metrics.telling import Teller
 from tasks.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -57,9 +71,11 @@ def create_app(settings: Settings) -> web.Application:
     ring = settings.ring()
     app[AUDIT] = Audit.open(settings.audit, ring)
     stores = shared(settings, settings.redis_url.get_secret_value(), ring)
-    app[STORE], app[FILES] = stores.tasks(told=ends(app[AUDIT], "http")), stores.files()
+    app[TALLY] = Tally()
+    app[STORE], app[FILES] = stores.tasks(told=counted(app[TALLY], ends(app[AUDIT], "http"))), stores.files()
+    app[TELLER] = Teller(app[STORE], app[TALLY])
     app[WORKFORCE] = Workforce(app[STORE])
-    app[INTAKE] = Intake(settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT])
+    app[INTAKE] = Intake(settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT], tally=app[TALLY])
     app[TRIPS] = Trips()
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
@@ -67,7 +83,7 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_store_connection)
     app.cleanup_ctx.append(deliver)
     app.on_shutdown.append(_release_who_waits)
-    for endpoint in (technologies, tasks, system, health, description, console):
+    for endpoint in (technologies, tasks, system, health, metrics, description, console):
         app.add_routes(endpoint.routes())
     return app
 
@@ -90,8 +106,7 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
         except Overloaded as error:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
-        # Who is alive is seen by looking steadily.
-        async with app[ENDINGS], kept(WATCH_SECONDS, "watching the workers", app[WORKFORCE].depth):
+        async with app[ENDINGS], watching(app[WORKFORCE], app[TELLER]):
             yield
 
 

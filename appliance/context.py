@@ -10,6 +10,8 @@ from appliance.trips import Trips
 from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
+from tasks.metrics.tally import Tally
+from tasks.metrics.telling import Teller
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
 
@@ -19,6 +21,8 @@ STORE = web.AppKey("store", TaskStore)
 WORKFORCE = web.AppKey("workforce", Workforce)
 FILES = web.AppKey("files", FileStore)
 AUDIT = web.AppKey("audit", Audit)
+TALLY = web.AppKey("tally", Tally)
+TELLER = web.AppKey("teller", Teller)
 TRIPS = web.AppKey("trips", Trips)
 INTAKE = web.AppKey("intake", Intake)
 ENDINGS = web.AppKey("endings", Endings)

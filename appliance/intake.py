@@ -20,6 +20,8 @@ from schemas.technologies import Document, Parameters, Technology
 from tasks.audit import Audit
 from tasks.connection import Unreachable
 from tasks.files import FileStore
+from tasks.metrics.declared import SUBMITTED
+from tasks.metrics.tally import Tally
 from tasks.networks import network
 from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
@@ -86,9 +88,17 @@ class Intake:
     """The use case of submitting, over the task store and the file store."""
 
     def __init__(
-        self, settings: Settings, store: TaskStore, workforce: Workforce, files: FileStore, audit: Audit
+        self,
+        settings: Settings,
+        store: TaskStore,
+        workforce: Workforce,
+        files: FileStore,
+        audit: Audit,
+        *,
+        tally: Tally,
     ) -> None:
         self._settings = settings
+        self._tally = tally
         self._audit = audit
         self._store = store
         self._workforce = workforce
@@ -156,7 +166,9 @@ class Intake:
                     arrival.rate = await self._rate(caller, counted=True)
                 arrival.task_id = earlier or await self._submitted(record, place, caller.visitor)
                 arrival.replayed = arrival.task_id != task_id
-                if arrival.replayed:
+                if not arrival.replayed:
+                    self._tally.count(SUBMITTED, technology.name)
+                else:
                     # What is sent again counts for no rate: so it must not fill the audit log either.
                     told = audited.submitted(caller.visitor, record, arrival.task_id)
                     await self._audit.agreed(told, repeated=True)

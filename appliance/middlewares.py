@@ -1,4 +1,4 @@
-"""Around every request, outermost first: its line in the log, one shape for every error, the doors."""
+"""Around every request, outermost first: its line in the log and its count, one shape for every error, the doors."""
 
 import logging
 import time
@@ -18,6 +18,7 @@ from appliance.answers import CORRELATION_ID, error, logged_id, repeated, reques
 from appliance.console.assets import ASSETS as CONSOLE
 from appliance.context import AUDIT, SETTINGS, VISITOR
 from appliance.description.assets import ASSETS
+from appliance.metrics.requests import counted
 from appliance.port import broken_http
 from appliance.settings import Settings
 from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid
@@ -38,9 +39,11 @@ _NO_KEY_NEEDED = OPEN_PATHS | {_ONE_TOO_MANY}
 
 @web.middleware
 async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """One line in the log."""
+    """One line in the log, and one more that was answered."""
     started = time.perf_counter()
     response = await handler(request)
+    seconds = time.perf_counter() - started
+    counted(request, response.status, seconds)
     # Polls and questions for our health would drown the rest.
     often = (request.method, response.status) == ("GET", 200) or request.path in OPEN_PATHS
     level = logging.DEBUG if often else logging.INFO
@@ -54,7 +57,7 @@ async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
         request.method,
         path if len(path) < _PATH_CHARACTERS else "(long path)",
         response.status,
-        (time.perf_counter() - started) * 1000,
+        seconds * 1000,
         logged_id(request, CORRELATION_ID),
     )
     return response

@@ -22,6 +22,10 @@ from appliance.settings import Settings, child_environment
 from schemas.errors import ConfigurationError, Refusal
 from tasks.audit import Audit
 from tasks.audit.ended import ends
+from tasks.metrics.declared import RESTARTS
+from tasks.metrics.ends import counted
+from tasks.metrics.tally import Tally
+from tasks.metrics.telling import Teller
 from tasks.stores import Stores
 from tasks.workforce import Workforce
 
@@ -59,10 +63,10 @@ class Supervisor:
     ) -> None:
         self._settings, self._listening, self._redis_url, self._server = settings, listening, redis_url, server
         self._url = listener.url(listening, secure=settings.http_tls_certificate is not None)
-        self._http = Child("HTTP server", self._launch_http, self._must_be_configured)
+        self._http = Child("HTTP server", self._launch_http, self._face_died)
         self._audit = audit
         self._reserved, self._http_telling, self._grpc_telling = reserved, Telling(), Telling()
-        self._grpc = Child("gRPC server", self._launch_grpc(reserved), self._must_be_configured) if reserved else None
+        self._grpc = Child("gRPC server", self._launch_grpc(reserved), self._face_died) if reserved else None
         # A device belongs to a process from its start, so a spare can only replace workers on its own.
         sizes = Counter(devices[n % len(devices)] if devices else None for n in range(workers))
         self._crews = [Crew(size, self._launch_worker(device), self._worker_died) for device, size in sizes.items()]
@@ -80,8 +84,10 @@ class Supervisor:
         signals = _received()
         settings = self._settings
         self._stores = Stores(self._redis_url, settings.store, settings.ring(), encrypt=settings.encrypt_store)
-        told = ends(self._audit, "supervisor")
+        self._tally = Tally()
+        told = counted(self._tally, ends(self._audit, "supervisor"))
         async with self._stores.tasks(ended=self._stores.files().erase_input, told=told) as self._store:
+            self._teller = Teller(self._store, self._tally)
             living, first = asyncio.create_task(self._live()), asyncio.create_task(signals.get())
             await asyncio.wait((living, first), return_when=asyncio.FIRST_COMPLETED)
             asked = first.result() if first.done() else SIGINT
@@ -193,7 +199,22 @@ class Supervisor:
         if child.exit_code == ExitCode.MISCONFIGURED and not self._ready.is_set():
             raise ConfigurationError(f"the {child.role} could not start, for the reason it gave above")
 
+    async def _face_died(self, child: Child) -> None:
+        await self._must_be_configured(child)
+        self._count(child)
+
+    def _count(self, death: Child) -> None:
+        self._tally.count(RESTARTS, death.role)
+        self._beside(self._tell())
+
+    async def _tell(self) -> None:
+        # It may have been Redis that died. What cannot be told now is told with the next.
+        with suppress(ConfigurationError):
+            await redis_server.wait_until_ready(self._redis_url, _REDIS_START_SECONDS)
+            await self._teller.now()
+
     async def _redis_died(self, child: Child) -> None:
+        self._count(child)
         # What was killed had no reason of its own; a damaged file may bring a server down by any other signal.
         if self._server and child.exit_code not in {None, 0, -SIGKILL, -SIGTERM, -SIGINT}:
             try:
@@ -213,6 +234,7 @@ class Supervisor:
 
     async def _worker_died(self, child: Child) -> None:
         await self._must_be_configured(child)
+        self._count(child)
         # Beside the restart, which must not wait for a Redis that may be down as well.
         self._beside(self._bury(child.name))
 

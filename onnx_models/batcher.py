@@ -4,7 +4,7 @@ A batch never holds windows of two recordings, and where it ends depends on noth
 voiceprint is the same bits every time, also of a network that looks at its whole batch, as those of 8 bits do.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -28,10 +28,13 @@ class Network(Protocol):
 class Processor:
     """A network on the CPU: every batch is run as it is, by the caller's thread or by one that helps."""
 
-    def __init__(self, session: Session, output: str | int, spreading: Spreading) -> None:
-        """`output` is the network's output by name or position."""
+    def __init__(
+        self, session: Session, output: str | int, spreading: Spreading, ran: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """`output` is the network's output by name or position; `ran` is told of every batch how many windows it
+        has."""
         self._session, self._output = session, named(session, output)
-        self._spreading = spreading
+        self._spreading, self._ran = spreading, ran
 
     def vectors(self, batches: Iterable[Batch]) -> Iterator[Vectors]:
         return self._spreading.map(self._run, batches)
@@ -39,6 +42,7 @@ class Processor:
     def _run(self, batch: Batch) -> Vectors:
         stacked = (np.stack(values) for values in zip(*batch, strict=True))
         inputs = dict(zip(self._session.inputs, stacked, strict=True))
+        self._ran(len(batch))
         return self._session.run((self._output,), inputs)[0]
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from onnx_models import batcher, media, registry, scoring
+from onnx_models import batcher, media, registry, scoring, stages
 from onnx_models.batcher import Network, Processor
 from onnx_models.blocks import Samples, reblocked
 from onnx_models.families import Framing, Window, open_family
+from onnx_models.fill import Fill
 from onnx_models.gathering import Gathering
 from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
@@ -18,6 +19,7 @@ from onnx_models.registry import SpeakerCard
 from onnx_models.session import NoNetwork, OnnxSession, Session, open_session
 from onnx_models.speech import SpeechDetector
 from onnx_models.spreading import Spreading, cores
+from onnx_models.stages import FRONT_END, NETWORK, QUALITY, stage, staged
 from onnx_models.turn import Turn
 from schemas.voiceprint import Voiceprint
 
@@ -50,10 +52,11 @@ class Extractor:
         framing = Framing(card.sample_rate, card.window_seconds, card.hop_seconds)
         self._new_front_end = open_family(card.family, framing, card.family_options)
         self._batch = card.windows_at_once or max(1, round(_BATCH_SECONDS[session.device] / card.window_seconds))
+        self.fill = Fill(self._batch)
         self._network: Network = (
-            Gathering(session, card.output, self._batch, waiting=self._turn.left)
+            Gathering(session, card.output, self._batch, waiting=self._turn.left, ran=self.fill.ran)
             if isinstance(session, OnnxSession) and session.device != "cpu"
-            else Processor(session, card.output, spreading or Spreading(1))
+            else Processor(session, card.output, spreading or Spreading(1), self.fill.ran)
         )
 
     @classmethod
@@ -101,7 +104,10 @@ class Extractor:
             self._embed(blocks, _never)
             start = time.perf_counter()
             self._embed(blocks, _never)
-            return _MEASURED_SECONDS / (time.perf_counter() - start)
+            took = time.perf_counter() - start
+        # These are nobody's recordings.
+        self.fill.taken()
+        return _MEASURED_SECONDS / took
 
     def extract(
         self,
@@ -143,7 +149,9 @@ class Extractor:
                 vector, speech_samples = self._embed(
                     self._spoken(signal, max_speech_length, passage, meter), stop or _never
                 )
-                quality = meter.finish()
+                with stage(QUALITY):
+                    quality = meter.finish()
+            stages.heard(passage.length)
             if listened is not None:
                 listened(passage.length)
             voiceprints.append(
@@ -195,7 +203,8 @@ class Extractor:
                 yield from front_end.finish()
 
         total, count = np.zeros(self.card.dimension), 0
-        embedded = self._network.vectors(batcher.batches(windows(), self._batch))
+        batches = batcher.batches(staged(FRONT_END, windows()), self._batch)
+        embedded = staged(NETWORK, self._network.vectors(batches))
         for vectors in self._turn.shared(until_stopped(embedded, stop)):
             total += (scoring.unit(vectors) if self.card.unit_length else vectors).sum(axis=0)
             count += len(vectors)

@@ -57,11 +57,12 @@ class Gathering:
         *,
         waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
         deadline: float = DEADLINE,
+        ran: Callable[[int], None] = lambda _: None,
     ) -> None:
         """A batch is run once it has `size` windows, or its first has waited `deadline` seconds. While a caller waits
-        for vectors it is in the context that `waiting` gives."""
+        for vectors it is in the context that `waiting` gives. `ran` is told of every batch how many windows it has."""
         self._session, self._output = session, named(session, output)
-        self._size, self._deadline, self._waiting = size, deadline, waiting
+        self._size, self._deadline, self._waiting, self._ran = size, deadline, waiting, ran
         self._sizes = sorted({max(1, size // share) for share in _SHARES})
         self._bound: dict[tuple[_Shapes, int], Bound] = {}
         self._asked: deque[_Asked] = deque()
@@ -101,6 +102,7 @@ class Gathering:
     def _work(self) -> None:
         while together := self._gathered():
             windows = [window for asked, start, end in together for window in asked.windows[start:end]]
+            self._ran(len(windows))
             try:
                 vectors = self._run(windows)
             # Told to all who wait for it.

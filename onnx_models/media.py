@@ -25,6 +25,7 @@ from onnx_models.decoders import confined
 from onnx_models.decoders.confined import ConfinedDecoder
 from onnx_models.decoders.decoder import MediaInfo
 from onnx_models.sandbox.confinement import Limits
+from onnx_models.stages import DECODE, QUALITY, RESAMPLE, stage, staged
 from schemas import plain_file
 from schemas.errors import ChannelMissing, MediaDamaged, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
@@ -73,7 +74,8 @@ class Recording:
         self._waiting = waiting
         self._decoded_frames: int | None = None
         # What read the header goes on to be the first pass.
-        self._begun: ConfinedDecoder | None = self._opened()
+        with stage(DECODE):
+            self._begun: ConfinedDecoder | None = self._opened()
         self.info = self._begun.info
 
     def close(self) -> None:
@@ -117,15 +119,18 @@ class Recording:
             return
         resampler = soxr.ResampleStream(self.info.sample_rate, sample_rate, 1, dtype="float32", quality="HQ")
         for block in signal:
-            yield resampler.resample_chunk(block)
+            with stage(RESAMPLE):
+                resampled = resampler.resample_chunk(block)
+            yield resampled
         yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
 
     def _channels(self, columns: list[int], decoded: Callable[[Samples], None] | None) -> Iterator[Samples]:
-        for block in self._waiting(self._blocks()):
+        for block in staged(DECODE, self._waiting(self._blocks())):
             # As it is where all are wanted: numpy copies what is picked.
             channels = block if columns == list(range(self.info.channels)) else block[:, columns]
             if decoded is not None:
-                decoded(channels)
+                with stage(QUALITY):
+                    decoded(channels)
             yield channels
 
     def _opened(self) -> ConfinedDecoder:

@@ -1,11 +1,12 @@
 """What one worker has open: speaker models, what scores and heads go with their embedding spaces, voice activity."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from onnx_models import heads, profiles, registry
 from onnx_models.extractor import Extractor
+from onnx_models.fill import Fill
 from onnx_models.heads import Head
 from onnx_models.media import MediaLimits
 from onnx_models.profiles import DEFAULT_PROFILE
@@ -78,9 +79,18 @@ class Served:
         return cls(opened, VoiceActivity.open(models_dir=models_dir, limits=limits, turn=turn), models_dir, profile)
 
     @property
+    def on_gpu(self) -> bool:
+        """Whether a network runs on one."""
+        return any(extractor.device != "cpu" for extractor in self._extractors.values())
+
+    @property
     def attempts_at_once(self) -> int:
         """How many recordings should be worked on side by side, so that nothing waits."""
         return max(_AT_ONCE[extractor.device] for extractor in self._extractors.values())
+
+    def fills(self) -> Iterator[tuple[str, Fill]]:
+        """How full the batches of each open model are, with its device."""
+        return ((extractor.device, extractor.fill) for extractor in self._extractors.values())
 
     def extractor(self, name: str | None = None) -> Extractor:
         """The open model `name`, the default when None. Raises ModelNotServed."""

@@ -14,6 +14,7 @@ import soxr
 
 from onnx_models.blocks import Reblocker, Samples
 from onnx_models.session import Session
+from onnx_models.stages import VOICE_ACTIVITY, stage
 from schemas.errors import ConfigurationError
 
 RATE = 16_000
@@ -117,8 +118,12 @@ class SpeechDetector:
         """The speech in `blocks`, which hold float32 samples, in order and as soon as it is certain."""
         stream = self.stream()
         for block in blocks:
-            yield from stream.push(block)
-        yield from stream.finish()
+            with stage(VOICE_ACTIVITY):
+                found = stream.push(block)
+            yield from found
+        with stage(VOICE_ACTIVITY):
+            found = stream.finish()
+        yield from found
 
     def segments(self, blocks: Iterable[Samples]) -> list[tuple[int, int]]:
         """The segments of speech in `blocks` as [start, end) in samples."""

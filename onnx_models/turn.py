@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from onnx_models.blas import keep_to_one_thread
+from onnx_models.stages import TURN, stage
 
 _T = TypeVar("_T")
 
@@ -75,7 +76,8 @@ class Turn:
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)
-        mine.acquire()
+        with stage(TURN):
+            mine.acquire()
 
     def _let_go(self) -> None:
         """To who has waited longest: nobody comes in between."""

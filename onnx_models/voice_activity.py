@@ -9,6 +9,7 @@ from onnx_models.media import ChannelMode, MediaLimits, Recording, Source
 from onnx_models.passage import Passage, until_stopped
 from onnx_models.session import open_session
 from onnx_models.speech import SpeechDetector
+from onnx_models.stages import heard
 from onnx_models.turn import Turn
 
 # The published appliance finds no segments in less audio, and clients count on it.
@@ -67,6 +68,7 @@ class VoiceActivity:
             signal = recording.samples(selection, speech.RATE)
             with self._turn.taken():
                 segments = self._detector.segments(passage.of(until_stopped(signal, stop or _never)))
+            heard(passage.length)
             number = selection[0] if channel_mode == "split" else 0
             found.append(_activity(number, passage.length, segments, range_from or 0.0, range_to))
         return found

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from onnx_models.passage import Stopped
 from onnx_models.served import Served
+from onnx_models.stages import REST, STORE, stage, staged
 from schemas import json
 from schemas.errors import Refusal, StorageFull, TaskInternalError, TaskRefusal
 from schemas.quality import Thresholds
@@ -65,7 +66,8 @@ class Attempts:
             )
             result = jobs()[record.technology](work)
             if not isinstance(result, bytes):
-                return self.files.write_result(record.task_id, record.attempt, result)
+                with stage(STORE):
+                    return self.files.write_result(record.task_id, record.attempt, staged(REST, result))
         return self._written(record, result, stop)
 
     def _refused(self, record: TaskRecord, refusal: TaskRefusal, stop: Callable[[], bool]) -> TaskRecord:
@@ -82,7 +84,8 @@ class Attempts:
         return record.refused(state, None, self._written(record, json.encode(refusal.body()), stop))
 
     def _written(self, record: TaskRecord, data: bytes, stop: Callable[[], bool]) -> tuple[int, bytes]:
-        return self._with_room(record, stop, lambda: self.files.write_result(record.task_id, record.attempt, data))
+        with stage(STORE):
+            return self._with_room(record, stop, lambda: self.files.write_result(record.task_id, record.attempt, data))
 
     def _with_room(
         self, record: TaskRecord, stop: Callable[[], bool], write: Callable[[], tuple[int, bytes]]

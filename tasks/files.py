@@ -91,6 +91,9 @@ class FileStore(Protocol):
     def free_space(self) -> int:
         """Bytes that can still be written, here and beside it."""
 
+    def sizes(self) -> dict[str, float]:
+        """Bytes of uploads and of results, and of what is half written. Looks at everything; not for event loops."""
+
     def probe(self) -> None:
         """Raises OSError when nothing can be written."""
 
@@ -245,6 +248,10 @@ class LocalFileStore:
         folders = (self._inputs, self._beside) if self._beside else (self._inputs,)
         return min(shutil.disk_usage(folder).free for folder in folders)
 
+    def sizes(self) -> dict[str, float]:
+        folders = {"input": self._inputs, "result": self._results, "partial": self._partial}
+        return {kind: float(sum(map(_size, os.scandir(folder)))) for kind, folder in folders.items()}
+
     def probe(self) -> None:
         with tempfile.TemporaryFile(dir=self._partial) as file:
             file.write(b"0")
@@ -263,6 +270,13 @@ class LocalFileStore:
 
     def erase_abandoned(self, name: str) -> None:
         (self._partial / name).unlink(missing_ok=True)
+
+
+def _size(entry: "os.DirEntry[str]") -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_size
+    except FileNotFoundError:
+        return 0  # it has gone meanwhile
 
 
 def _private(path: str, flags: int) -> int:

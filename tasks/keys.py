@@ -5,9 +5,10 @@
 `voiceprint:capabilities` worker to the models and heads that it serves; `voiceprint:reports` worker to all that it
 tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
 of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
-with an idempotency key (`tasks/idempotency.py`); `voiceprint:owner:<id>` whose the task is (`tasks/owners.py`). The id
-of every task that ends or is erased is published on `voiceprint:ended`. The queue itself, which arq reads, is named in
-`tasks/dispatch.py`.
+with an idempotency key (`tasks/idempotency.py`); `voiceprint:owner:<id>` whose the task is (`tasks/owners.py`);
+`voiceprint:totals`, `voiceprint:told:<process>` and `voiceprint:throughput` what all processes have counted
+(`tasks/metrics`). The id of every task that ends or is erased is published on `voiceprint:ended`. The queue itself,
+which arq reads, is named in `tasks/dispatch.py`.
 """
 
 from tasks.dispatch import QUEUE, entry
@@ -17,6 +18,7 @@ OPEN, RUNNING = "voiceprint:open", "voiceprint:running"
 WORKERS, CAPABILITIES, REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
 INPUT_BYTES, SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
 CALLBACKS, ENDED = "voiceprint:callbacks", "voiceprint:ended"
+TOTALS, TELLERS, THROUGHPUT = "voiceprint:totals", "voiceprint:told:", "voiceprint:throughput"
 RECORD, IDEMPOTENCY, OWNER = "voiceprint:task:", "voiceprint:idempotency:", "voiceprint:owner:"
 
 

@@ -3,7 +3,18 @@
 import logging
 
 from tasks.dispatch import QUEUE, WAKE
-from tasks.keys import CALLBACKS, CAPABILITIES, INPUT_BYTES, OPEN, REPORTS, RUNNING, SEQUENCE, WORKERS
+from tasks.keys import (
+    CALLBACKS,
+    CAPABILITIES,
+    INPUT_BYTES,
+    OPEN,
+    REPORTS,
+    RUNNING,
+    SEQUENCE,
+    THROUGHPUT,
+    TOTALS,
+    WORKERS,
+)
 from tasks.store import TaskStore
 
 log = logging.getLogger(__name__)
@@ -16,6 +27,8 @@ KINDS = {
     CAPABILITIES: "hash",
     REPORTS: "hash",
     CALLBACKS: "zset",
+    TOTALS: "hash",
+    THROUGHPUT: "hash",
     QUEUE: "zset",
     WAKE: "list",
     INPUT_BYTES: "integer",

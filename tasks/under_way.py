@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from onnx_models import stages
 from onnx_models.passage import Stopped
 from schemas.errors import Overloaded, StorageFull, TaskInternalError
 from schemas.task import TaskState
@@ -18,6 +19,8 @@ from tasks.appetite import Appetite
 from tasks.attempt import Attempts
 from tasks.files import FileStore, InputDamaged, InputGone
 from tasks.jobs import jobs
+from tasks.metrics import work
+from tasks.metrics.tally import Tally
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
@@ -30,7 +33,7 @@ _BREATH_SECONDS = 0.5
 
 class UnderWay:
     """The tasks of the worker `name` among its `workforce`, as many at a time as `appetite` says. What ends is kept for
-    `retention` seconds.
+    `retention` seconds, and counted in `tally`.
 
     When `give_back` is set, what runs stops between two blocks and goes back to the queue.
     """
@@ -45,9 +48,10 @@ class UnderWay:
         attempts: Attempts,
         appetite: Appetite,
         retention: float,
+        tally: Tally,
     ) -> None:
         self._name, self._store, self._workforce, self._files = name, store, workforce, files
-        self._attempts, self._appetite, self._retention = attempts, appetite, retention
+        self._attempts, self._appetite, self._retention, self._tally = attempts, appetite, retention, tally
         self.give_back = threading.Event()
         # From before their claim on; and what drops those whose attempts run, when they are erased and need no end.
         self._wanted: dict[str, TaskRecord] = {}
@@ -81,6 +85,7 @@ class UnderWay:
         try:
             claimed = await self._store.claim(record, self._name)
             if claimed is not None:
+                work.claimed(self._tally, claimed)
                 await self._see_through(claimed)
         except (Overloaded, StorageFull) as error:
             # Should it be ours all the same, it is found when it is compared.
@@ -126,9 +131,11 @@ class UnderWay:
     def _run(self, claimed: TaskRecord, dropped: threading.Event) -> TaskRecord:
         began = time.thread_time()
         try:
-            return self._attempts.run(claimed, lambda: self.give_back.is_set() or dropped.is_set())
+            with stages.watched() as watch:
+                return self._attempts.run(claimed, lambda: self.give_back.is_set() or dropped.is_set())
         finally:
             self._appetite.measured(claimed.technology, time.thread_time() - began)
+            work.attempted(self._tally, claimed.technology, watch)
 
     async def _finish(self, claimed: TaskRecord, ended: TaskRecord) -> bool:
         """Insists until Redis has answered: the work is done and its result is on disk."""

@@ -5,11 +5,12 @@ import logging
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from onnx_models import gpu_memory
 from onnx_models.media import MediaLimits
 from onnx_models.served import Served
 from schemas import json
@@ -25,6 +26,11 @@ from tasks.connection import shown
 from tasks.duties import every
 from tasks.jobs import jobs
 from tasks.mending import mend
+from tasks.metrics import work
+from tasks.metrics.declared import RECOVERED
+from tasks.metrics.ends import counted
+from tasks.metrics.tally import Tally
+from tasks.metrics.telling import Teller
 from tasks.queue import Queue
 from tasks.reconciler import Reconciler
 from tasks.stores import Stores
@@ -103,7 +109,10 @@ class _Worker:
         self._capabilities = Capabilities(config.models, models.heads())
         stores = Stores(config.redis_url, config.store_dir, config.ring, encrypt=config.encrypt_store)
         self._files = stores.files()
-        self._store = stores.tasks(ended=self._files.erase_input, told=ends(audit, f"worker {config.name}"))
+        self._tally = Tally()
+        told = counted(self._tally, ends(audit, f"worker {config.name}"))
+        self._store = stores.tasks(ended=self._files.erase_input, told=told)
+        self._teller = Teller(self._store, self._tally)
         self._workforce = Workforce(self._store)
         signatures = Signatures.of(config.ring, config.unsigned_voiceprints)
         self._sweeper = Sweeper(self._store, self._files)
@@ -115,6 +124,7 @@ class _Worker:
             attempts=Attempts(models, self._files, config.quality, signatures, config.longest_attempt),
             appetite=Appetite(config.attempts or models.attempts_at_once),
             retention=config.retention,
+            tally=self._tally,
         )
         self._reported, self._report_due = b"", 0.0
         self._heard = self._silent = False
@@ -148,14 +158,19 @@ class _Worker:
             # What did not stop in time goes to another worker now, not when this one's heartbeat lapses.
             with suppress(Overloaded, StorageFull):
                 await self._workforce.bury(self._config.name, retention=self._config.retention)
+            work.batches(self._tally, self._models)
+            await self._teller.now()
 
     async def _heartbeat(self) -> None:
         """Says that this worker lives, and looks after the tasks of those that do not."""
         running = self._under_way.running()
-        beat = self._workforce.heartbeat(self._config.name, self._capabilities, self._report())
+        report = self._report()
+        beat = self._workforce.heartbeat(self._config.name, self._capabilities, report)
         try:
             # At one moment, which is one write: of what an idle worker costs, this is most.
-            _, recovered = await asyncio.gather(beat, self._workforce.recover(retention=self._config.retention))
+            _, recovered, _ = await asyncio.gather(
+                beat, self._workforce.recover(retention=self._config.retention), self._teller.when_due()
+            )
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)
@@ -166,6 +181,7 @@ class _Worker:
             self._silent, self._heard = False, True
         await self._under_way.compare(running, self._workforce.seen_with(self._config.name))
         if recovered:
+            self._tally.count(RECOVERED, amount=recovered)
             log.warning("%d tasks were taken from dead workers or found without a queue entry", recovered)
 
     def _report(self) -> bytes:
@@ -173,6 +189,9 @@ class _Worker:
         now = time.monotonic()
         if now >= self._report_due:
             self._reported, self._report_due = json.encode(self._models.report()), now + _REPORT_SECONDS
+            work.batches(self._tally, self._models)
+            if self._models.on_gpu:
+                self._capabilities = replace(self._capabilities, gpus=gpu_memory.used_and_total())
         return self._reported
 
     async def _sweep(self) -> None:

@@ -4,7 +4,7 @@ those that died.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from typing import Any
 
@@ -26,10 +26,12 @@ CRASH_BUDGET = 2
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a worker can do: the `models` it serves by name, the default first, and the kinds of its `heads`."""
+    """What a worker can do: the `models` it serves by name, the default first, and the kinds of its `heads`. Of each of
+    its `gpus`, by an id that is the GPU's own, the bytes of memory in use, by whomever, and those there are."""
 
     models: tuple[str, ...]
     heads: tuple[str, ...] = ()
+    gpus: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,8 @@ def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
 def _capabilities(told: bytes) -> Capabilities:
     try:
         found = json.decode(told)
-        return Capabilities(tuple(map(str, found.get("models", ()))), tuple(map(str, found.get("heads", ()))))
+        gpus = {str(name): (int(used), int(total)) for name, (used, total) in found.get("gpus", {}).items()}
+        return Capabilities(tuple(map(str, found.get("models", ()))), tuple(map(str, found.get("heads", ()))), gpus)
     except (ValueError, TypeError, AttributeError):
         # Whoever wrote that is no worker of ours.
         return Capabilities(())

@@ -2,13 +2,13 @@
 
 from appliance.access.api_key import Scope
 
-_TECHNOLOGIES, _SYSTEM = "/api/technology/", "/api/system/"
+_TECHNOLOGIES, _SYSTEM, _METRICS = "/api/technology/", "/api/system/", "/metrics"
 _OF_METHOD = {"POST": Scope.SUBMIT, "GET": Scope.READ, "HEAD": Scope.READ, "DELETE": Scope.ERASE}
 
 
 def needs(method: str, path: str) -> tuple[Scope, ...]:
     """What a key must allow. Where there is nothing, or nothing of that method, any key learns so."""
-    if path.startswith(_SYSTEM):
+    if path.startswith(_SYSTEM) or path == _METRICS:
         return (Scope.SYSTEM,)
     if path.startswith(_TECHNOLOGIES) and method in _OF_METHOD:
         return (_OF_METHOD[method],)

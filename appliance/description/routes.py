@@ -32,6 +32,12 @@ ROUTES = (
     Route("/api/system/info", "info", "Tells the version and what it can do.", {200: Info}),
     Route("/api/system/status", "status", "Tells how busy the appliance is.", {200: Status}, (Overloaded,)),
     Route("/api/system/models", "models", "Tells which speaker models are served.", {200: Models}, (Overloaded,)),
+    Route(
+        "/metrics",
+        "metrics",
+        "Tells Prometheus what all processes have counted, and how it stands.",
+        {200: ("text/plain", "application/openmetrics-text")},
+    ),
     Route("/health", "health", "Tells that the HTTP process is alive.", {200: Alive}, open=True),
     Route(
         "/ready",

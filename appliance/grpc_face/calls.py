@@ -8,6 +8,7 @@ from appliance.settings import Settings
 from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
+from tasks.metrics.tally import Tally
 from tasks.store import TaskStore
 from tasks.workforce import Workforce
 
@@ -26,4 +27,5 @@ class Calls:
     intake: Intake
     endings: Endings
     audit: Audit
+    tally: Tally
     writing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LISTS_AT_A_TIME))

@@ -1,4 +1,4 @@
-"""One line in the log for every call, and how many are under way."""
+"""One line in the log for every call, how many have been and how many are under way."""
 
 import asyncio
 import logging
@@ -10,6 +10,8 @@ import grpc
 
 from appliance.grpc_face.around import Context
 from appliance.grpc_face.crowd import works
+from tasks.metrics.declared import CALL, CALLS
+from tasks.metrics.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +21,8 @@ _NAMES = {code.value[0]: code.name for code in grpc.StatusCode}
 class Journal:
     """What is under way in one server."""
 
-    def __init__(self) -> None:
+    def __init__(self, tally: Tally) -> None:
+        self._tally = tally
         self._working = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -37,13 +40,10 @@ class Journal:
             raise
         finally:
             self._count(-working)
-            log.log(
-                logging.INFO if working else logging.DEBUG,
-                "%s %s in %.1f ms",
-                method,
-                status or _status(context),
-                (time.perf_counter() - started) * 1000,
-            )
+            seconds, status = time.perf_counter() - started, status or _status(context)
+            self._tally.count(CALLS, method, status)
+            self._tally.observe(CALL, seconds, method)
+            log.log(logging.INFO if working else logging.DEBUG, "%s %s in %.1f ms", method, status, seconds * 1000)
 
     async def idle(self) -> None:
         """Returns when no call is under way that does work."""

@@ -21,14 +21,16 @@ from appliance.grpc_face.refusals import refuse
 from appliance.grpc_face.services import services
 from appliance.intake import Intake
 from appliance.port.crowd import most_connections
-from appliance.readiness import WATCH_SECONDS
 from appliance.settings import Settings
 from appliance.shared_stores import shared
+from appliance.watching import watching
 from schemas.errors import ConfigurationError
 from tasks.audit import Audit
 from tasks.audit.ended import ends
-from tasks.duties import kept
 from tasks.endings import Endings
+from tasks.metrics.ends import counted
+from tasks.metrics.tally import Tally
+from tasks.metrics.telling import Teller
 from tasks.workforce import Workforce
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
@@ -70,7 +72,7 @@ class Server:
     def __init__(self, calls: Calls, address: str) -> None:
         """Raises ConfigurationError for an address, a certificate or a key that cannot be used."""
         self._calls = calls
-        self._journal = Journal()
+        self._journal = Journal(calls.tally)
         self._hurry = asyncio.Event()
         self._server = grpc.aio.server(
             interceptors=[
@@ -141,11 +143,10 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     ring = settings.ring()
     audit = Audit.open(settings.audit, ring)
     stores = shared(settings, settings.redis_url.get_secret_value(), ring)
-    files = stores.files()
+    files, tally = stores.files(), Tally()
     with audit.running("grpc"):
-        async with stores.tasks(told=ends(audit, "grpc")) as store, Endings(store) as endings:
+        async with stores.tasks(told=counted(tally, ends(audit, "grpc"))) as store, Endings(store) as endings:
             workforce = Workforce(store)
-            intake = Intake(settings, store, workforce, files, audit)
-            # Who is alive is seen by looking steadily.
-            async with kept(WATCH_SECONDS, "watching the workers", workforce.depth):
-                yield Calls(settings, store, workforce, files, intake, endings, audit)
+            intake = Intake(settings, store, workforce, files, audit, tally=tally)
+            async with watching(workforce, Teller(store, tally)):
+                yield Calls(settings, store, workforce, files, intake, endings, audit, tally)

@@ -10,13 +10,15 @@ from typing import Self
 from aiohttp import web
 from yarl import URL
 
-from appliance.context import SETTINGS, STORE
+from appliance.context import SETTINGS, STORE, TALLY
 from appliance.webhooks import backoff
 from appliance.webhooks.lanes import Lanes
 from appliance.webhooks.sending import Sender
 from appliance.webhooks.signing import signing_key
 from schemas.errors import Overloaded, StorageFull
 from tasks.callbacks import CallbackQueue, DueCallback
+from tasks.metrics.declared import WEBHOOKS
+from tasks.metrics.tally import Tally
 from tasks.record import Callback, RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 
@@ -34,7 +36,7 @@ async def deliver(app: web.Application) -> AsyncIterator[None]:
     if (secret := app[SETTINGS].webhook_secret) is None:
         yield
         return
-    async with Delivery(app[STORE], Sender(signing_key(secret.get_secret_value()))):
+    async with Delivery(app[STORE], Sender(signing_key(secret.get_secret_value())), tally=app[TALLY]):
         yield
 
 
@@ -50,6 +52,7 @@ class Delivery:
         delays: Sequence[float] = backoff.DELAYS,
         at_once: int = AT_ONCE,
         lanes: Lanes | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self._store = store
         self._sender = sender
@@ -57,6 +60,7 @@ class Delivery:
         self._delays = delays
         self._at_once = at_once
         self._lanes = lanes or Lanes()
+        self._tally = tally or Tally()
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
         self._closed = False
@@ -138,6 +142,7 @@ class Delivery:
         finally:
             self._lanes.leave(receiver, time.monotonic() - began)
         attempt = due.failures + 1
+        self._tally.count(WEBHOOKS, "told" if outcome.settled else "again")
         if outcome.settled:
             log.info("task %s: its end was told, attempt %d: %s", due.task_id, attempt, outcome.told)
             await self._queue.delivered(due)

@@ -19,7 +19,16 @@ from tests.made_keys import FILE, made_keys, revoke
 from tests.patience import PATIENCE
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # never bound to, for that is what the test is about
-PATHS = ["/api/system/info", "/api/system/status", EXTRACTION, f"{CONVERSION}/x", "/api", "/health/", "/docs//"]
+PATHS = [
+    "/api/system/info",
+    "/api/system/status",
+    "/metrics",
+    EXTRACTION,
+    f"{CONVERSION}/x",
+    "/api",
+    "/health/",
+    "/docs//",
+]
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,7 @@ def test_what_needs_a_key() -> None:
     scopes = {"post": ["submit"], "get": ["read"], "delete": ["erase"]}
     for method, path, operation in operations(found):
         if path not in free:
-            needed = ["system"] if path.startswith("/api/system/") else scopes[method]
+            needed = ["system"] if path.startswith(("/api/system/", "/metrics")) else scopes[method]
             assert operation["security"] == [{"bearer": needed}, {"key": needed}]
         assert ("401" in operation["responses"]) is (path not in free)
     assert all("401" not in operation["responses"] for *_, operation in operations(document()))

@@ -22,6 +22,7 @@ from schemas.errors import (
     ValidationError,
     VoiceprintDamaged,
 )
+from tasks.metrics.tally import Tally
 from tests.patience import PATIENCE
 
 KINDS = ("unary_unary", "unary_stream", "stream_unary", "stream_stream")
@@ -67,7 +68,7 @@ def calling() -> Calling:
     """Calls each method, all of which raise what is given, and returns how each call ended."""
 
     async def call(raised: BaseException) -> list[grpc.aio.AioRpcError]:
-        server = grpc.aio.server(interceptors=[Around(Journal().kept, refuse)])
+        server = grpc.aio.server(interceptors=[Around(Journal(Tally()).kept, refuse)])
         server.add_generic_rpc_handlers((methods(raised),))
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
@@ -133,7 +134,7 @@ async def test_a_cancelled_call_is_no_fault(caplog: pytest.LogCaptureFixture) ->
         finally:
             seen.put_nowait("ended")
 
-    server = grpc.aio.server(interceptors=[Around(Journal().kept, refuse)])
+    server = grpc.aio.server(interceptors=[Around(Journal(Tally()).kept, refuse)])
     handler = grpc.method_handlers_generic_handler("test.Test", {"Wait": grpc.unary_stream_rpc_method_handler(waits)})
     server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
