@@ -152,6 +152,9 @@ class Settings(pydantic.BaseModel):
     audit_log: Folder | None = Field(
         None, description="with a key ring, the audit log; `<data_dir>/audit.log` when not set"
     )
+    qdrant_api_key: SecretStr | None = Field(
+        None, description="API key of the Qdrant server into which `voiceprint convert` puts vectors"
+    )
     rate_limit: int | None = Field(
         None,
         ge=1,
