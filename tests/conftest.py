@@ -125,6 +125,8 @@ def running(settings: Settings) -> Iterator[Appliance]:
         finally:
             if process.poll() is None:
                 process.kill()
+                # Of use where it does not happen again.
+                print(f"it had to be killed; it said: {log.read_text()[-10_000:]}")
 
 
 @pytest.fixture
