@@ -8,6 +8,7 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 
 from appliance.access.door import Door
+from appliance.attending import attending
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
 from appliance.grpc_face.audited import Audited
@@ -23,7 +24,6 @@ from appliance.intake import Intake
 from appliance.port.crowd import most_connections
 from appliance.settings import Settings
 from appliance.shared_stores import shared
-from appliance.watching import watching
 from schemas.errors import ConfigurationError
 from tasks.audit import Audit
 from tasks.audit.ended import ends
@@ -148,5 +148,5 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
         async with stores.tasks(told=counted(tally, ends(audit, "grpc"))) as store, Endings(store) as endings:
             workforce = Workforce(store)
             intake = Intake(settings, store, workforce, files, audit, tally=tally)
-            async with watching(workforce, Teller(store, tally)):
+            async with attending(workforce, Teller(store, tally)):
                 yield Calls(settings, store, workforce, files, intake, endings, audit, tally)

@@ -14,7 +14,7 @@ _STOP_SECONDS = 0.5
 
 
 @asynccontextmanager
-async def watching(workforce: Workforce, teller: Teller) -> AsyncIterator[None]:
+async def attending(workforce: Workforce, teller: Teller) -> AsyncIterator[None]:
     """From the beginning of the context to its end, at which the rest is told."""
 
     async def look() -> None:
