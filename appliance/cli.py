@@ -25,6 +25,7 @@ from appliance.commands import (
     redis,
     run,
     shadow,
+    watch,
 )
 from appliance.commands.audit import audit
 from appliance.commands.inputs import complain
@@ -45,6 +46,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
         "extract": extract.extract,
         "compare": compare.compare,
         "map": draw_map.draw_map,
+        "watch": watch.watch,
         "convert": convert.convert,
         "calibrate": calibrate.calibrate,
         "shadow": shadow.shadow,

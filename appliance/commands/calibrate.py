@@ -180,7 +180,7 @@ class _Listener:
         self._pieces = PIECES if pieces else ()
         self._max_speech_length = max_speech_length
         self.bar = progress.bar()
-        self.inputs = Inputs(progress.complaints(self.bar))
+        self.inputs = Inputs(progress.complaints(self.bar.console))
 
     def hear(self, recordings: "Sequence[Labelled]", what: str) -> "list[tuple[Labelled, list[Piece]]]":
         """Every recording with its voiceprints, in order; none for one that was refused."""

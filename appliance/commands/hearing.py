@@ -50,7 +50,7 @@ class Hearing:
 
         paths = in_folder(folder, self._reader)
         with progress.bar() as bar:
-            self.inputs = Inputs(progress.complaints(bar))
+            self.inputs = Inputs(progress.complaints(bar.console))
             read = self.inputs.worked(
                 bar.track(paths, description="listening"),
                 lambda path: self._reader.voices(path, label(path, folder)),

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import Progress
+    from rich.status import Status
 
 _STEP_PER_CENT = 10
 
@@ -69,6 +71,13 @@ def bar() -> "Progress":
     )
 
 
-def complaints(bar: "Progress") -> Callable[[str], None]:
-    """What tells of a fault above `bar`, as `complain` does without one."""
-    return lambda line: bar.console.print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
+def spinner() -> "Status":
+    """What says on a terminal that something goes on, and how far it is; nothing where another program reads."""
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(stderr=True).status("")
+
+
+def complaints(console: "Console") -> Callable[[str], None]:
+    """What tells of a fault above a bar of `console`, as `complain` does without one."""
+    return lambda line: console.print(f"error: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
