@@ -88,7 +88,7 @@ def test_each_recording_once(run: Run, incoming: Path, tmp_path: Path) -> None:
 
 
 def test_what_changes_is_done_again(run: Run, incoming: Path) -> None:
-    """A recording that takes a bad file's place is done, and no reject any more; others are looked at again when asked."""
+    """A recording that takes a bad file's place is done; others are looked at again when that is asked for."""
     run("watch", incoming, "--once", "--settle", "0")
     retried = run("watch", incoming, "--once", "--retry-rejects", "--json")
     assert retried.returncode == ExitCode.REFUSED
