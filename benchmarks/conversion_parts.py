@@ -22,7 +22,7 @@ from schemas.representations import msgpack_bytes
 from schemas.signatures import UNSIGNED
 from schemas.technologies import speaker_identification_voiceprint_comparison as comparison
 from schemas.technologies import speaker_identification_voiceprint_conversion as conversion
-from tasks import voiceprints
+from tasks import vectors, voiceprints
 from tasks.files import LocalFileStore
 from tasks.voiceprints import Found
 
@@ -69,8 +69,8 @@ def parts(texts: list[str], rounds: int) -> Table:
         for attempt in range(rounds):
             form = clock.timed(checked, lambda: _as_stored(body))
             document = clock.timed(parsed, lambda: documents.load(io.BytesIO(form)))  # noqa: B023
-            found = clock.timed(stored[0], lambda: _read(document["voiceprints"]))  # noqa: B023
-            result = clock.timed(stored[1], lambda: b"".join(conversion.pack(_vectors(found))))  # noqa: B023
+            found = clock.timed(stored[0], lambda: _vectors(document["voiceprints"]))  # noqa: B023
+            result = clock.timed(stored[1], lambda: b"".join(conversion.pack(found)))  # noqa: B023
             task_id = str(uuid.uuid4())
             clock.timed(stored[2], lambda: files.write_result(task_id, attempt, result))  # noqa: B023
             for name, render in _FORMS.items():
@@ -135,5 +135,5 @@ def _length(pieces: Iterable[bytes]) -> int:
     return sum(len(piece) for piece in pieces)
 
 
-def _vectors(found: list[Found]) -> list[Vectors]:
-    return [one.vectors for one in voiceprints.in_order(found)]
+def _vectors(texts: list[str | documents.Run]) -> list[Vectors]:
+    return list(vectors.each(texts, "voiceprints", [], lambda: False, UNSIGNED))

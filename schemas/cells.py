@@ -8,7 +8,9 @@ ZOVPâ€¦           a container of this appliance, as bytes or as Base64 (`Wk9WUAâ
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -63,16 +65,33 @@ class Column:
         self.data, self.offsets = data, offsets
 
     @classmethod
-    def of(cls, cells: Sequence[bytes]) -> "Column":
-        offsets = np.zeros(len(cells) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, cells), np.int64, len(cells)), out=offsets[1:])
-        return cls(memoryview(b"".join(cells)), offsets)
+    def of(cls, cells: Sequence[bytes]) -> Self:
+        return cls.cut(b"".join(cells), np.fromiter(map(len, cells), np.int64, len(cells)))
+
+    @classmethod
+    def cut(cls, data: bytes, sizes: npt.NDArray[np.integer]) -> Self:
+        """Cells that have so many bytes each, in `data` one after the other."""
+        offsets = np.zeros(len(sizes) + 1, np.int64)
+        np.cumsum(sizes, out=offsets[1:])
+        return cls(memoryview(data), offsets)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     def cell(self, place: int) -> bytes:
         return bytes(self.data[self.offsets[place] : self.offsets[place + 1]])
+
+    def by_length(self) -> Iterator[tuple[Places, memoryview]]:
+        """For each length that there is, where the cells are that have it, and what is in them, one after the other."""
+        lengths = np.diff(self.offsets)
+        for length in np.unique(lengths).tolist():
+            places = np.flatnonzero(lengths == length)
+            first, last = int(places[0]), int(places[-1])
+            if last - first + 1 == len(places):
+                yield places, self.data[self.offsets[first] : self.offsets[last + 1]]
+            else:
+                starts = self.offsets[places].tolist()
+                yield places, memoryview(b"".join([self.data[start : start + length] for start in starts]))
 
 
 class Reader:
@@ -83,63 +102,73 @@ class Reader:
         self._blocks = Blocks(signatures)
 
     def read(self, column: Column) -> Iterator[Found | Unusable]:
-        """What is in every cell of `column`, each exactly once."""
-        lengths = np.diff(column.offsets)
-        for length in np.unique(lengths):
-            places = np.flatnonzero(lengths == length)
-            containers = _containers(column, places, int(length))
-            if containers is None:
+        """What is in every cell of `column`, text or bytes, each exactly once."""
+        for places, whole in column.by_length():
+            contents = _contents(whole, len(whole) // len(places))
+            if contents is None:
                 for place in places.tolist():
-                    yield self._one(column.cell(place), place)
+                    yield self._cell(column.cell(place), place)
             else:
-                yield from self._together(containers, places)
+                yield from self._together(contents, places)
 
-    def _together(self, containers: bytes, places: Places) -> Iterator[Found | Unusable]:
-        for read in self._blocks.read(np.frombuffer(containers, np.uint8).reshape(len(places), -1)):
+    def read_contents(self, column: Column) -> Iterator[Found | Unusable]:
+        """The same of cells that are no Base64 any more."""
+        for places, whole in column.by_length():
+            yield from self._together(whole, places)
+
+    def _together(self, contents: bytes | memoryview, places: Places) -> Iterator[Found | Unusable]:
+        for read in self._blocks.read(np.frombuffer(contents, np.uint8).reshape(len(places), -1)):
             if isinstance(read, Refused):
-                # A foreign voiceprint may have the length of one of ours.
-                yield self._bytes(read.container, int(places[read.place]))
+                yield self._content(read.container, int(places[read.place]), read.error)
             else:
                 found = read.voiceprints
                 yield Found(places[read.places], found.vectors, found.model, found.space)
 
-    def _one(self, cell: bytes, place: int) -> Found | Unusable:
-        begins = cell[:8].lstrip(_SPACE)[:1]
-        if begins == b"[":
-            return _kept(place, lambda: _decimals(cell))
-        if self._raw or begins == b"{" or cell.startswith((MAGIC, *_FOREIGN)):
-            return self._bytes(cell, place)
+    def _cell(self, cell: bytes, place: int) -> Found | Unusable:
+        begins = cell[:8].lstrip(_SPACE)
+        plain = begins.startswith((b"[", b"{")) or cell.startswith((MAGIC, *_FOREIGN))
         try:
-            return self._bytes(from_base64(cell.strip(_SPACE)), place)
+            content = cell if plain and not self._raw else from_base64(cell.strip(_SPACE))
         except VoiceprintError as error:
-            return Unusable(place, error)
+            # Bare numbers are no text.
+            if not self._raw:
+                return Unusable(place, error)
+            content = cell
+        return self._content(content, place)
 
-    def _bytes(self, cell: bytes, place: int) -> Found | Unusable:
-        if cell.startswith(b"{i"):
-            return _kept(place, lambda: ubjson.embedding(cell))
-        if self._raw and not cell.startswith(MAGIC):
-            return _kept(place, lambda: _numbers(cell, self._raw or ""))
+    def _content(self, content: bytes, place: int, refused: VoiceprintError | None = None) -> Found | Unusable:
+        """What `content` is; `refused` is why it is no container, if that is known."""
         try:
-            one = self._signatures.decode(cell)
-        except VoiceprintWrongMagic:
-            return Unusable(place, _foreign(cell))
+            if not content.startswith(MAGIC):
+                return Found(np.array([place]), self._legacy(content)[np.newaxis])
+            if refused is not None:
+                return Unusable(place, refused)
+            one = self._signatures.decode(content)
         except VoiceprintError as error:
             return Unusable(place, error)
         return Found(np.array([place]), one.vector[np.newaxis], one.model, one.space)
 
+    def _legacy(self, content: bytes) -> Floats:
+        """The vector of a voiceprint of other systems. Raises VoiceprintError."""
+        read = next((read for begins, read in _LEGACY.items() if content.lstrip(_SPACE).startswith(begins)), None)
+        if self._raw is None:
+            if read is None:
+                raise _foreign(content)
+            return read(content)
+        # Bare numbers may begin like anything, and go on like nothing else.
+        if read is not None:
+            with suppress(VoiceprintError):
+                return read(content)
+        return _numbers(content, self._raw)
 
-def _containers(column: Column, places: Places, length: int) -> bytes | None:
-    """What stands at `places`, all of one length, as bytes one after the other; None where it is not containers in
-    plain Base64 or as they are."""
+
+def _contents(whole: memoryview, length: int) -> bytes | memoryview | None:
+    """What stands in cells of one length, one after the other; None where it is neither plain Base64 nor containers as
+    they are."""
     if not length:
         return None
-    first, last = int(places[0]), int(places[-1])
-    if last - first + 1 == len(places):
-        whole = column.data[column.offsets[first] : column.offsets[last + 1]]
-    else:
-        whole = memoryview(b"".join([column.data[start : start + length] for start in column.offsets[places].tolist()]))
     if bytes(whole[:4]) == MAGIC:
-        return bytes(whole)
+        return whole
     # Padding within it is not Base64 either: what has some is decoded by itself.
     if length % 4 or whole[-1] == ord("="):
         return None
@@ -147,14 +176,6 @@ def _containers(column: Column, places: Places, length: int) -> bytes | None:
         return pybase64.b64decode(whole, validate=True)
     except ValueError:
         return None
-
-
-def _kept(place: int, read: Callable[[], Floats]) -> Found | Unusable:
-    try:
-        vector = read()
-    except VoiceprintError as error:
-        return Unusable(place, error)
-    return Found(np.array([place]), vector[np.newaxis])
 
 
 def _decimals(cell: bytes) -> Floats:
@@ -176,6 +197,12 @@ def _numbers(cell: bytes, kind: str) -> Floats:
         raise VoiceprintWrongLength(f"{len(cell):,} bytes; at most {MAXIMUM_BYTES:,} are read")
     require_dimension(len(cell) // width)
     return floats(np.frombuffer(cell, kind))
+
+
+# How voiceprints of other systems begin, after blanks, and what reads them.
+_LEGACY: dict[bytes, Callable[[bytes], Floats]] = {b"{i": ubjson.embedding, b"[": _decimals}
+# How contents begin that are read though nothing more is asked.
+BEGINNINGS = (MAGIC, *_LEGACY)
 
 
 def _foreign(cell: bytes) -> VoiceprintWrongMagic:

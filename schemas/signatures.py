@@ -25,6 +25,11 @@ class Signatures:
         return cls(ring.derive("voiceprint") if ring else None, unsigned == "accept")
 
     @property
+    def required(self) -> bool:
+        """Whether nothing is taken that is not signed."""
+        return self.keys is not None and not self.accept_unsigned
+
+    @property
     def signer(self) -> Signer | None:
         keys = self.keys
         return None if keys is None else Signer(keys.current, keys.by_id[keys.current])

@@ -13,6 +13,8 @@ from schemas.voiceprint_columns import Layout, Voiceprints
 # How many layouts of one length are looked for. Voiceprints of one model have one; whoever sends many has them read one
 # by one.
 _LAYOUTS = 4
+# Of how many lengths they are remembered, each by a container.
+_LENGTHS = 16
 
 Places = npt.NDArray[np.intp]
 
@@ -44,6 +46,8 @@ class Blocks:
     def read(self, containers: npt.NDArray[np.uint8]) -> Iterator[Read | Refused]:
         """All of `containers`, shape (n, size)."""
         layouts = self._layouts.setdefault(containers.shape[1], [])
+        if len(self._layouts) > _LENGTHS:
+            del self._layouts[next(iter(self._layouts))]
         left = np.arange(len(containers))
         for layout in layouts:
             taken, voiceprints = layout.read(containers if len(left) == len(containers) else containers[left])

@@ -9,7 +9,7 @@ _FOREIGN = (
     (rb"VPT ", "it is an XL5 voiceprint of Speech Engine 3, whose layout is not public; extract it from its recording"),
     (
         rb"\{i.[a-z]",
-        "it is a voiceprint of another appliance (UBJSON), which cannot be used; extract it from its recording",
+        "it is a voiceprint of another appliance (UBJSON), which can only be converted; extract it from its recording",
     ),
 )
 

@@ -21,7 +21,7 @@ from schemas.errors import (
     UnsupportedMedia,
     ValidationError,
 )
-from schemas.representations import ARROW, JSON, MSGPACK
+from schemas.representations import ARROW, JSON, MSGPACK, NDJSON
 from schemas.technologies import Technology
 from schemas.waiting import Waiting
 
@@ -39,6 +39,12 @@ _SUBMITTING: tuple[type[Refusal], ...] = (
     Overloaded,
     StorageFull,
 )
+
+_FORMS = {
+    MSGPACK: "The same as msgpack; lists of float32 numbers are `bin`, four bytes little-endian for each.",
+    ARROW: "The result's rows as an Arrow IPC stream.",
+    NDJSON: "The result's rows as JSON, one on each line.",
+}
 
 
 def paths(
@@ -100,13 +106,9 @@ def paths(
 
 def _forms(technology: Technology) -> dict[str, Any]:
     """In which forms beside JSON there is a result."""
-    packed = (
-        "The same as msgpack; lists of float32 numbers, such as vectors, are `bin`, four bytes little-endian for each."
-    )
-    table = "The result's numbers as an Arrow IPC stream of one column of lists."
-    told = {MSGPACK: packed} | ({ARROW: table} if technology.table else {})
     return {
-        form: {"schema": {"type": "string", "format": "binary", "description": text}} for form, text in told.items()
+        form: {"schema": {"type": "string", "format": "binary", "description": _FORMS[form]}}
+        for form in (MSGPACK, *technology.forms)
     }
 
 

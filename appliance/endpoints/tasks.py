@@ -14,7 +14,7 @@ from appliance.negotiation import preferred
 from appliance.port.connection import Connection
 from schemas import json
 from schemas.errors import Internal, NotFound
-from schemas.representations import ARROW, JSON, MSGPACK, json_text, msgpack_bytes
+from schemas.representations import JSON, MSGPACK, json_text, msgpack_bytes
 from schemas.task import TaskState, is_task_id
 from schemas.technologies import Technology, technologies
 from schemas.waiting import waiting_seconds
@@ -126,8 +126,7 @@ def _unknown() -> NotFound:
 
 
 def _form(request: web.Request, technology: Technology) -> str:
-    offered = (JSON, MSGPACK, ARROW) if technology.table else (JSON, MSGPACK)
-    return preferred(request.headers.getall(hdrs.ACCEPT, []), offered)
+    return preferred(request.headers.getall(hdrs.ACCEPT, []), (JSON, MSGPACK, *technology.forms))
 
 
 def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO, form: str) -> Iterator[bytes]:
@@ -137,8 +136,8 @@ def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO, form
         while piece := stored.read(_PIECE_BYTES):
             yield piece
         yield b"}"
-    elif form == ARROW and technology.table:
-        yield from technology.table(stored)
+    elif form in technology.forms:
+        yield from technology.forms[form](stored)
     else:
         write = msgpack_bytes.pieces if form == MSGPACK else json_text.pieces
         yield from write(record.view().body() | {"result": technology.show(stored)})

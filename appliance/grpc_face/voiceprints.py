@@ -27,10 +27,10 @@ _T = TypeVar("_T")
 class VoiceprintList:
     """One list of a JSON document, in the order in which its voiceprints come; it waits in a file."""
 
-    def __init__(self, name: str, waiting: Spool) -> None:
+    def __init__(self, name: str, waiting: Spool, beginnings: tuple[bytes, ...] = (MAGIC,)) -> None:
         self.count = 0
         self.size = 0
-        self._name, self._waiting = name, waiting
+        self._name, self._waiting, self._beginnings = name, waiting, beginnings
 
     async def add(self, voiceprints: Sequence[Voiceprint]) -> None:
         """Raises ValidationError that names what is no voiceprint, or says that there are too many; StorageFull."""
@@ -42,10 +42,23 @@ class VoiceprintList:
 
     def _append(self, voiceprints: Sequence[Voiceprint]) -> int:
         contents = (one.content for one in voiceprints)
-        texts = [_text(content, self._name, index) for index, content in enumerate(contents, self.count)]
+        texts = [self._text(content, index) for index, content in enumerate(contents, self.count)]
         written = (b"," if self.count else b"") + b",".join(texts)
         self._waiting.write(written)
         return len(written)
+
+    def _text(self, content: bytes, index: int) -> bytes:
+        """A voiceprint as JSON carries it. Raises ValidationError, naming what the bytes are instead where they say so.
+
+        What is checked here is only where it comes from; the task checks the rest.
+        """
+        if not content.startswith(self._beginnings):
+            raise invalid(f"{self._name}.{index}", foreign.refusal(content).message)
+        if len(content) > MAXIMUM_BYTES:
+            raise invalid(
+                f"{self._name}.{index}", f"a voiceprint has at most {MAXIMUM_BYTES} bytes, this one {len(content)}"
+            )
+        return b'"%s"' % pybase64.b64encode(content)
 
     async def write_to(self, arrival: Arrival) -> None:
         """As a member of a JSON object."""
@@ -57,17 +70,26 @@ class VoiceprintList:
 
 
 @asynccontextmanager
-async def waiting_list(name: str, folder: Path) -> AsyncIterator[VoiceprintList]:
-    """An empty list called `name`, whose file is in `folder` and has no name there."""
+async def waiting_list(
+    name: str, folder: Path, beginnings: tuple[bytes, ...] = (MAGIC,)
+) -> AsyncIterator[VoiceprintList]:
+    """An empty list called `name`, whose file is in `folder` and has no name there; of voiceprints that begin so."""
     with spool(folder) as waiting:
-        yield VoiceprintList(name, waiting)
+        yield VoiceprintList(name, waiting, beginnings)
 
 
 async def of_voiceprints(
-    calls: Calls, technology: str, context: Context, voiceprints: list[Voiceprint], read: Callable[[BinaryIO], _T]
+    calls: Calls,
+    technology: str,
+    context: Context,
+    voiceprints: list[Voiceprint],
+    read: Callable[[BinaryIO], _T],
+    *,
+    beginnings: tuple[bytes, ...] = (MAGIC,),
 ) -> _T:
     """What `read` makes of the stored result of the technology called `technology` for one list of `voiceprints`,
-    which is emptied once they are stored: the task may take its time, and they much room.
+    which is emptied once they are stored: the task may take its time, and they much room. It takes those that begin
+    with one of `beginnings`.
 
     Raises ValidationError for an empty list, for one that is too long or for what is no voiceprint, and what the task
     is refused with.
@@ -76,7 +98,7 @@ async def of_voiceprints(
     async def fill(arrival: Arrival) -> None:
         if not voiceprints:
             raise invalid("voiceprints", "there are none in the message")
-        async with calls.writing, waiting_list("voiceprints", calls.settings.store) as one:
+        async with calls.writing, waiting_list("voiceprints", calls.settings.store, beginnings) as one:
             await one.add(voiceprints)
             voiceprints.clear()
             await write_document(arrival, (one,))
@@ -92,15 +114,3 @@ async def write_document(arrival: Arrival, lists: Iterable[VoiceprintList]) -> N
         await one.write_to(arrival)
         opening = b","
     await arrival.write(b"}")
-
-
-def _text(content: bytes, name: str, index: int) -> bytes:
-    """A container as JSON carries it. Raises ValidationError, naming what the bytes are instead where they say so.
-
-    What is checked here is only where it comes from; the task checks the container.
-    """
-    if not content.startswith(MAGIC):
-        raise invalid(f"{name}.{index}", foreign.refusal(content).message)
-    if len(content) > MAXIMUM_BYTES:
-        raise invalid(f"{name}.{index}", f"a voiceprint has at most {MAXIMUM_BYTES} bytes, this one {len(content)}")
-    return b'"%s"' % pybase64.b64encode(content)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 JSON, MSGPACK, ARROW = "application/json", "application/vnd.msgpack", "application/vnd.apache.arrow.stream"
+NDJSON = "application/x-ndjson"
 
 Tree = Mapping[str, Any]
 Floats = npt.NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""Lists of float32 numbers as an Arrow IPC stream, of one column.
+"""Results as Arrow IPC streams: lists of float32 numbers, and tables of a few kinds of columns.
 
 Written as the Arrow columnar format, version 1.5, describes it: a schema, record batches, an end; each message is a
 FlatBuffer with, in a batch, the buffers behind it. A field of a table is named here by its number in Arrow's
@@ -6,7 +6,8 @@ FlatBuffer with, in a batch, the buffers behind it. A field of a table is named 
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import flatbuffers
@@ -17,23 +18,109 @@ from schemas.representations import Floats
 
 _VERSION_5 = 4
 _SCHEMA, _RECORD_BATCH = 1, 3
-_FLOATING_POINT, _LIST = 3, 12
+_INT, _FLOATING_POINT, _TEXT, _LIST, _FIXED_SIZE_LIST = 2, 3, 5, 12, 16
 _SINGLE = 1
 _CONTINUES = b"\xff\xff\xff\xff"
 _END = _CONTINUES + bytes(4)
 
 
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: `kind` is the number of its type, which `described` writes."""
+
+    name: str
+    kind: int
+    described: Callable[[Any], int]
+    nullable: bool = False
+    children: tuple["Column", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Those of a column in one batch. `nodes` are lengths and numbers of nulls, outermost first."""
+
+    nodes: Sequence[tuple[int, int]]
+    buffers: Sequence[bytes]
+
+
 def stream(column: str, batches: Iterable[tuple[npt.NDArray[np.integer], Floats]]) -> Iterator[bytes]:
     """A stream whose one column, not nullable, holds lists of float32: `batches` are the lengths of lists (n,), and
     their values one after the other."""
-    yield _message(_SCHEMA, lambda builder: _schema(builder, column))
-    for lengths, values in batches:
-        offsets = np.zeros(len(lengths) + 1, "<i4")
-        np.cumsum(lengths, out=offsets[1:])
-        buffers = [b"", offsets.tobytes(), b"", values.astype("<f4", copy=False).tobytes()]
-        nodes = [(len(lengths), 0), (len(values), 0)]
-        yield from _batch(nodes, buffers)
+    lists = Column(column, _LIST, _nothing, children=(_FLOATS,))
+    return table([lists], ([_lists(*batch)] for batch in batches))
+
+
+def table(columns: Sequence[Column], batches: Iterable[Sequence[Values]]) -> Iterator[bytes]:
+    """A stream of `columns`, of which every batch has the values."""
+    yield _message(_SCHEMA, lambda builder: _schema(builder, columns))
+    for batch in batches:
+        nodes = [node for values in batch for node in values.nodes]
+        yield from _batch(nodes, [buffer for values in batch for buffer in values.buffers])
     yield _END
+
+
+def whole_numbers(name: str) -> Column:
+    """Integers of 64 bits."""
+    return Column(name, _INT, _int64)
+
+
+def texts(name: str) -> Column:
+    """Text or nothing."""
+    return Column(name, _TEXT, _nothing, nullable=True)
+
+
+def vectors(name: str, dimension: int) -> Column:
+    """Lists of so many float32, or nothing."""
+
+    def described(builder: Any) -> int:
+        builder.StartObject(1)
+        builder.PrependInt32Slot(0, dimension, 0)
+        return int(builder.EndObject())
+
+    return Column(name, _FIXED_SIZE_LIST, described, nullable=True, children=(_FLOATS,))
+
+
+def of_whole_numbers(numbers: npt.NDArray[np.integer]) -> Values:
+    """Shape (n,)."""
+    return Values([(len(numbers), 0)], [b"", numbers.astype("<i8", copy=False).tobytes()])
+
+
+def of_texts(given: Sequence[str | None]) -> Values:
+    """Some of them None."""
+    encoded = [b"" if text is None else text.encode() for text in given]
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    there = np.fromiter((text is not None for text in given), np.bool_, len(given))
+    return Values([(len(given), _nulls(there))], [_validity(there), _offsets_of(lengths), b"".join(encoded)])
+
+
+def of_vectors(there: npt.NDArray[np.bool_], found: Floats, dimension: int) -> Values:
+    """Which of n rows have a vector, and those vectors (m, dimension)."""
+    spread = found
+    if not there.all():
+        spread = np.zeros((len(there), dimension), np.float32)
+        if there.any():
+            spread[there] = found
+    nodes = [(len(there), _nulls(there)), (spread.size, 0)]
+    return Values(nodes, [_validity(there), b"", spread.astype("<f4", copy=False).tobytes()])
+
+
+def _lists(lengths: npt.NDArray[np.integer], values: Floats) -> Values:
+    buffers = [b"", _offsets_of(lengths), b"", values.astype("<f4", copy=False).tobytes()]
+    return Values([(len(lengths), 0), (len(values), 0)], buffers)
+
+
+def _offsets_of(lengths: npt.NDArray[np.integer]) -> bytes:
+    offsets = np.zeros(len(lengths) + 1, "<i4")
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets.tobytes()
+
+
+def _nulls(there: npt.NDArray[np.bool_]) -> int:
+    return len(there) - int(there.sum())
+
+
+def _validity(there: npt.NDArray[np.bool_]) -> bytes:
+    return b"" if there.all() else np.packbits(there, bitorder="little").tobytes()
 
 
 def _batch(nodes: list[tuple[int, int]], buffers: list[bytes]) -> Iterator[bytes]:
@@ -64,28 +151,45 @@ def _batch(nodes: list[tuple[int, int]], buffers: list[bytes]) -> Iterator[bytes
     yield from filter(None, body)
 
 
-def _schema(builder: Any, column: str) -> int:
-    builder.StartObject(1)
-    builder.PrependInt16Slot(0, _SINGLE, 0)
-    single = builder.EndObject()
-    item = _field(builder, "item", _FLOATING_POINT, single, [])
-    builder.StartObject(0)
-    lists = builder.EndObject()
-    fields = _offsets(builder, [_field(builder, column, _LIST, lists, [item])])
+def _schema(builder: Any, columns: Sequence[Column]) -> int:
+    fields = _offsets(builder, [_field(builder, column) for column in columns])
     builder.StartObject(4)
     builder.PrependUOffsetTRelativeSlot(1, fields, 0)
     return int(builder.EndObject())
 
 
-def _field(builder: Any, name: str, kind: int, described: int, children: list[int]) -> int:
-    text, below = builder.CreateString(name), _offsets(builder, children)
+def _field(builder: Any, column: Column) -> int:
+    below = _offsets(builder, [_field(builder, child) for child in column.children])
+    text, described = builder.CreateString(column.name), column.described(builder)
     builder.StartObject(7)
     builder.PrependUOffsetTRelativeSlot(0, text, 0)
-    builder.PrependBoolSlot(1, False, True)
-    builder.PrependUint8Slot(2, kind, 0)
+    builder.PrependBoolSlot(1, column.nullable, False)
+    builder.PrependUint8Slot(2, column.kind, 0)
     builder.PrependUOffsetTRelativeSlot(3, described, 0)
     builder.PrependUOffsetTRelativeSlot(5, below, 0)
     return int(builder.EndObject())
+
+
+def _nothing(builder: Any) -> int:
+    """The table of a type that has nothing to tell."""
+    builder.StartObject(0)
+    return int(builder.EndObject())
+
+
+def _single(builder: Any) -> int:
+    builder.StartObject(1)
+    builder.PrependInt16Slot(0, _SINGLE, 0)
+    return int(builder.EndObject())
+
+
+def _int64(builder: Any) -> int:
+    builder.StartObject(2)
+    builder.PrependInt32Slot(0, 64, 0)
+    builder.PrependBoolSlot(1, True, False)
+    return int(builder.EndObject())
+
+
+_FLOATS = Column("item", _FLOATING_POINT, _single)
 
 
 def _offsets(builder: Any, tables: list[int]) -> int:

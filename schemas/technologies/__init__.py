@@ -7,7 +7,7 @@ result is rendered. Beside it, `tasks/jobs` holds the job of the same file name.
 import importlib
 import pkgutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any, BinaryIO, ClassVar, TypeVar
 
@@ -41,6 +41,21 @@ VoiceprintText = Annotated[
         json_schema_extra=_BASE64,
     ),
     AfterValidator(_base64),
+]
+
+
+def _base64_or_list(text: str) -> str:
+    return text if text.lstrip().startswith("[") else _base64(text)
+
+
+# What can be converted: a list of decimals is read by the job as well.
+LegacyText = Annotated[
+    str,
+    Field(
+        max_length=_MOST_CHARACTERS,
+        description="A voiceprint: its bytes as Base64, ours or Phonexia's; or decimals as text, `[16.07, …]`.",
+    ),
+    AfterValidator(_base64_or_list),
 ]
 
 
@@ -122,11 +137,11 @@ class Result(Shown):
 class Technology:
     """One technology.
 
-    `document` is the JSON body it takes, or None when it takes a recording as multipart form data. `show` reads
-    an open result file as the poll's `result`, which `result` describes; `table`, where there is one, as the pieces of
-    an Arrow stream. `head` is the
-    kind of head that a worker must have for it, or None. `missing` says why this appliance cannot do it at all: then
-    there is no job, and every request is answered with that.
+    `document` is the JSON body it takes, or `streams` are the media types of a body of any length; without either it
+    takes a recording as multipart form data. `show` reads an open result file as the poll's `result`, which `result`
+    describes; `forms` are other media types in which there is a result, and what reads it as the pieces of one. `head`
+    is the kind of head that a worker must have for it, or None. `missing` says why this appliance cannot do it at all:
+    then there is no job, and every request is answered with that.
     """
 
     name: str
@@ -135,7 +150,8 @@ class Technology:
     result: type[Result]
     parameters: type[Parameters] = Parameters
     document: type[Document] | None = None
-    table: Callable[[BinaryIO], Iterator[bytes]] | None = None
+    streams: tuple[str, ...] = ()
+    forms: Mapping[str, Callable[[BinaryIO], Iterator[bytes]]] = field(default_factory=dict, hash=False)
     head: str | None = None
     missing: str | None = None
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, model_validator
 
-from schemas.representations import Numbers, Tree, arrow
+from schemas.representations import ARROW, Numbers, Tree, arrow
 from schemas.technologies import Document, ModelName, Parameters, ProfileName, Result, Shown, Technology
 from schemas.voiceprint_lists import MAXIMUM_VOICEPRINTS, VoiceprintList
 
@@ -122,7 +122,7 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-comparison",
     summary="Scores every pair of two lists of voiceprints: log-likelihood ratios.",
     show=show,
-    table=table,
+    forms={ARROW: table},
     result=Comparison,
     parameters=ComparisonParameters,
     document=ComparisonDocument,

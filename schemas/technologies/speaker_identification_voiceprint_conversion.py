@@ -1,10 +1,11 @@
-"""Voiceprints in, their vectors out, value for value those of the extraction."""
+"""Voiceprints in, their vectors out, value for value those of the extraction; and of other systems' voiceprints the
+vectors that they hold."""
 
 import io
 import os
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Annotated, BinaryIO
+from typing import Annotated, BinaryIO, Literal
 
 import msgpack
 import numpy as np
@@ -12,14 +13,29 @@ import numpy.typing as npt
 from pydantic import Field
 
 from schemas.figures import VoiceprintVector
-from schemas.representations import Floats, Items, Tree, arrow
-from schemas.technologies import Result, Technology
-from schemas.voiceprint_lists import VoiceprintsDocument
+from schemas.representations import ARROW, Floats, Items, Tree, arrow
+from schemas.technologies import Document, Parameters, Result, Technology
+from schemas.voiceprint_lists import LegacyList
 
 # Numbers rendered at a time: a fifth of a megabyte of text, or half of one as they are, so that neither memory nor an
 # event loop notices.
 _BLOCK, _TABLE_BLOCK = 1 << 14, 1 << 17
 _MAGIC, _COUNT = b"ZOVR", struct.Struct("<I")
+
+
+class ConversionParameters(Parameters):
+    """`raw`: what a voiceprint is that is neither a container nor of another known kind."""
+
+    raw: Annotated[
+        Literal["float32", "float16"] | None,
+        Field(description="Take Base64 of nothing but numbers, little-endian, for a vector."),
+    ] = None
+
+
+class ConversionDocument(Document):
+    """`voiceprints`: ours as Base64, or those of another system, 1 to 50,000."""
+
+    voiceprints: LegacyList
 
 
 class Conversion(Result):
@@ -99,7 +115,8 @@ TECHNOLOGY = Technology(
     name="speaker-identification-voiceprint-conversion",
     summary="Turns stored voiceprints into their vectors.",
     show=show,
-    table=table,
+    forms={ARROW: table},
     result=Conversion,
-    document=VoiceprintsDocument,
+    parameters=ConversionParameters,
+    document=ConversionDocument,
 )

@@ -14,6 +14,7 @@ from appliance.grpc_face.incoming import Incoming
 from appliance.grpc_face.replies import shared_out
 from appliance.grpc_face.services import Service
 from appliance.grpc_face.voiceprints import of_voiceprints
+from schemas.cells import BEGINNINGS
 from schemas.errors import RequestInvalid
 from schemas.technologies import speaker_identification_voiceprint_conversion as technology
 
@@ -35,7 +36,8 @@ class Conversion(pb_grpc.VoiceprintConversionServicer):
                 given = list(message.voiceprints)
                 # What holds its room from here on is the list.
                 del message
-                for response in await of_voiceprints(self._calls, name, context, given, _responses):
+                answered = of_voiceprints(self._calls, name, context, given, _responses, beginnings=BEGINNINGS)
+                for response in await answered:
                     yield response
 
 

@@ -81,9 +81,12 @@ def diarize(
     return _heard(DIARIZATION, recording, passage, max_speakers=max_speakers, total_speakers=total_speakers)
 
 
-def convert(voiceprints: Voiceprints) -> Request[results.Conversion]:
-    """The vectors that voiceprints hold."""
-    return _told(CONVERSION, voiceprints)
+def convert(
+    voiceprints: Voiceprints, *, raw: Literal["float32", "float16"] | None = None
+) -> Request[results.Conversion]:
+    """The vectors that voiceprints hold, those of Phonexia and lists of decimals as text, `"[16.07, …]"`, among them;
+    with `raw`, such as are nothing but numbers, little-endian."""
+    return _told(CONVERSION, voiceprints, raw=raw)
 
 
 def merge(voiceprints: Voiceprints) -> Request[results.Merging]:
@@ -116,9 +119,9 @@ def _heard(
     return Request(technology, Recording(recording), _query({**listening, **more}), recording)
 
 
-def _told(technology: Technology[Result], voiceprints: Voiceprints) -> Request[Result]:
+def _told(technology: Technology[Result], voiceprints: Voiceprints, **parameters: Any) -> Request[Result]:
     content = Document({"voiceprints": [_text(one) for one in _several(voiceprints)]})
-    return Request(technology, content, {}, voiceprints)
+    return Request(technology, content, _query(parameters), voiceprints)
 
 
 def _side(name: str, given: Voiceprints | Vectors) -> dict[str, Any]:

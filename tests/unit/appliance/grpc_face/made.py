@@ -7,6 +7,8 @@ from phonexia.grpc.common.core_pb2 import Voiceprint
 from schemas.voiceprint import from_base64
 from tests.unit.tasks.jobs import made_voiceprints
 
+# A voiceprint of Phonexia, cut short, which the conversion alone takes.
+PHONEXIA = b"{i\x03crcl0\x16\x8b(i\tembedding[d=\xf4\x16\xbcd\xbc&K\x86d<\xaf\xf8^d"
 # What arrives as a voiceprint and is none, and what is said of it.
 FOREIGN = (
     ("mpeg.mp3", "a recording of the kind MP3"),
@@ -14,7 +16,7 @@ FOREIGN = (
     ("ulaw-8k.wav", "a recording of the kind WAV"),
     (b"ID3\x04\0\0\0\0\0\x0f" + bytes(500), "a recording of the kind MP3"),
     (b"VPT " + bytes(100), "XL5 voiceprint"),
-    (b"{i\x03crcl0\x16\x8b(i\tembedding[d=\xf4\x16\xbcd\xbc&K\x86d<\xaf\xf8^d", "another appliance (UBJSON)"),
+    (PHONEXIA, "another appliance (UBJSON)"),
     (b"%PDF-1.7 ...", "a PDF document"),
     (b"Z" + bytes(50), "a recording of a known kind"),
     (b"", "there is nothing in it"),
