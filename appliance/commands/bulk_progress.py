@@ -17,11 +17,11 @@ class Lines:
     """A line for every part that is done."""
 
     def __init__(self, run: "Run") -> None:
-        self._parts = len(run.plan.parts)
+        self._parts, self._rows = len(run.plan.parts), run.plan.job.work.ROWS
 
     def went_on(self, progress: "Progress") -> None:
         if progress.record and self._parts > 1:
-            typer.echo(f"part {progress.part + 1} of {self._parts}: {progress.rows:,} rows", err=True)
+            typer.echo(f"part {progress.part + 1} of {self._parts}: {progress.rows:,} {self._rows}", err=True)
 
 
 class Bar:
@@ -33,7 +33,7 @@ class Bar:
         self._rows = dict.fromkeys(waiting, 0)
         self._shares = dict.fromkeys(waiting, 0.0)
         self._size = sum(run.plan.size(part) for part in waiting)
-        self._task = bar.add_task("converting", total=max(self._size, 1), rows=0)
+        self._task = bar.add_task("", total=max(self._size, 1), rows=0)
 
     def went_on(self, progress: "Progress") -> None:
         part = progress.part
@@ -60,7 +60,7 @@ def shown(run: "Run") -> "Iterator[Lines | Bar]":
     class Rate(ProgressColumn):
         def render(self, task: Task) -> Text:
             rows, seconds = int(task.fields["rows"]), task.elapsed or 0.0
-            return Text(f"{rows:,} rows, {rows / seconds if seconds else 0:,.0f}/s")
+            return Text(f"{rows:,} {run.plan.job.work.ROWS}, {rows / seconds if seconds else 0:,.0f}/s")
 
     columns = (BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:

@@ -1,26 +1,24 @@
 """`voiceprint convert`: archives of voiceprints to vectors, in bulk."""
 
 import os
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from appliance.commands.inputs import complain
-from appliance.exit_codes import ExitCode
+from appliance.commands.bulk_output import Records, To, destination
+from appliance.commands.in_bulk import (
+    STANDARD_OUTPUT,
+    By,
+    Engine,
+    Processes,
+    Share,
+    apart,
+    done,
+    means_of,
+    printed,
+)
 from appliance.settings import load
 from schemas.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from tasks.bulk.converting import Converting
-    from tasks.bulk.ledger import Record
-    from tasks.bulk.means import Means
-    from tasks.bulk.run import Progress, Run, Shard
-
-_STANDARD_OUTPUT = "-"
 
 
 def convert(
@@ -29,7 +27,8 @@ def convert(
         typer.Argument(
             metavar="INPUT... OUTPUT",
             help="Files, folders, patterns or addresses such as s3://…, told by what is in them; and a folder for the "
-            "vectors, or - to print them as lines of JSON.",
+            "vectors, or lancedb://FOLDER/TABLE or qdrant://HOST:PORT/COLLECTION to put them into a database, or - to "
+            "print them as lines of JSON.",
         ),
     ],
     *,
@@ -41,9 +40,8 @@ def convert(
         int | None,
         typer.Option(min=1, help="Values of a vector; those of the first good one when not given.", show_default=False),
     ] = None,
-    to: Annotated[
-        str, typer.Option(help="Format of the output: parquet, arrow, ndjson, npy, kaldi or base64.")
-    ] = "parquet",
+    to: To = None,
+    records: Records = None,
     normalise: Annotated[bool, typer.Option("--normalise", help="Make vectors of unit length.")] = False,
     to_dimension: Annotated[
         int | None,
@@ -62,105 +60,36 @@ def convert(
         Literal["float32", "float16"] | None,
         typer.Option(help="Take bare numbers, little-endian, for vectors of --dimension values.", show_default=False),
     ] = None,
-    rows_per_file: Annotated[int, typer.Option(min=1, help="Rows of an output file, of sources that can be cut.")] = 1
-    << 18,
-    shard: Annotated[str, typer.Option(metavar="I/N", help="Do the I-th of N shares of the work only.")] = "1/1",
-    engine: Annotated[
-        Literal["local", "ray"], typer.Option(help="Who does the parts: this machine's cores, or a Ray cluster.")
-    ] = "local",
-    processes: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one for each core when not given.", show_default=False)
+    rows_per_file: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Rows of an output file, of sources that can be cut; 262,144 when not given.",
+            show_default=False,
+        ),
     ] = None,
+    shard: Share = "1/1",
+    engine: Engine = "local",
+    processes: Processes = None,
 ) -> None:
     """Convert voiceprints to vectors, each as it is in its bytes.
 
     What cannot be converted is named in OUTPUT/_rejects.ndjson, and the exit code is 3. The same command again goes on
-    where it was stopped. With a key ring, voiceprints that are not signed are refused as the service refuses them.
+    where it was stopped. A database has each row once, however often it is put in: under its --key, or else its place.
+    VOICEPRINT_QDRANT_API_KEY opens a Qdrant that asks for a key. With a key ring, voiceprints that are not signed are
+    refused as the service refuses them.
     """
-    *inputs, output = paths
-    if not inputs:
-        raise ConfigurationError("name the inputs and then the output: a folder, or - to print lines of JSON")
+    inputs, output = apart(paths)
     if raw and dimension is None:
         raise ConfigurationError("--raw: bare numbers do not tell how many make a vector: give --dimension as well")
+    means = means_of(load())
 
-    from schemas import arrow  # noqa: PLC0415
-    from tasks.bulk import local  # noqa: PLC0415
     from tasks.bulk.converting import Converting  # noqa: PLC0415
     from tasks.bulk.job import Job  # noqa: PLC0415
-    from tasks.bulk.means import Means  # noqa: PLC0415
-    from tasks.bulk.run import begun  # noqa: PLC0415
 
-    # Whoever lacks it is told before anything is begun.
-    arrow.pyarrow()
-    settings = load()
     work = Converting(dimension, model, normalise, to_dimension, dtype, column, key, raw)
-    means = Means(str(settings.key_ring) if settings.key_ring else None, settings.unsigned_voiceprints)
-    if output == _STANDARD_OUTPUT:
-        raise typer.Exit(_print(work, inputs, means))
-    run = begun(Job(work, to, rows_per_file), inputs, output, _shard(shard), means)
-    if engine == "ray":
-        from tasks.bulk import on_ray  # noqa: PLC0415
-
-        raise typer.Exit(_follow(run, on_ray.done(run, means)))
-    raise typer.Exit(_follow(run, local.done(run, means, processes or len(os.sched_getaffinity(0)))))
-
-
-def _shard(text: str) -> "Shard":
-    from tasks.bulk.run import Shard  # noqa: PLC0415
-
-    number, _, count = text.partition("/")
-    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise ConfigurationError(f"--shard: {text} is no share such as 1/4, which is followed by 2/4, 3/4 and 4/4")
-    return Shard(int(number), int(count))
-
-
-def _print(work: "Converting", inputs: Sequence[str], means: "Means") -> ExitCode:
-    """Vectors on standard output, rejects on standard error."""
-    from schemas.formats import ndjson  # noqa: PLC0415
-    from tasks.bulk import part  # noqa: PLC0415
-    from tasks.bulk.work import Piece  # noqa: PLC0415
-
-    def refuse(told: "dict[str, str | int | None]") -> None:
-        complain(f"{told['source']}:{told['row']}: {told['message']}")
-
-    sources = work.sources(inputs)
-    settled = work.settled(sources, None, means)
-    sifted = part.Sifted(settled, refuse)
-    pieces = [(source.path, Piece(number)) for number, source in enumerate(sources)]
-    for batch in sifted.good(settled.done(pieces, means)):
-        sys.stdout.buffer.write(ndjson.lines(batch))
-        sys.stdout.buffer.flush()
-    return ExitCode.REFUSED if sifted.record().rejects else ExitCode.DONE
-
-
-def _follow(run: "Run", parts: "Iterator[Progress]") -> ExitCode:
-    """Shows how parts are done, and what came of it."""
-    from appliance.commands import bulk_progress  # noqa: PLC0415
-
-    with bulk_progress.shown(run) as bar:
-        for progress in parts:
-            bar.went_on(progress)
-    record, left = run.ended()
-    _summarise(run, record, left)
-    return ExitCode.REFUSED if record.rejects else ExitCode.DONE
-
-
-def _summarise(run: "Run", record: "Record", left: int) -> None:
-    from tasks.bulk.ledger import REJECTS  # noqa: PLC0415
-
-    def say(line: str) -> None:
-        typer.echo(line, err=True)
-
-    say(f"{record.rows:,} rows in, {record.vectors:,} vectors, {record.rejected:,} rejects")
-    if record.models:
-        say("models: " + ", ".join(f"{name} {count:,}" for name, count in record.models.items()))
-    if len(record.models) > 1:
-        say("vectors of different models are never comparable: tell them apart by the column model")
-    if record.shortest is not None:
-        told = "yes" if record.unit_length else f"no, {record.shortest:.4g} to {record.longest:.4g}"
-        say(f"unit length: {told}")
-    if record.rejects:
-        where = f" in {run.path.rstrip('/')}/{REJECTS}" if not left else ""
-        say(f"rejects{where}: " + ", ".join(f"{kind} {count:,}" for kind, count in record.rejects.items()))
-    if left:
-        say(f"{left} of {len(run.plan.parts)} parts are left to other shards")
+    if output == STANDARD_OUTPUT:
+        raise typer.Exit(printed(work, inputs, means))
+    form, folder = destination(output, to, records)
+    by = By(engine, shard, processes or len(os.sched_getaffinity(0)))
+    raise typer.Exit(done(Job(work, form, rows_per_file), inputs, folder, means, by))

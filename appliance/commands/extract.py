@@ -1,30 +1,31 @@
-"""`voiceprint extract`: recordings to voiceprints, in process, without a server."""
+"""`voiceprint extract`: recordings to voiceprints, without a server: a few as lines, any number in bulk."""
 
-import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from appliance.commands.inputs import Inputs, complain
-from appliance.settings import PREFIX, Settings, load
+from appliance.commands.bulk_output import Records, To, destination
+from appliance.commands.in_bulk import STANDARD_OUTPUT, By, Engine, Processes, Share, apart, done, means_of
+from appliance.settings import PREFIX, child_environment, load
 from schemas.errors import ConfigurationError
-from schemas.quality import Thresholds
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
-
-    from onnx_models.extractor import Extractor
-    from schemas.signatures import Signatures
     from schemas.technologies.speaker_identification_voiceprint_extraction import ExtractionParameters
-    from schemas.voiceprint import Voiceprint
 
 
 def extract(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.", readable=False)],
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT... OUTPUT",
+            help="Recordings, folders, patterns or addresses such as s3://… of them, lists of their paths, and tables "
+            "with a column of paths or of recordings; and a folder for the voiceprints, or "
+            "lancedb://FOLDER/TABLE or qdrant://HOST:PORT/COLLECTION to put them into a database, or - to print a "
+            "line of JSON for each recording.",
+        ),
+    ],
     *,
     model: Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MODEL.", show_default=False)] = None,
     channel_mode: Annotated[
@@ -43,19 +44,55 @@ def extract(
         float | None,
         typer.Option(help="Seconds of net speech after which the rest is not looked at.", show_default=False),
     ] = None,
-    vector: Annotated[bool, typer.Option(help="Print the vectors as well.")] = False,
+    vector: Annotated[bool, typer.Option("--vector", help="With -, print the vectors as well.")] = False,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Write a file DIR/<name>.<channel>.vp for every channel, and print its path instead of JSON.",
+            help="Instead of an OUTPUT: write a file DIR/<name>.<channel>.vp for every channel, and print its path.",
             show_default=False,
         ),
     ] = None,
+    to: To = None,
+    records: Records = None,
+    column: Annotated[
+        str | None,
+        typer.Option(
+            help="The column of a table that holds recordings or their paths, where it cannot be told.",
+            show_default=False,
+        ),
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option(help="The column that names them; id, key or name if there.", show_default=False)
+    ] = None,
+    rows_per_file: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Recordings of an output file, which is what a run that was killed does again; 8 to 1,024, by how "
+            "many there are, when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    created: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            help="When the voiceprints say that they were made, in UTC; the same gives the same bytes another day. "
+            "When the run was begun, when not given.",
+            show_default=False,
+        ),
+    ] = None,
+    shard: Share = "1/1",
+    engine: Engine = "local",
+    processes: Processes = None,
 ) -> None:
-    """Extract voiceprints: a line of JSON for each recording, or a .vp file for each of its channels.
+    """Extract voiceprints from recordings: many into tables or a database, or some as lines of JSON.
 
-    With a key ring they are signed.
+    There is a row for each channel: its voiceprint and vector, the model, speech length, quality, source and SHA-256.
+    Recordings that cannot be listened to, and channels without speech, are named in OUTPUT/_rejects.ndjson, and the
+    exit code is 3. None of them ends the run. The same command again goes on where it was stopped. With a key ring,
+    voiceprints are signed.
     """
     parameters = _parameters(
         channel_mode=channel_mode,
@@ -64,58 +101,47 @@ def extract(
         range_to=range_to,
         max_speech_length=max_speech_length,
     )
-    if out:
-        _refuse_clashes(files)
-    from schemas.signatures import Signatures  # noqa: PLC0415
-
+    inputs, output = (paths, STANDARD_OUTPUT) if out else apart(paths)
     settings = load(model=model)
-    signatures = Signatures.of(settings.ring(), settings.unsigned_voiceprints)
-    extractor = _open(settings)
+    if output == STANDARD_OUTPUT:
+        from appliance.commands.extract_lines import extracted  # noqa: PLC0415
 
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
+        raise typer.Exit(extracted(list(map(Path, inputs)), parameters, settings, out=out, vector=vector))
+    if vector:
+        raise ConfigurationError("--vector is for lines of JSON; in an output in bulk the vectors are anyway")
 
-    # Standard output stays untouched: it may be a pipe that wants nothing but lines.
-    bar = Progress(console=Console(stderr=True), transient=True, redirect_stdout=False, disable=not sys.stderr.isatty())
+    from dataclasses import astuple  # noqa: PLC0415
 
-    def refused(line: str) -> None:
-        with _cleared(bar):
-            complain(line)
+    from appliance import preflight  # noqa: PLC0415
 
-    inputs = Inputs(refused)
+    means = means_of(settings)
 
-    def work(file: Path) -> "list[Voiceprint]":
-        return extractor.extract(
-            file,
-            channel_mode=parameters.channel_mode,
-            channels=parameters.channels,
-            range_from=parameters.range_from,
-            range_to=parameters.range_to,
-            max_speech_length=parameters.max_speech_length,
-        )
+    from tasks.bulk.extracting import Extracting  # noqa: PLC0415
+    from tasks.bulk.job import Job  # noqa: PLC0415
 
-    with bar:
-        for file, voiceprints in inputs.worked(bar.track(files, description="extracting"), work):
-            lines = (
-                _write(out, file, voiceprints, signatures)
-                if out
-                else [_line(file, voiceprints, signatures, settings.quality, include_vector=vector)]
-            )
-            with _cleared(bar):
-                sys.stdout.buffer.writelines(lines)
-                sys.stdout.buffer.flush()
-    raise typer.Exit(inputs.exit_code)
+    work = Extracting(
+        settings.model,
+        channel_mode,
+        channels,
+        range_from,
+        range_to,
+        max_speech_length,
+        column,
+        key,
+        settings.max_audio_length,
+        astuple(settings.quality),
+        None if created is None else round(_utc(created).timestamp() * 1000),
+    )
+    form, folder = destination(output, to, records)
+    devices = preflight.gpus(settings)
+    count = processes or preflight.worker_count(settings, devices)
+    on = [child_environment(settings, CUDA_VISIBLE_DEVICES=device) for device in devices]
+    by = By(engine, shard, count, on or [None])
+    raise typer.Exit(done(Job(work, form, rows_per_file), inputs, folder, means, by))
 
 
-@contextmanager
-def _cleared(bar: "Progress") -> Iterator[None]:
-    """The terminal without the bar, for what is printed meanwhile."""
-    if bar.disable:
-        yield
-        return
-    bar.stop()
-    yield
-    bar.start()
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time
 
 
 def _parameters(**given: object) -> "ExtractionParameters":
@@ -130,53 +156,3 @@ def _parameters(**given: object) -> "ExtractionParameters":
         fault = error.errors()[0]
         option = f"--{fault['loc'][0]}".replace("_", "-")
         raise ConfigurationError(f"{option}: {fault['msg'].removeprefix('Value error, ')}") from error
-
-
-def _refuse_clashes(files: Sequence[Path]) -> None:
-    clashing = [stem for stem, count in Counter(file.stem for file in files).items() if count > 1]
-    if clashing:
-        raise ConfigurationError(
-            f"--out: several recordings are named {clashing[0]}, so one would overwrite the other: extract them apart"
-        )
-
-
-def _open(settings: Settings) -> "Extractor":
-    from onnx_models.extractor import Extractor  # noqa: PLC0415
-    from onnx_models.media import MediaLimits  # noqa: PLC0415
-
-    return Extractor.open(
-        settings.model,
-        models_dir=settings.models,
-        device=settings.device,
-        limits=MediaLimits(max_audio_length=settings.max_audio_length),
-        threads=settings.threads,
-    )
-
-
-def _line(
-    file: Path,
-    voiceprints: "Sequence[Voiceprint]",
-    signatures: "Signatures",
-    thresholds: Thresholds,
-    *,
-    include_vector: bool,
-) -> bytes:
-    """The recording's result as the service shows it, after the name of its file."""
-    from schemas import json  # noqa: PLC0415
-    from schemas.technologies.speaker_identification_voiceprint_extraction import channel, judged  # noqa: PLC0415
-
-    shown = [
-        channel(found, signatures.encode(found), include_vector=include_vector, judgement=judged(found, thresholds))
-        for found in voiceprints
-    ]
-    return json.encode({"file": str(file), "channels": shown}) + b"\n"
-
-
-def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]", signatures: "Signatures") -> list[bytes]:
-    """Writes the containers and returns a line with the path of each. Raises ConfigurationError for a bad folder."""
-    from onnx_models.install.writing import write_atomically  # noqa: PLC0415
-
-    paths = [folder / f"{file.stem}.{found.channel_number}.vp" for found in voiceprints]
-    for path, found in zip(paths, voiceprints, strict=True):
-        write_atomically(path, signatures.encode(found))
-    return [bytes(path) + b"\n" for path in paths]

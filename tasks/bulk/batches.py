@@ -1,9 +1,10 @@
 """The rows of a source as Arrow batches: `source`, `row` and `key`, and its voiceprints or vectors."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from schemas.formats import Asked, Cells, Fault, Vectors
 from tasks.bulk import places
 from tasks.bulk.conversion import VECTOR, VOICEPRINT
 
-SOURCE, ROW, KEY = "source", "row", "key"
+SOURCE, ROW, KEY, CHANNEL = "source", "row", "key", "channel"
 
 
 def read(path: str, asked: Asked) -> Iterator[Any]:
@@ -21,7 +22,7 @@ def read(path: str, asked: Asked) -> Iterator[Any]:
     row = 0
     try:
         with places.opened(path) as file:
-            for rows in formats.read(file, replace(asked, follow=lambda named: _followed(path, named))):
+            for rows in formats.read(file, replace(asked, follow=lambda named: places.opened(beside(path, named)))):
                 row = rows.row + 1 if isinstance(rows, Fault) else rows.first + _count(rows)
                 yield rows if isinstance(rows, Fault) else _batch(path, rows)
     except VoiceprintError as error:
@@ -59,8 +60,8 @@ def _batch(path: str, rows: Vectors | Cells) -> Any:
     )
 
 
-def _followed(index: str, named: str) -> BinaryIO:
-    """A file that an index names: from where the program runs, as Kaldi would, or beside the index."""
-    if not places.is_address(index) and not Path(named).is_absolute() and not Path(named).exists():
-        named = str(Path(index).parent / named)
-    return places.opened(named)
+def beside(index: str, named: str) -> str:
+    """The path that an index means by a name: from where the program runs, as Kaldi would, or beside the index."""
+    if places.is_address(index) or places.is_address(named) or Path(named).is_absolute() or os.path.lexists(named):
+        return named
+    return str(Path(index).parent / named)

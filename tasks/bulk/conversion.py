@@ -4,7 +4,7 @@ It has as many rows as what it is given, in the same order: each has a vector or
 be called by whatever deals out Arrow batches: the command line's processes, Ray Data, Spark's `mapInArrow`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ from schemas.formats import Floats, floats
 from schemas.formats.raw_floats import KINDS
 from schemas.signatures import UNSIGNED, Signatures
 from schemas.voiceprint import NAME_CHARACTERS
+from schemas.voiceprint_blocks import Places
 from schemas.voiceprint_columns import told_apart
 
 VOICEPRINT, VECTOR = "voiceprint", "vector"
@@ -33,20 +34,21 @@ MODEL, SPACE, KIND, FAULT = "model", "space", "fault_type", "fault"
 
 _NO_SPEECH = "the recording had no speech, so there is no vector"
 _TOO_LARGE = "a number in it is too large for what it is to be rounded to"
-_NO_MODEL = "nothing in it says which model made it: name the model with --model"
+_NO_MODEL = "nothing in it says which model made it, and none was named"
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is made of a vector. As it is unless asked otherwise: `dimension` is how many values it must have,
-    `to_dimension` keeps the first so many, `normalise` makes it of unit length after that, `dtype` is what it is
-    rounded to last."""
+    """What is made of a vector. As it is unless asked otherwise: `dimension` is how many values it must have, and
+    `space` its embedding space, any when None; `to_dimension` keeps the first so many, `normalise` makes it of unit
+    length after that, `dtype` is what it is rounded to last."""
 
     dimension: int
     model: str | None = None
     normalise: bool = False
     to_dimension: int | None = None
     dtype: Literal["float32", "float16"] = "float32"
+    space: str | None = None
 
     def __post_init__(self) -> None:
         if self.to_dimension is not None and not 0 < self.to_dimension <= self.dimension:
@@ -66,6 +68,10 @@ class Form:
         pa = arrow.pyarrow()
         kind = pa.float16() if self.dtype == "float16" else pa.float32()
         return pa.list_(pa.field("item", kind, nullable=False), self.values)
+
+    def names(self, found: cells.Found) -> tuple[str, str]:
+        """Model and space of what has the form."""
+        return found.model or self.model or "", found.space or self.model or ""
 
     def shaped(self, vectors: Floats) -> npt.NDArray[np.floating]:
         """Of vectors (n, dimension) those of this form (n, values)."""
@@ -125,10 +131,10 @@ class Conversion:
         return VECTOR if self._column not in names and VECTOR in names else self._column
 
 
-def first(batch: Any, raw: str | None, signatures: Signatures) -> tuple[int, str | None] | None:
-    """Dimension and model of the first voiceprint of a batch that has a vector; None where there is none."""
+def first(batch: Any, raw: str | None, signatures: Signatures) -> tuple[int, str | None, str | None] | None:
+    """Dimension, model and space of the first voiceprint of a batch that has a vector; None where there is none."""
     found = [
-        (int(place), one.vectors.shape[1], one.model)
+        (int(place), one.vectors.shape[1], one.model, one.space)
         for one in Conversion(Form(1), signatures=signatures, raw=raw).read(batch)
         if isinstance(one, cells.Found)
         for place in one.places[np.logical_and(*told_apart(one.vectors))][:1]
@@ -147,6 +153,29 @@ def added(form: Form) -> list[Any]:
     return [pa.field(name, kind) for name, kind in zip(_ADDED, kinds, strict=True)]
 
 
+def fitting(
+    found: cells.Found, form: Form, refuse: Callable[[Iterable[int], VoiceprintError], None]
+) -> tuple[Places, npt.NDArray[np.floating]]:
+    """Where those of `found` are that have the form, and their vectors (n, values) in it; `refuse` is given the places
+    of the others, and why."""
+    places, vectors = found.places, found.vectors
+    if (error := _amiss(found, form)) is not None:
+        refuse(places.tolist(), error)
+        return places[:0], np.zeros((0, form.values), KINDS[form.dtype])
+    finite, spoken = told_apart(vectors)
+    if not (finite & spoken).all():
+        refuse(places[~finite].tolist(), VoiceprintNotFinite("NaN or infinity is among its numbers"))
+        refuse(places[finite & ~spoken].tolist(), VoiceprintNoSpeech(_NO_SPEECH))
+        places, vectors = places[finite & spoken], vectors[finite & spoken]
+    shaped = form.shaped(vectors)
+    if form.dtype != "float32" or form.normalise:
+        kept, _ = told_apart(shaped.astype(np.float32))
+        if not kept.all():
+            refuse(places[~kept].tolist(), VoiceprintNotFinite(_TOO_LARGE))
+            places, shaped = places[kept], shaped[kept]
+    return places, shaped
+
+
 class _Made:
     """The rows of one batch."""
 
@@ -163,23 +192,9 @@ class _Made:
 
     def take(self, found: cells.Found) -> None:
         """Those of `found` that have the form, and faults for the others."""
-        form, places, vectors = self._form, found.places, found.vectors
-        if (error := _amiss(found, form)) is not None:
-            self.refuse(places.tolist(), error)
-            return
-        finite, spoken = told_apart(vectors)
-        if not (finite & spoken).all():
-            self.refuse(places[~finite].tolist(), VoiceprintNotFinite("NaN or infinity is among its numbers"))
-            self.refuse(places[finite & ~spoken].tolist(), VoiceprintNoSpeech(_NO_SPEECH))
-            places, vectors = places[finite & spoken], vectors[finite & spoken]
-        shaped = form.shaped(vectors)
-        if form.dtype != "float32" or form.normalise:
-            kept, _ = told_apart(shaped.astype(np.float32))
-            if not kept.all():
-                self.refuse(places[~kept].tolist(), VoiceprintNotFinite(_TOO_LARGE))
-                places, shaped = places[kept], shaped[kept]
-        model, space = found.model or form.model or "", found.space or form.model or ""
-        self._codes[places] = self._names.setdefault((model, space), len(self._names))
+        form = self._form
+        places, shaped = fitting(found, form, self.refuse)
+        self._codes[places] = self._names.setdefault(form.names(found), len(self._names))
         if len(places) == self._count:
             # Nearly always: nothing is copied.
             self._vectors = shaped
@@ -224,6 +239,8 @@ def _amiss(found: cells.Found, form: Form) -> VoiceprintError | None:
             f"it has {found.vectors.shape[1]:,} values where this output has vectors of {form.dimension:,}: convert it "
             "into an output of its own"
         )
+    if form.space not in (None, space := found.space or form.model):
+        return VoiceprintSpaceMismatch(f"it is of the embedding space {space}, where this output is of {form.space}")
     return None
 
 

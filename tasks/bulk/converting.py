@@ -13,16 +13,18 @@ from tasks.bulk.means import Means
 from tasks.bulk.places import Source
 from tasks.bulk.work import Done, Part, Piece, grouped
 
-# Files of a part, and their bytes, where a file cannot be cut.
-_PART_FILES, _PART_BYTES = 4096, 1 << 28
+# Rows of a part, or its files, and their bytes, where a file cannot be cut.
+_PART_ROWS, _PART_FILES, _PART_BYTES = 1 << 18, 4096, 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
 class Converting:
     """The options of `voiceprint convert`. `dimension` is how many values a vector must have: as many as the first
-    that is good, when None."""
+    that is good, when None. Of `one_space`, vectors are all of the embedding space of that one, which is `space`."""
 
     NAME: ClassVar[str] = "convert"
+    ROWS: ClassVar[str] = "rows"
+    PROCESS_BYTES: ClassVar[int] = 1 << 24
 
     dimension: int | None = None
     model: str | None = None
@@ -32,6 +34,8 @@ class Converting:
     column: str | None = None
     key: str | None = None
     raw: Literal["float32", "float16"] | None = None
+    one_space: bool = False
+    space: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError for what cannot be."""
@@ -44,7 +48,7 @@ class Converting:
     def form(self) -> Form:
         # As many as there can be: what is asked of them fits.
         dimension = self.dimension or MOST_VALUES
-        return Form(dimension, self.model, self.normalise, self.to_dimension, self.dtype)
+        return Form(dimension, self.model, self.normalise, self.to_dimension, self.dtype, self.space)
 
     @property
     def asked(self) -> Asked:
@@ -55,26 +59,27 @@ class Converting:
 
     def settled(self, sources: Sequence[Source], begun: "Converting | None", means: Means) -> "Converting":
         """Of as many values as the first voiceprint has that is good, where there is one."""
-        if self.dimension is not None:
+        if self.dimension is not None and not self.one_space:
             return self
         if begun is not None:
-            return replace(self, dimension=begun.dimension)
+            return replace(self, dimension=self.dimension or begun.dimension, space=begun.space)
         signatures = means.signatures()
         for source in sources:
             for batch in batches.read(source.path, self.asked):
                 if isinstance(batch, Fault) or (found := first(batch, self.raw, signatures)) is None:
                     continue
-                dimension, model = found
+                dimension, model, space = found
                 if model is None and self.model is None:
                     raise ConfigurationError(
                         f"nothing in {source.path} says which model made its voiceprints: name the model with --model"
                     )
-                return replace(self, dimension=dimension)
-        return replace(self, dimension=self.to_dimension or 1)
+                one_space = space or self.model if self.one_space else None
+                return replace(self, dimension=self.dimension or dimension, space=one_space)
+        return replace(self, dimension=self.dimension or self.to_dimension or 1)
 
-    def parts(self, sources: Sequence[Source], rows_per_file: int) -> Iterator[Part]:
-        pieces = self._pieces(sources, rows_per_file)
-        return grouped(pieces, files=_PART_FILES, size=_PART_BYTES, rows=rows_per_file)
+    def parts(self, sources: Sequence[Source], rows_per_file: int | None) -> Iterator[Part]:
+        rows = rows_per_file or _PART_ROWS
+        return grouped(self._pieces(sources, rows), files=_PART_FILES, size=_PART_BYTES, rows=rows)
 
     def done(self, pieces: Iterable[tuple[str, Piece]], means: Means) -> Iterator[Done]:
         convert = Conversion(self.form, signatures=means.signatures(), raw=self.raw)

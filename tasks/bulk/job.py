@@ -1,30 +1,37 @@
 """What a run was asked to do, as it stands in a manifest and is told to processes and machines."""
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from schemas import formats
 from schemas.errors import ConfigurationError
-from tasks.bulk.converting import Converting
+from tasks.bulk import sinks
+from tasks.bulk.sinks import Sink
 from tasks.bulk.work import Work
 
-ROWS_PER_FILE = 1 << 18
-WORKS: Mapping[str, type[Any]] = {one.NAME: one for one in (Converting,)}
+# By the command: none pays for what another needs.
+_WORKS = {"convert": ("tasks.bulk.converting", "Converting"), "extract": ("tasks.bulk.extracting", "Extracting")}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`work` with its options, and how what comes of it is written."""
+    """`work` with its options, and what becomes of it: the name of a format, or the address of a database."""
 
     work: Work
     to: str = "parquet"
-    rows_per_file: int = ROWS_PER_FILE
+    rows_per_file: int | None = None
 
     def __post_init__(self) -> None:
         """Raises ConfigurationError for what cannot be."""
-        if self.to not in written():
+        if self.sink is None and self.to not in written():
             raise ConfigurationError(f"--to: there is no output {self.to!r}; there are {', '.join(written())}")
+
+    @property
+    def sink(self) -> Sink | None:
+        """Of the database, if it is one."""
+        return sinks.find(self.to)
 
     def plain(self) -> dict[str, Any]:
         """As it stands in a manifest."""
@@ -33,7 +40,8 @@ class Job:
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
         """What `plain` gave. Raises KeyError, TypeError or ValueError for anything else."""
-        work = WORKS[plain["command"]](**plain["work"])
+        module, name = _WORKS[plain["command"]]
+        work = getattr(importlib.import_module(module), name)(**plain["work"])
         return cls(work, plain["to"], plain["rows_per_file"])
 
     def difference(self, other: Self) -> str:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Self
 
@@ -19,10 +19,12 @@ _UNIT = 2e-3
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Of a part, or of several: rows that were read and vectors that were written, rejects by their type, vectors by
-    their model, and the lengths of the shortest and the longest vector."""
+    """Of a part, or of several: rows that were read and what came of them, of which there is one for a voiceprint and
+    one for each channel of a recording; vectors that were written, rejects by their type, vectors by their model, and
+    the lengths of the shortest and the longest vector."""
 
     rows: int = 0
+    outcomes: int = 0
     vectors: int = 0
     rejects: dict[str, int] = field(default_factory=dict)
     models: dict[str, int] = field(default_factory=dict)
@@ -70,17 +72,18 @@ def records(folder: Folder, plan: Plan) -> dict[int, Record]:
 
 def total(found: Iterable[Record]) -> Record:
     """The sum of records."""
-    rejects, models, rows, vectors = Counter[str](), Counter[str](), 0, 0
+    rejects, models, rows, outcomes, vectors = Counter[str](), Counter[str](), 0, 0, 0
     shortest: list[float] = []
     longest: list[float] = []
     for one in found:
-        rows, vectors = rows + one.rows, vectors + one.vectors
+        rows, outcomes, vectors = rows + one.rows, outcomes + one.outcomes, vectors + one.vectors
         rejects.update(one.rejects)
         models.update(one.models)
         shortest += [] if one.shortest is None else [one.shortest]
         longest += [] if one.longest is None else [one.longest]
     return Record(
         rows,
+        outcomes,
         vectors,
         dict(sorted(rejects.items())),
         dict(sorted(models.items())),
@@ -89,19 +92,20 @@ def total(found: Iterable[Record]) -> Record:
     )
 
 
-def check(folder: Folder, plan: Plan, done: dict[int, Record], files: Sequence[str]) -> None:
-    """Raises Internal where a row is missing: of those that a source has, that were read, or that a file holds."""
+def check(folder: Folder, plan: Plan, done: dict[int, Record], name: Callable[[int], str]) -> None:
+    """Raises Internal where a row is missing: of those that a source has, that were read, or that a file holds, which
+    `name` tells of a part."""
     for part, record in done.items():
         known = [piece.rows for piece in plan.parts[part]]
         if all(rows is not None for rows in known) and sum(filter(None, known)) != record.rows and not record.rejects:
             raise Internal(f"part {part} read {record.rows} rows of {sum(filter(None, known))}")
-        if record.rows != record.vectors + record.rejected:
-            raise Internal(f"part {part} lost rows: {record.rows} were read, {record.vectors} written")
+        if record.outcomes < record.rows or record.outcomes != record.vectors + record.rejected:
+            raise Internal(f"part {part} lost rows: {record.outcomes} came of them, {record.vectors} were written")
         if plan.job.to == "parquet":
-            with folder.opened(files[part]) as file:
+            with folder.opened(name(part)) as file:
                 held = arrow.pyarrow("pyarrow.parquet").read_metadata(file).num_rows
             if held != record.vectors:
-                raise Internal(f"{files[part]} has {held} rows, and {record.vectors} were written")
+                raise Internal(f"{name(part)} has {held} rows, and {record.vectors} were written")
 
 
 def gather_rejects(folder: Folder, done: dict[int, Record]) -> None:

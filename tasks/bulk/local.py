@@ -5,9 +5,10 @@ import selectors
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
+from itertools import cycle, islice
 from typing import IO, Any
 
 from schemas import json
@@ -17,31 +18,36 @@ from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.run import Progress, Run
 
-# What a process of its own is worth: less is done before it has started.
-_PROCESS_BYTES = 1 << 24
 _END_SECONDS = 5
 _PIECE_BYTES = 1 << 16
 
 
-def done(run: Run, means: Means, processes: int) -> Iterator[Progress]:
-    """Does the parts that wait, and tells of each. Raises Internal where a process dies, OSError for what is said of a
-    file."""
+def done(
+    run: Run, means: Means, processes: int, environments: Sequence[Mapping[str, str] | None] = (None,)
+) -> Iterator[Progress]:
+    """Does the parts that wait, and tells of each; in fewer processes where there is less to do. They are given the
+    `environments` by turns, None for ours.
+
+    Raises Internal where a process dies, OSError for what is said of a file.
+    """
     waiting = run.waiting()
     size = sum(run.plan.size(part) for part in waiting)
-    processes = min(processes, len(waiting), max(size // _PROCESS_BYTES, 1))
-    if processes > 1:
-        yield from _by_children(run, means, deque(waiting), processes)
+    worth = min(len(waiting), max(size // run.plan.job.work.PROCESS_BYTES, 1))
+    if (processes := min(processes, worth)) > 1:
+        yield from _by_children(run, means, deque(waiting), list(islice(cycle(environments), processes)))
         return
     for part in waiting:
         record = work(run.plan, part, run.folder, means)
         yield Progress(part, record.rows, record)
 
 
-def _by_children(run: Run, means: Means, waiting: deque[int], processes: int) -> Iterator[Progress]:
+def _by_children(
+    run: Run, means: Means, waiting: deque[int], environments: Sequence[Mapping[str, str] | None]
+) -> Iterator[Progress]:
     begin = json.encode({"output": run.path, "means": asdict(means)}) + b"\n"
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
-        for _ in range(processes):
-            child = _Child()
+        for environment in environments:
+            child = _Child(environment)
             stack.callback(child.end)
             child.send(begin)
             child.give(waiting)
@@ -63,13 +69,14 @@ def _by_children(run: Run, means: Means, waiting: deque[int], processes: int) ->
 
 
 class _Child:
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str] | None) -> None:
         self._process = subprocess.Popen(
             # Not from a folder of the same name where the command happens to be run.
             [sys.executable, "-P", "-m", "tasks.bulk.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
+            env=environment,
         )
         self._part: int | None = None
         self._held = b""

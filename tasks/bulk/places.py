@@ -1,5 +1,6 @@
 """Where work in bulk finds its files and leaves its own: folders of this machine, or object stores by their address."""
 
+import fnmatch
 import glob
 import io
 import os
@@ -11,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
+from urllib.parse import quote, urlsplit
 
 from schemas import arrow, plain_file
 from schemas.errors import ConfigurationError
@@ -32,6 +34,11 @@ def is_address(path: str) -> bool:
     return "://" in path
 
 
+def absolute(path: str) -> str:
+    """The same place, named from the root."""
+    return path if is_address(path) else os.path.abspath(path)  # noqa: PTH100  # without links being followed
+
+
 def find(named: Iterable[str]) -> list[Source]:
     """The files of each input, in its order: a file, those of a folder or of a pattern by their names.
 
@@ -48,9 +55,9 @@ def _local(name: str) -> Iterator[Source]:
     if path.is_dir():
         for folder, folders, files in os.walk(path):
             folders[:] = sorted(one for one in folders if not _hidden(one))
-            yield from (_source(Path(folder) / one) for one in sorted(files) if not _hidden(one))
+            yield from (source(Path(folder) / one) for one in sorted(files) if not _hidden(one))
     elif os.path.lexists(path):
-        yield _source(path)
+        yield source(path)
     elif not (matching := sorted(glob.glob(name, recursive=True))):  # noqa: PTH207  # a pattern may be of any folder
         raise ConfigurationError(f"there is no {name}")
     else:
@@ -62,11 +69,11 @@ def _hidden(name: str) -> bool:
     return name.startswith((".", "_"))
 
 
-def _source(path: Path) -> Source:
+def source(path: Path) -> Source:
+    """A file of this machine as it is; one that is not there has no bytes: whoever opens it is told."""
     try:
         found = path.stat()
     except OSError:
-        # Whoever opens it is told.
         return Source(str(path), 0, 0)
     return Source(str(path), found.st_size, found.st_mtime_ns)
 
@@ -74,24 +81,60 @@ def _source(path: Path) -> Source:
 def _remote(address: str) -> Iterator[Source]:
     fs = arrow.pyarrow("pyarrow.fs")
     system, path = _system(address)
-    prefix = address[: len(address) - len(path)] if address.endswith(path) else ""
+    # What stands behind ? belongs to the address of every file.
+    before, question, options = address.partition("?")
+    prefix = before[: len(before) - len(path)] if before.endswith(path) else ""
     (info,) = system.get_file_info([path])
-    if info.type == fs.FileType.NotFound:
-        raise ConfigurationError(f"there is no {address}")
     infos = [info]
-    if info.type == fs.FileType.Directory:
-        below = system.get_file_info(fs.FileSelector(path, recursive=True))
-        inside = (one for one in below if one.type == fs.FileType.File)
-        infos = [one for one in inside if not any(map(_hidden, one.path.removeprefix(path).split("/")))]
+    if info.type == fs.FileType.NotFound:
+        infos = _matching(system, path)
+    elif info.type == fs.FileType.Directory:
+        infos = _below(system, path)
+    if not infos:
+        raise ConfigurationError(f"there is no {address}")
     for one in sorted(infos, key=lambda one: str(one.path)):
-        yield Source(prefix + one.path, one.size or 0, one.mtime_ns or 0)
+        yield Source(prefix + one.path + question + options, one.size or 0, one.mtime_ns or 0)
+
+
+def _below(system: Any, path: str) -> list[Any]:
+    """The files in a folder and in those below it."""
+    fs = arrow.pyarrow("pyarrow.fs")
+    found = system.get_file_info(fs.FileSelector(path, recursive=True))
+    inside = (one for one in found if one.type == fs.FileType.File)
+    return [one for one in inside if not any(map(_hidden, one.path.removeprefix(path).split("/")))]
+
+
+def _matching(system: Any, pattern: str) -> list[Any]:
+    """The files that a pattern with * and [a-z] means, which match within a folder, and those of such folders."""
+    if not glob.has_magic(pattern):
+        return []
+    fs = arrow.pyarrow("pyarrow.fs")
+    words = pattern.split("/")
+    fixed = next(number for number, word in enumerate(words) if glob.has_magic(word))
+    found = [fs.FileInfo("/".join(words[:fixed]), fs.FileType.Directory)]
+    for word in words[fixed:]:
+        inside = (
+            one
+            for folder in found
+            if folder.type == fs.FileType.Directory
+            for one in system.get_file_info(fs.FileSelector(folder.path, allow_not_found=True))
+        )
+        found = [one for one in inside if fnmatch.fnmatchcase(one.base_name, word)]
+    files = [[one] if one.type == fs.FileType.File else _below(system, one.path) for one in found]
+    return [one for some in files for one in some]
 
 
 def _system(address: str) -> tuple[Any, str]:
     """The file system of an address, and the path in it. Raises ConfigurationError."""
     fs, pa = arrow.pyarrow("pyarrow.fs"), arrow.pyarrow()
+    if ":" in urlsplit(address).netloc.rpartition("@")[0]:
+        # It would stand in the manifest, and beside every vector.
+        raise ConfigurationError("an address holds no secrets: give the object store's in its own variables or files")
+    # Names stand in it as they are, as stores' own tools have them; Arrow wants them quoted.
+    place, question, options = address.partition("?")
+    scheme, colon, path = place.partition("://")
     try:
-        system, path = fs.FileSystem.from_uri(address)
+        system, path = fs.FileSystem.from_uri(f"{scheme}{colon}{quote(path, safe='/:@')}{question}{options}")
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ConfigurationError(f"{address} is no address that pyarrow knows: {error}") from error
     return system, str(path)
@@ -197,7 +240,8 @@ class _Remote:
     """An object store: a file is there once it was written to its end, so nothing has to be renamed."""
 
     def __init__(self, address: str) -> None:
-        self._system, self._path = _system(address.rstrip("/"))
+        self._system, path = _system(address)
+        self._path = path.rstrip("/")
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[Any]:

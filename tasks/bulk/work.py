@@ -11,12 +11,14 @@ from tasks.bulk.places import Source
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A source, whole, or some of its row groups; `rows` is how many it has, where that is known."""
+    """A source, whole, or some of its row groups, or the `rows` of them after the first `skip`; `rows` is how many it
+    has, where that is known."""
 
     source: int
     groups: tuple[int, int] | None = None
     rows: int | None = None
     size: int = 0
+    skip: int = 0
 
 
 Part = tuple[Piece, ...]
@@ -24,8 +26,8 @@ Part = tuple[Piece, ...]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What became of some rows of the source at `path`: a batch whose rows have a vector or a fault, or one fault for
-    all. `rows` is how many of the source's it answers for."""
+    """What came of `rows` rows of sources: a batch whose rows have a vector or a fault, or a fault of the source at
+    `path`."""
 
     path: str
     rows: int
@@ -36,6 +38,18 @@ class Work(Protocol):
     """A kind of work, and its options as they stand in the manifest: a dataclass of plain values."""
 
     NAME: ClassVar[str]
+    # What its rows are called.
+    ROWS: ClassVar[str]
+    # Bytes of sources that are worth a process of their own: less is done before it has started.
+    PROCESS_BYTES: ClassVar[int]
+
+    @property
+    def key(self) -> str | None:
+        """The column of keys that was asked for."""
+
+    @property
+    def space(self) -> str | None:
+        """The one embedding space of its vectors; None before it is settled, and where there may be several."""
 
     def sources(self, inputs: Iterable[str]) -> list[Source]:
         """What the inputs name. Raises ConfigurationError for one that is not there."""
@@ -46,8 +60,8 @@ class Work(Protocol):
         Raises ConfigurationError where they do not.
         """
 
-    def parts(self, sources: Sequence[Source], rows_per_file: int) -> Iterator[Part]:
-        """The sources cut into what is done, and done again, as one."""
+    def parts(self, sources: Sequence[Source], rows_per_file: int | None) -> Iterator[Part]:
+        """The sources cut into what is done, and done again, as one: of so many rows, or as many as are good."""
 
     def done(self, pieces: Iterable[tuple[str, Piece]], means: Means) -> Iterator[Done]:
         """The work on pieces, each with the path of its source, in their order."""

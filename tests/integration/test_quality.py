@@ -84,7 +84,7 @@ def test_no_speech_is_no_error(client: httpx.Client) -> None:
 def test_the_command_line_tells_the_same(client: httpx.Client) -> None:
     """`voiceprint extract` prints the quality that the service answers with."""
     (channel,) = extracted(client, DEMO.read_bytes())
-    command = [Path(sys.executable).with_name("voiceprint"), "extract", DEMO]
+    command = [Path(sys.executable).with_name("voiceprint"), "extract", DEMO, "-"]
     printed = json.decode(subprocess.run(command, capture_output=True, check=True).stdout)
     assert printed["channels"][0]["quality"] == channel["quality"]
 

@@ -103,7 +103,7 @@ def test_parts_need_a_shared_redis(run: Run, command: str) -> None:
 
 def test_extract_and_convert_agree(run: Run, stereo: Path, tmp_path: Path) -> None:
     """The vectors that `extract` prints are those that `convert` reads from its files and its Base64."""
-    extracted = run("extract", "--vector", stereo)
+    extracted = run("extract", "--vector", stereo, "-")
     assert extracted.returncode == 0
     (line,) = extracted.stdout.splitlines()
     shown = json.loads(line)
@@ -135,7 +135,7 @@ def test_extract_goes_on_after_a_bad_file(run: Run, stereo: Path, tmp_path: Path
     """Bad files are named, the good ones are extracted, and the exit code tells."""
     bad = tmp_path / "bad.wav"
     bad.write_text("this is not audio")
-    tried = run("extract", bad, tmp_path / "missing.wav", stereo, "--channels", "0")
+    tried = run("extract", bad, tmp_path / "missing.wav", stereo, "--channels", "0", "-")
     assert tried.returncode == ExitCode.REFUSED
     assert [len(json.loads(line)["channels"]) for line in tried.stdout.splitlines()] == [1]
     first, second = tried.stderr.splitlines()
@@ -145,7 +145,7 @@ def test_extract_goes_on_after_a_bad_file(run: Run, stereo: Path, tmp_path: Path
 
 def test_extract_names_a_wrong_option(run: Run, stereo: Path) -> None:
     """A parameter that the service would refuse is wrong usage, named by its option."""
-    tried = run("extract", stereo, "--channels", "one")
+    tried = run("extract", stereo, "--channels", "one", "-")
     assert tried.returncode == ExitCode.MISCONFIGURED
     assert tried.stderr.startswith("error: --channels: must be channel numbers")
 
@@ -188,7 +188,7 @@ def test_extract_shows_progress_on_a_terminal(models_dir: Path, stereo: Path) ->
     """On a terminal a progress bar is drawn; standard output stays pure."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [VOICEPRINT, "extract", stereo],
+        [VOICEPRINT, "extract", stereo, "-"],
         env=os.environ | {"VOICEPRINT_MODELS_DIR": str(models_dir), "TERM": "xterm"},
         stdout=subprocess.PIPE,
         stderr=theirs,
@@ -204,7 +204,7 @@ def test_extract_shows_progress_on_a_terminal(models_dir: Path, stereo: Path) ->
 
 def test_convert_names_what_is_bad(run: Run, stereo: Path, tmp_path: Path) -> None:
     """Every bad voiceprint is named by file and row, and the others are converted."""
-    (line,) = run("extract", stereo, "--channels", "0").stdout.splitlines()
+    (line,) = run("extract", stereo, "--channels", "0", "-").stdout.splitlines()
     good = json.loads(line)["channels"][0]["voiceprint"]
     text = tmp_path / "some.txt"
     text.write_text(f"****\n{good}\nAAAA\n")
@@ -258,7 +258,7 @@ def test_installing_what_is_installed_needs_no_network(run: Run, tmp_path: Path)
 @pytest.mark.parametrize("option", ["--range-from", "--range-to", "--max-speech-length"])
 def test_seconds_have_an_upper_bound(run: Run, option: str) -> None:
     """More seconds than can be counted in samples are refused with the bound."""
-    tried = run("extract", RECORDINGS / "call.flac", option, "1e308")
+    tried = run("extract", RECORDINGS / "call.flac", option, "1e308", "-")
     assert tried.returncode == ExitCode.MISCONFIGURED
     assert tried.stderr == f"error: {option}: Input should be less than or equal to 1000000\n"
     assert run("calibrate", RECORDINGS, "--max-speech-length", "1e308").returncode == ExitCode.MISCONFIGURED
@@ -281,7 +281,7 @@ sys.meta_path.insert(0, Interrupting())
 from appliance.__main__ import main
 main()
 """
-    command = [sys.executable, "-c", program, "extract", str(RECORDINGS / "call.flac")]
+    command = [sys.executable, "-c", program, "extract", str(RECORDINGS / "call.flac"), "-"]
     environment = os.environ | {"VOICEPRINT_MODELS_DIR": str(models_dir)}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.strip()) == (ExitCode.INTERRUPTED, "", "")

@@ -54,7 +54,7 @@ def run(own_models: Path, tmp_path: Path) -> Run:
         (("calibrate", "pipe", "--root", "."), ExitCode.MISCONFIGURED),
         (("calibrate", "zero", "--root", "."), ExitCode.MISCONFIGURED),
         (("convert", "pipe", "zero", "-"), ExitCode.REFUSED),
-        (("extract", "pipe", "zero"), ExitCode.REFUSED),
+        (("extract", "pipe", "zero", "-"), ExitCode.REFUSED),
     ],
 )
 def test_what_has_no_end_or_no_writer(run: Run, tmp_path: Path, words: tuple[str, ...], code: ExitCode) -> None:

@@ -103,8 +103,8 @@ def test_the_first_good_one_tells() -> None:
     """Dimension and model of an output are those of the first row that has a vector."""
     column = ["nothing", to_base64(encode(silent())), "[1, 2, 3]", to_base64(encode(voiceprint()))]
     batch = pa.record_batch({"voiceprint": column})
-    assert first(batch, None, Signatures()) == (3, None)
-    assert first(batch.slice(3), None, Signatures()) == (256, "golden-model")
+    assert first(batch, None, Signatures()) == (3, None, None)
+    assert first(batch.slice(3), None, Signatures()) == (256, "golden-model", "golden-space")
     assert first(batch.slice(0, 2), None, Signatures()) is None
 
 
