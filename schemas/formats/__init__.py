@@ -164,7 +164,7 @@ class Gathered:
             self._first = self.row
         self._held.append(one)
         self._keys.append(key)
-        self._bytes += size
+        self._bytes += size + len(key or "")
         self.row += 1
         if self._bytes >= BLOCK_BYTES or len(self._held) >= BLOCK_ROWS:
             yield from self.rest()

@@ -194,6 +194,8 @@ class _Made:
         """Those of `found` that have the form, and faults for the others."""
         form = self._form
         places, shaped = fitting(found, form, self.refuse)
+        if not len(places):
+            return
         self._codes[places] = self._names.setdefault(form.names(found), len(self._names))
         if len(places) == self._count:
             # Nearly always: nothing is copied.
