@@ -84,10 +84,12 @@ def convert(
         raise ConfigurationError("--raw: bare numbers do not tell how many make a vector: give --dimension as well")
     means = means_of(load())
 
+    from tasks.bulk import sinks  # noqa: PLC0415
     from tasks.bulk.converting import Converting  # noqa: PLC0415
     from tasks.bulk.job import Job  # noqa: PLC0415
 
-    work = Converting(dimension, model, normalise, to_dimension, dtype, column, key, raw)
+    one_space = sinks.find(output) is not None
+    work = Converting(dimension, model, normalise, to_dimension, dtype, column, key, raw, one_space)
     if output == STANDARD_OUTPUT:
         raise typer.Exit(printed(work, inputs, means))
     form, folder = destination(output, to, records)
