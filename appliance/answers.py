@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import UTC, datetime
 
 from aiohttp import hdrs, web
 from aiohttp.web_exceptions import HTTPException
@@ -73,6 +74,12 @@ def put_headers(request: web.BaseRequest, response: web.StreamResponse) -> None:
 def repeated(text: str) -> str:
     """What a client sent, as it may stand in a message: short, and without the bytes that are no text."""
     return text[:200].encode("ascii", "backslashreplace").decode()
+
+
+def shown_time(milliseconds: int) -> str:
+    """Milliseconds since 1970 UTC as `2026-01-31T12:00:00.123Z` (RFC 3339)."""
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def error(refusal: Refusal) -> web.Response:

@@ -15,6 +15,7 @@ from aiohttp import web
 from appliance import answers, cors
 from appliance.access.door import Door
 from appliance.addresses import peer
+from appliance.attending import attending
 from appliance.context import (
     AUDIT,
     DOOR,
@@ -28,7 +29,7 @@ from appliance.context import (
     TRIPS,
     WORKFORCE,
 )
-from appliance.endpoints import console, description, health, metrics, system, tasks, technologies
+from appliance.endpoints import console, description, health, listing, metrics, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.memory import keep_freed
 from appliance.middlewares import doors, journal, refuse
@@ -39,7 +40,6 @@ from appliance.processes.telling import told_once
 from appliance.settings import Settings
 from appliance.shared_stores import shared
 from appliance.trips import Trips
-from appliance.watching import watching
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.audit import Audit
@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_store_connection)
     app.cleanup_ctx.append(deliver)
     app.on_shutdown.append(_release_who_waits)
-    for endpoint in (technologies, tasks, system, health, metrics, description, console):
+    for endpoint in (technologies, tasks, listing, system, health, metrics, description, console):
         app.add_routes(endpoint.routes())
     return app
 
@@ -106,7 +106,7 @@ async def _store_connection(app: web.Application) -> AsyncIterator[None]:
         except Overloaded as error:
             url = app[SETTINGS].redis_url
             log.warning("Redis at %s: %s", shown(url.get_secret_value() if url else ""), error.message)
-        async with app[ENDINGS], watching(app[WORKFORCE], app[TELLER]):
+        async with app[ENDINGS], attending(app[WORKFORCE], app[TELLER]):
             yield
 
 

@@ -1,7 +1,7 @@
 -- A task ceases to exist, whatever its state: as if it had never been submitted. A repeated call finds it gone, and
 -- removes what is left.
--- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner
--- ARGV old_record task_id input_bytes ended_channel
+-- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner listed
+-- ARGV old_record task_id input_bytes ended_channel member
 local current = redis.call('GET', KEYS[1])
 if current and current ~= ARGV[1] then
     return 0
@@ -17,6 +17,7 @@ end
 redis.call('HDEL', KEYS[3], ARGV[2])
 redis.call('ZREM', KEYS[5], ARGV[2])
 redis.call('ZREM', KEYS[10], ARGV[2])
+redis.call('ZREM', KEYS[12], ARGV[5])
 -- Whoever waits for its end looks, and finds that it is gone.
 redis.call('PUBLISH', ARGV[4], ARGV[2])
 return 1

@@ -1,5 +1,5 @@
 -- A task reaches its terminal state, once; its record then stays for the retention time.
--- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner
+-- KEYS record open running input_bytes queue job in_progress retry idempotency callbacks owner listed
 -- ARGV old_record new_record task_id input_bytes retention_ms ended_channel has_callback
 -- A record that is gone counts as empty, as long as something is left of the task: one that was erased stays erased.
 -- One that is empty is there, and damaged.

@@ -6,7 +6,8 @@
 tells of its models; `voiceprint:input-bytes` the room that uploads of open tasks take; `voiceprint:callbacks` the tasks
 of whose end somebody is still to be told, by when that is due; `voiceprint:idempotency:<digest>` the task that was made
 with an idempotency key (`tasks/idempotency.py`); `voiceprint:owner:<id>` whose the task is (`tasks/owners.py`);
-`voiceprint:totals`, `voiceprint:told:<process>` and `voiceprint:throughput` what all processes have counted
+`voiceprint:listed` the tasks of every owner, the newest last (`tasks/listing.py`); `voiceprint:totals`,
+`voiceprint:told:<process>` and `voiceprint:throughput` what all processes have counted
 (`tasks/metrics`). The id of every task that ends or is erased is published on `voiceprint:ended`. The queue itself,
 which arq reads, is named in `tasks/dispatch.py`.
 """
@@ -17,7 +18,7 @@ from tasks.record import TaskRecord
 OPEN, RUNNING = "voiceprint:open", "voiceprint:running"
 WORKERS, CAPABILITIES, REPORTS = "voiceprint:workers", "voiceprint:capabilities", "voiceprint:reports"
 INPUT_BYTES, SEQUENCE = "voiceprint:input-bytes", "voiceprint:sequence"
-CALLBACKS, ENDED = "voiceprint:callbacks", "voiceprint:ended"
+CALLBACKS, ENDED, LISTED = "voiceprint:callbacks", "voiceprint:ended", "voiceprint:listed"
 TOTALS, TELLERS, THROUGHPUT = "voiceprint:totals", "voiceprint:told:", "voiceprint:throughput"
 RECORD, IDEMPOTENCY, OWNER = "voiceprint:task:", "voiceprint:idempotency:", "voiceprint:owner:"
 
@@ -50,4 +51,5 @@ def end_keys(record: TaskRecord) -> list[str]:
         idempotency_key(record.idempotency),
         CALLBACKS,
         owner_key(record.task_id),
+        LISTED,
     ]

@@ -15,9 +15,10 @@ from typing import Any
 
 from schemas.errors import StorageFull
 from schemas.task import is_task_id
+from tasks import listing
 from tasks.connection import Unreachable, redis_errors
 from tasks.dispatch import QUEUE
-from tasks.keys import IDEMPOTENCY, INPUT_BYTES, OPEN, OWNER, RECORD, RUNNING, SEQUENCE, record_key
+from tasks.keys import IDEMPOTENCY, INPUT_BYTES, LISTED, OPEN, OWNER, RECORD, RUNNING, SEQUENCE, record_key
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 
@@ -50,6 +51,7 @@ class Reconciler:
             changed += await self._deleted(others) + await self._records(task_ids)
         changed += await self._without_records()
         changed += await self._room()
+        changed += await self._listed()
         changed += await self._store.run("order", [SEQUENCE, OPEN], [])
         async for keys in self._batches(IDEMPOTENCY):
             changed += await self._store.run("forget", keys, [RECORD])
@@ -94,6 +96,7 @@ class Reconciler:
                 pipe.pttl(record_key(task_id))
             records, opened, running, queued, *left = await pipe.execute()
         changed = 0
+        whole: list[TaskRecord] = []
         wrong: list[TaskRecord] = []
         named: list[TaskRecord] = []
         for task_id, data, *seen in zip(task_ids, records, opened, running, queued, left, strict=True):
@@ -105,12 +108,14 @@ class Reconciler:
             except RecordDamaged as error:
                 changed += await self._ended(task_id, error)
             else:
+                whole.append(record)
                 if _disagree(record, *seen):
                     wrong.append(record)
                 if record.idempotency or record.owner:
                     named.append(record)
         for record in wrong:
             changed += await self._store.reconcile(record, retention=self._retention)
+        changed += await listing.missing(self._store, whole)
         return changed + await self._store.remember(named)
 
     async def _ended(self, task_id: str, damage: RecordDamaged) -> int:
@@ -148,6 +153,16 @@ class Reconciler:
                 if not is_there:
                     changed += await self._store.fail_lost(task_id, retention=self._retention)
         return changed
+
+    async def _listed(self) -> int:
+        """What is in the list of all tasks and is none."""
+        changed = cursor = 0
+        while True:
+            async with redis_errors():
+                cursor, found = await self._store.redis.zscan(LISTED, cursor, count=_AT_ONCE)
+            changed += await listing.without_record(self._store, [member for member, _ in found])
+            if cursor == 0 or self._stopped.is_set():
+                return changed
 
     async def _room(self) -> int:
         """Corrects the count of what uploads take. The size of a task's upload never changes, so what was counted

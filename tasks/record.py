@@ -60,9 +60,9 @@ class TaskRecord:
     `attempt` counts claims, `crashes` those that ended with their worker's death. `result_bytes` and `result_sha256`
     describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body. `idempotency` is
     the digest of the caller's Idempotency-Key, empty without one. `owner` is the id of the API key that made the task,
-    empty where none was needed. One that is `awaited` is erased by whoever waits for its end. `stored` is what it was
-    read from: a change must name the very bytes that it replaces, and those of another version, or of an older key, are
-    not those that `pack` would make.
+    empty where none was needed. One that is `awaited` is erased by whoever waits for its end. `ended_ms` is when it
+    ended, 0 before that and for a task of an earlier version. `stored` is what it was read from: a change must name the
+    very bytes that it replaces, and those of another version, or of an older key, are not those that `pack` would make.
     """
 
     task_id: str
@@ -82,6 +82,7 @@ class TaskRecord:
     idempotency: bytes = b""
     owner: bytes = b""
     awaited: bool = False
+    ended_ms: int = field(default=0, compare=False)
     stored: bytes = field(default=b"", compare=False, repr=False)
 
     @property
@@ -139,6 +140,7 @@ class TaskRecord:
             self,
             stored=b"",
             state=TaskState.DONE,
+            ended_ms=now_ms(),
             result_bytes=result_bytes,
             result_sha256=result_sha256,
         )
@@ -146,7 +148,15 @@ class TaskRecord:
     def refused(self, state: TaskState, body: dict[str, Any] | None, result: tuple[int, bytes] = (0, b"")) -> Self:
         """Ended as failed or rejected; `body` is None when it is in the result file that `result` describes."""
         size, sha256 = result
-        return replace(self, state=state, error=body, result_bytes=size, result_sha256=sha256, stored=b"")
+        return replace(
+            self,
+            stored=b"",
+            state=state,
+            ended_ms=now_ms(),
+            error=body,
+            result_bytes=size,
+            result_sha256=sha256,
+        )
 
     def view(self) -> TaskView:
         return TaskView(self.task_id, self.state, self.error)

@@ -22,6 +22,7 @@ from tasks.idempotency import Earlier
 from tasks.keys import (
     ENDED,
     INPUT_BYTES,
+    LISTED,
     OPEN,
     RUNNING,
     SEQUENCE,
@@ -31,6 +32,7 @@ from tasks.keys import (
     record_key,
 )
 from tasks.lane import Lane
+from tasks.listed import member_of
 from tasks.record import RecordDamaged, TaskRecord, now_ms
 
 log = logging.getLogger(__name__)
@@ -115,7 +117,7 @@ class TaskStore:
         own_keys = [queued.job_key, idempotency_key(record.idempotency), owner_key(record.task_id)]
         answer: bytes | list[bytes] = await self.run(
             "submit",
-            [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys],
+            [record_key(record.task_id), OPEN, INPUT_BYTES, SEQUENCE, QUEUE, WAKE, *own_keys, LISTED],
             [
                 record.pack(self._keys),
                 record.task_id,
@@ -127,6 +129,7 @@ class TaskStore:
                 record_key(""),
                 owners.packed(record, self._keys),
                 idempotency.proof(record, self._keys),
+                member_of(record),
             ],
         )
         if isinstance(answer, list):
@@ -207,7 +210,7 @@ class TaskStore:
         changed = await self.run(
             "erase",
             end_keys(record),
-            [record.as_stored(self._keys), record.task_id, record.input_bytes, ENDED],
+            [record.as_stored(self._keys), record.task_id, record.input_bytes, ENDED, member_of(record)],
         )
         if changed:
             self._ended(record.task_id)
@@ -367,6 +370,10 @@ class TaskStore:
                 with suppress(RecordDamaged):
                     found[task_id] = self.unpack(task_id, data)
         return found
+
+    def stored(self, record: TaskRecord) -> bytes:
+        """The bytes of the record, as they are stored."""
+        return record.as_stored(self._keys)
 
     def unpack(self, task_id: str, data: bytes) -> TaskRecord:
         """The record of the task, as it is stored. Raises RecordDamaged."""

@@ -1,7 +1,8 @@
 -- A new task: its record, its place in the queue and a token for a sleeping worker, all or nothing.
--- KEYS record open input_bytes sequence queue wake job idempotency owner
--- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix owner proof
--- The fingerprint is empty for a request without an idempotency key, the owner for a task without one.
+-- KEYS record open input_bytes sequence queue wake job idempotency owner listed
+-- ARGV record task_id max_open max_input_bytes input_bytes job fingerprint record_prefix owner proof member
+-- The fingerprint is empty for a request without an idempotency key, the owner for a task without one, the member for
+-- one that is in no list.
 -- Answers the id of the task that now stands for it; or what is kept of an earlier one with this idempotency key, which
 -- whoever is told must prove.
 -- A repeated call finds its record and changes nothing.
@@ -34,5 +35,8 @@ if ARGV[7] ~= '' then
 end
 if ARGV[9] ~= '' then
     redis.call('HSET', KEYS[9], 'task', ARGV[2], 'owner', ARGV[9])
+end
+if ARGV[11] ~= '' then
+    redis.call('ZADD', KEYS[10], 0, ARGV[11])
 end
 return ARGV[2]

@@ -18,6 +18,7 @@ from schemas.errors import Overloaded, StorageFull
 from schemas.keyring import KeyRing
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 from schemas.signatures import Signatures
+from tasks import listing
 from tasks.appetite import Appetite
 from tasks.attempt import Attempts
 from tasks.audit import Audit
@@ -198,6 +199,7 @@ class _Worker:
         if self._workforce.is_first(self._config.name):
             await self._sweeper.inputs()
             await asyncio.to_thread(self._sweeper.partial)
+            await listing.sweep(self._store, retention=self._config.retention)
 
     async def _mend(self, ended: asyncio.Event) -> None:
         # By every worker: who is first cannot be told while that cannot be read which is to be mended.

@@ -17,6 +17,7 @@ from tasks.dispatch import QUEUE, entry
 from tasks.keys import (
     CALLBACKS,
     INPUT_BYTES,
+    LISTED,
     OPEN,
     RECORD,
     SEQUENCE,
@@ -25,6 +26,7 @@ from tasks.keys import (
     owner_key,
     record_key,
 )
+from tasks.listed import member_of
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.workforce import ALIVE_SECONDS
 
@@ -118,6 +120,8 @@ class Revival:
             }
         if record.owner:
             beside[owner_key(record.task_id)] = {"owner": owners.packed(record, self._keys)}
+        if member := member_of(record):
+            pipe.zadd(LISTED, {member: 0})
         for key, fields in beside.items():
             pipe.hset(key, mapping={"task": record.task_id, **fields})
             if left is not None:

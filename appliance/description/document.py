@@ -80,7 +80,8 @@ def _secure(paths: dict[str, Any]) -> None:
 def _models(found: list[Technology]) -> Iterator[type[pydantic.BaseModel]]:
     for technology in found:
         # The body, or what the part `config` of a form may hold.
-        yield technology.document or technology.parameters
+        if not technology.streams:
+            yield technology.document or technology.parameters
         yield technology.result
     for route in ROUTES:
         yield from (shown for shown in route.answers.values() if not isinstance(shown, tuple))
@@ -105,9 +106,13 @@ def _operation(route: Route, components: Components, everywhere: tuple[type[Refu
         "operationId": route.name,
         "tags": [_SYSTEM],
         "summary": route.summary,
-        "parameters": [*_last_part(route), *headers.request_ids()],
+        "parameters": [*_last_part(route), *_query(route), *headers.request_ids()],
         "responses": dict(sorted(answers.items())),
     }
+
+
+def _query(route: Route) -> list[dict[str, Any]]:
+    return parameters.query(route.query) if route.query else []
 
 
 def _last_part(route: Route) -> list[dict[str, Any]]:

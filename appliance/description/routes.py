@@ -6,8 +6,9 @@ import pydantic
 
 from appliance.console.assets import ASSETS as CONSOLE
 from appliance.description.assets import ASSETS
-from appliance.description.system import Alive, Info, Models, Readiness, Status
-from schemas.errors import NotFound, Overloaded, Refusal
+from appliance.description.system import Alive, Info, ListedTasks, Models, Readiness, Status, Throughput
+from schemas.errors import Forbidden, NotFound, Overloaded, Refusal, ValidationError
+from schemas.listing import Listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +16,7 @@ class Route:
     """A GET. `answers` is what it shows with which status: a model, or a content type that is no JSON.
 
     `open` says that it needs no key; `cached` that it has an ETag; `file` names the files that are the last part of
-    the path.
+    the path, and `query` has the parameters.
     """
 
     path: str
@@ -26,11 +27,27 @@ class Route:
     open: bool = False
     cached: bool = False
     files: tuple[str, ...] = ()
+    query: type[pydantic.BaseModel] | None = None
 
 
 ROUTES = (
     Route("/api/system/info", "info", "Tells the version and what it can do.", {200: Info}),
     Route("/api/system/status", "status", "Tells how busy the appliance is.", {200: Status}, (Overloaded,)),
+    Route(
+        "/api/system/throughput",
+        "throughput",
+        "Tells what was done in the last hour, by the minute.",
+        {200: Throughput},
+        (Overloaded,),
+    ),
+    Route(
+        "/api/tasks",
+        "tasks",
+        "Lists the caller's own tasks, the newest first.",
+        {200: ListedTasks},
+        (Overloaded, Forbidden, ValidationError),
+        query=Listing,
+    ),
     Route("/api/system/models", "models", "Tells which speaker models are served.", {200: Models}, (Overloaded,)),
     Route(
         "/metrics",

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from schemas.task import TaskState
 from schemas.technologies import Shown
 
 
@@ -54,6 +55,38 @@ class Status(Shown):
     workers: list[Worker]
     storage: Storage
     limits: Limits
+
+
+class Minute(Shown):
+    """What ended in one minute, the last of which is not over."""
+
+    start: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    tasks: int
+    audio_seconds: Annotated[float, Field(description="Audio that was listened to, of each channel.")]
+
+
+class Throughput(Shown):
+    """The last 60 minutes, the oldest first."""
+
+    minutes: list[Minute]
+
+
+class ListedTask(Shown):
+    """A task of the caller's own; `ended` is null before its end."""
+
+    task_id: Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+    technology: Annotated[str, Field(description="Empty for a task whose record was lost.")]
+    state: TaskState
+    created: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+    ended: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
+    location: Annotated[str, Field(description="Where it is polled and erased.")] | None
+
+
+class ListedTasks(Shown):
+    """The newest first; `next` is what `after` is for the next page, null where there is none."""
+
+    tasks: list[ListedTask]
+    next: str | None
 
 
 class Calibration(Shown):

@@ -1,4 +1,4 @@
-"""`GET /api/system/info`, `/api/system/status` and `/api/system/models`: what runs here and how busy it is."""
+"""`GET /api/system/info`, `/status`, `/throughput` and `/models`: what runs here, how busy it is and was."""
 
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -8,16 +8,19 @@ from typing import Any
 from aiohttp import web
 
 from appliance import reports
-from appliance.context import FILES, SETTINGS, WORKFORCE
+from appliance.answers import shown_time
+from appliance.context import FILES, SETTINGS, STORE, TELLER, WORKFORCE
 from appliance.endpoints.health import pings
 from schemas import json
 from schemas.technologies import technologies
+from tasks.metrics.throughput import last_hour
 
 
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/api/system/info", info),
         web.get("/api/system/status", status),
+        web.get("/api/system/throughput", throughput),
         web.get("/api/system/models", models),
     ]
 
@@ -49,6 +52,16 @@ async def status(request: web.Request) -> web.Response:
         },
     }
     return web.Response(body=json.encode(body), content_type="application/json")
+
+
+async def throughput(request: web.Request) -> web.Response:
+    """The last hour by the minute. Raises Overloaded while Redis cannot be reached."""
+    await request.app[TELLER].now()
+    minutes = [
+        {"start": shown_time(1000 * one.start), "tasks": one.tasks, "audio_seconds": one.audio_seconds}
+        for one in await last_hour(request.app[STORE])
+    ]
+    return web.Response(body=json.encode({"minutes": minutes}), content_type="application/json")
 
 
 async def models(request: web.Request) -> web.Response:

@@ -51,6 +51,47 @@ def test_the_task_of_another_is_unknown(serve: Serve, tmp_path: Path, query: str
         assert asked(client, "GET", location, owner).status_code == 404
 
 
+def test_each_key_lists_its_own(serve: Serve, tmp_path: Path) -> None:
+    """Page by page, as they stand; nothing of another's, and after it is erased nothing of it."""
+    owner, other = made_keys(tmp_path, "owner", "other")
+    appliance = serve()
+
+    def listed(client: httpx.Client, key: str, **query: object) -> dict[str, list[dict[str, str]]]:
+        answer = client.get("/api/tasks", params=query, headers={"X-API-Key": key})  # type: ignore[arg-type]
+        assert answer.status_code == 200, answer.text
+        found: dict[str, list[dict[str, str]]] = answer.json()
+        return found
+
+    with appliance.client() as client:
+        mine, theirs = [submit(client, owner) for _ in range(3)], submit(client, other)
+        assert [one["location"] for one in listed(client, other)["tasks"]] == [theirs]
+        assert {one["location"] for one in listed(client, owner)["tasks"]} == set(mine)
+        first = listed(client, owner, limit=2)
+        second = listed(client, owner, limit=2, after=first["next"])
+        assert len(first["tasks"]) == 2
+        assert {one["location"] for one in (*first["tasks"], *second["tasks"])} == set(mine)
+        assert second["next"] is None
+        assert {one["state"] for one in listed(client, owner, state="pending")["tasks"]} == {"pending"}
+        assert listed(client, owner, technology="voice-activity-detection")["tasks"] == []
+        assert asked(client, "DELETE", theirs, other).status_code == 204
+        assert listed(client, other) == {"tasks": [], "next": None}
+
+
+@pytest.mark.parametrize("query", ["state=lost", "limit=0", "limit=1001", "limit=1_0", "after=x", "after=1-2"])
+def test_a_page_that_is_none(client: httpx.Client, query: str) -> None:
+    """What cannot be asked of a list is named."""
+    refused = client.get(f"/api/tasks?{query}")
+    assert refused.status_code == 422
+    assert [fault["location"] for fault in refused.json()["detail"]] == [["query", query.partition("=")[0]]]
+
+
+def test_strangers_list_nothing(serve: Serve) -> None:
+    """Without keys, where others come in as well, ids are all that keeps tasks apart: nobody is told them."""
+    appliance = serve(host="0.0.0.0", allow_anonymous=True)  # noqa: S104  # of this machine, for this test
+    with appliance.client() as client:
+        assert_refused(client.get("/api/tasks"), 403, "request.forbidden")
+
+
 def test_its_owner_has_it_from_beginning_to_end(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
     """Who made it polls it, sees its result and erases it; another never sees it, whatever its state."""
     owner, other = made_keys(tmp_path / "data", "owner", "other")

@@ -174,3 +174,12 @@ def test_panels_do_not_overlap() -> None:
     assert len(set(taken)) == len(taken)
     assert max(x for x, _ in taken) < 24
     assert len({panel["id"] for panel in panels}) == len(panels)
+
+
+def test_the_last_hour_has_it(families: dict[str, Metric], client: httpx.Client) -> None:
+    """By the minute, 60 of them, as the totals grew."""
+    minutes = client.get("/api/system/throughput").json()["minutes"]
+    assert len(minutes) == 60
+    assert [minute["start"] for minute in minutes] == sorted(minute["start"] for minute in minutes)
+    assert sum(minute["tasks"] for minute in minutes) >= value(families, "voiceprint_tasks_ended_total")
+    assert sum(minute["audio_seconds"] for minute in minutes) > 0
