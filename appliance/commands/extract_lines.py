@@ -113,12 +113,13 @@ def _line(
     """The recording's result as the service shows it, after the name of its file."""
     from schemas import json  # noqa: PLC0415
     from schemas.technologies.speaker_identification_voiceprint_extraction import channel, judged  # noqa: PLC0415
+    from tasks.bulk import places  # noqa: PLC0415
 
     shown = [
         channel(found, signatures.encode(found), include_vector=include_vector, judgement=judged(found, thresholds))
         for found in voiceprints
     ]
-    return json.encode({"file": str(file), "channels": shown}) + b"\n"
+    return json.encode({"file": places.told(str(file)), "channels": shown}) + b"\n"
 
 
 def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]", signatures: "Signatures") -> list[bytes]:

@@ -140,10 +140,12 @@ def _size(file: BinaryIO) -> int:
 
 
 def write(file: BinaryIO, schema: Any, batches: Iterable[Any]) -> None:
-    """A float vector for each row under its key, or `source:row` where it has none; blanks in it become `_`."""
+    """A float vector for each row under its key, or `source:row` where it has none, and `.channel` after it but for the
+    first; blanks in it become `_`."""
     del schema
     for batch in batches:
-        names = zip(*(batch.column(name).to_pylist() for name in ("key", "source", "row")), strict=True)
-        for (key, source, row), vector in zip(names, arrow.matrix(batch.column("vector")), strict=True):
-            name = re.sub(r"[\s\0]", "_", key or f"{source}:{row}")
+        rows = batch.select([name for name in ("key", "source", "row", "channel") if name in batch.schema.names])
+        for row, vector in zip(rows.to_pylist(), arrow.matrix(batch.column("vector")), strict=True):
+            channel = f".{row['channel']}" if row.get("channel") else ""
+            name = re.sub(r"[\s\0]", "_", (row["key"] or f"{row['source']}:{row['row']}") + channel)
             file.write(name.encode() + b" \0BFV " + struct.pack("<bi", 4, len(vector)) + vector.tobytes())

@@ -4,6 +4,7 @@ import fnmatch
 import glob
 import io
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from schemas import arrow, plain_file
 from schemas.errors import ConfigurationError
 
 _MOST_TEXT = 1 << 32
+_ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,20 @@ def source(path: Path) -> Source:
     try:
         found = path.stat()
     except OSError:
-        return Source(str(path), 0, 0)
-    return Source(str(path), found.st_size, found.st_mtime_ns)
+        return Source(told(str(path)), 0, 0)
+    return Source(told(str(path)), found.st_size, found.st_mtime_ns)
+
+
+def told(path: str) -> str:
+    """The path as text that can be written down: bytes of it that are no UTF-8 stand as `\\xff`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def meant(path: str) -> Path:
+    """The file of this machine whose path was told."""
+    if "\\x" not in path or os.path.lexists(path):
+        return Path(path)
+    return Path(os.fsdecode(_ESCAPED.sub(lambda found: bytes.fromhex(found[1].decode()), path.encode())))
 
 
 def _remote(address: str) -> Iterator[Source]:
@@ -145,7 +159,7 @@ def opened(path: str) -> BinaryIO:
     if is_address(path):
         system, inside = _system(path)
         return cast("BinaryIO", system.open_input_file(inside))
-    return io.BufferedReader(plain_file.opened(Path(path)), 1 << 18)
+    return io.BufferedReader(plain_file.opened(meant(path)), 1 << 18)
 
 
 class Folder(Protocol):

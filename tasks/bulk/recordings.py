@@ -117,7 +117,7 @@ def opened(media: bytes | str | TaskRefusal) -> Iterator[FileIO]:
 
 def _file(media: bytes | str) -> FileIO:
     if isinstance(media, str) and not places.is_address(media):
-        return plain_file.opened(Path(media))
+        return plain_file.opened(places.meant(media))
     with ExitStack() as stack:
         # Without a buffer it is the file itself.
         file = stack.enter_context(tempfile.TemporaryFile(buffering=0))

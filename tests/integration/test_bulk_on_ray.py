@@ -1,4 +1,4 @@
-"""`voiceprint convert --engine ray` on a cluster of two nodes, which one process of this machine starts."""
+"""Work in bulk with `--engine ray` on a cluster of two nodes, which one process of this machine starts."""
 
 import importlib.util
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.conftest import RECORDINGS
 from tests.integration.test_bulk import archive, contents, matrix, vectors, written
 
 pytestmark = pytest.mark.skipif(
@@ -30,7 +31,7 @@ cluster.shutdown()
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """Of a cluster of two nodes with a core each."""
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
@@ -47,16 +48,12 @@ def address() -> Iterator[str]:
         process.communicate(timeout=60)
 
 
-@pytest.mark.timeout(300)
-def test_a_cluster_does_the_same(address: str, tmp_path: Path) -> None:
-    """Parts that are dealt out to two nodes give what one process gives, to the byte."""
-    made = vectors(900)
-    source = archive(tmp_path / "archive.parquet", made)
+def both(address: str, folder: Path, *words: str | Path) -> str:
+    """Runs the command on this machine and on the cluster, to the same bytes; what is said at its end."""
     environment = os.environ | {"RAY_ADDRESS": address, "RAY_USAGE_STATS_ENABLED": "0"}
-    for name, words in (("local", ()), ("ray", ("--engine", "ray"))):
-        command = [Path(sys.executable).with_name("voiceprint"), "convert", "--rows-per-file", "100", *words]
+    for name, engine in (("local", ()), ("ray", ("--engine", "ray"))):
         done = subprocess.run(
-            [*command, source, tmp_path / name],
+            [Path(sys.executable).with_name("voiceprint"), *words, folder / name, *engine],
             capture_output=True,
             text=True,
             check=False,
@@ -64,6 +61,28 @@ def test_a_cluster_does_the_same(address: str, tmp_path: Path) -> None:
             timeout=200,
         )
         assert done.returncode == 0, done.stderr
-        assert "900 rows in, 900 vectors, 0 rejects" in done.stderr
-    assert contents(tmp_path / "ray") == contents(tmp_path / "local")
+    assert contents(folder / "ray") == contents(folder / "local")
+    return done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_converts_the_same(address: str, tmp_path: Path) -> None:
+    """Parts that are dealt out to two nodes give what one process gives, to the byte."""
+    made = vectors(900)
+    source = archive(tmp_path / "archive.parquet", made)
+    said = both(address, tmp_path, "convert", "--rows-per-file", "100", source)
+    assert "900 rows in, 900 vectors, 0 rejects" in said
     assert np.array_equal(matrix(written(tmp_path / "ray")), made)
+
+
+@pytest.mark.timeout(300)
+def test_a_cluster_extracts_the_same(
+    address: str, models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same of recordings, which each node listens to by itself."""
+    monkeypatch.setenv("VOICEPRINT_MODELS_DIR", str(models_dir))
+    (tmp_path / "in").mkdir()
+    for name in ("call.flac", "demo.flac", "answer.flac"):
+        (tmp_path / "in" / name).symlink_to(RECORDINGS / name)
+    said = both(address, tmp_path, "extract", "--rows-per-file", "1", "--created", "2026-01-01", tmp_path / "in")
+    assert "3 recordings in, 4 channels, 4 vectors, 0 rejects" in said
