@@ -13,6 +13,7 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 TYPED = ("sh", "console", "python")
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _MARK = re.compile(r"<!-- (not run|run by): ([^>]+) -->")
+_PRINTED = "<!-- printed -->"
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class Example:
     """What stands in one fence of a page, at a line of it.
 
     `not_run` is why it is not run, `run_by` the test that runs it; of both at most one is set. A page says so in a
-    comment right before the fence, or under its title for all of its fences.
+    comment right before the fence, or under its title for all of its fences. `printed` is so marked as well: what the
+    one before prints.
     """
 
     page: str
@@ -29,6 +31,7 @@ class Example:
     text: str
     not_run: str = ""
     run_by: str = ""
+    printed: bool = False
 
     @property
     def file(self) -> str | None:
@@ -61,6 +64,7 @@ def examples(page: Path) -> list[Example]:
                 fence[2],
                 textwrap.dedent(fence[3]),
                 **({kind: mark[2]} if kind and mark else {}),
+                printed=above == _PRINTED,
             )
         )
     return found

@@ -83,7 +83,7 @@ def test_every_target_and_file_exists(page: Path) -> None:
 def test_every_example_is_seen(page: Path) -> None:
     """What can be typed stands in a fence that says in which language, so that it is run or says why it is not."""
     languages = {example.language for example in pages.examples(page)}
-    assert languages <= {*pages.TYPED, "json", "toml", "yaml", "http", "text"}
+    assert languages <= {*pages.TYPED, "json", "toml", "yaml", "http", "sql", "text"}
     assert not re.findall(
         r"^(?: {4}|\t)(?:voiceprint|python|make|curl|pip) .*", pages.outside_of_fences(page), re.MULTILINE
     )
