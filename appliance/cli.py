@@ -11,6 +11,7 @@ import typer
 from appliance.commands import (
     backup,
     calibrate,
+    client,
     compare,
     completion,
     convert,
@@ -67,6 +68,7 @@ _COMMANDS: dict[str, dict[str, Callable[..., None]]] = {
     },
 }
 _GROUPS = {
+    "Elsewhere": {"client": client.client},
     "What it uses": {
         "models": models.models,
         "heads": heads.heads,

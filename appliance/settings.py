@@ -23,6 +23,8 @@ from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
 PREFIX = "VOICEPRINT_"
 # Read first, because it says where the other source is.
 FILE_VARIABLE = f"{PREFIX}SETTINGS_FILE"
+# Of the command line that calls an appliance, which may run in the same shell.
+_CLIENT_PREFIX = f"{PREFIX}CLIENT_"
 _MOST_FILE_BYTES = 1 << 20
 # What was a setting once, and what to do instead.
 _GONE = {
@@ -215,6 +217,10 @@ class Settings(pydantic.BaseModel):
 
     single_file_upload_size: Size = Field(ByteSize(500_000_000), description="largest request body")
     single_file_upload_timeout: Seconds = Field(120.0, description="longest time one upload may take")
+    bulk_upload_size: Size | None = Field(
+        None, description="largest body of the bulk conversion; whatever `input_storage_size` has room for when not set"
+    )
+    bulk_upload_timeout: Seconds = Field(3600.0, description="longest time such a body may take")
     input_storage_size: Size = Field(ByteSize(1 << 30), description="room for uploads whose tasks have not ended")
     max_audio_length: Seconds = Field(7200.0, description="longest recording")
     max_queue_length: int = Field(100_000, ge=1, description="tasks that may wait or run at one time")
@@ -242,6 +248,10 @@ class Settings(pydantic.BaseModel):
     )
 
     drain_timeout: Seconds = Field(60.0, description="after SIGTERM, how long running tasks may take to finish")
+    otel_endpoint: Annotated[str, AfterValidator(_without_slash)] | None = Field(
+        None,
+        description="OTLP receiver for traces, as `http://127.0.0.1:4318`, with the extra `[otel]`; none when not set",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged: debug, info, warning or error"
     )
@@ -340,7 +350,11 @@ def _read_file(path: str | None) -> dict[str, Any]:
 
 def _read_environment() -> dict[str, str]:
     """A misspelt variable is an error, not silence."""
-    variables = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != FILE_VARIABLE}
+    variables = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) and name != FILE_VARIABLE and not name.startswith(_CLIENT_PREFIX)
+    }
     values = {name.removeprefix(PREFIX).lower(): value for name, value in variables.items()}
     if unknown := sorted(values.keys() - Settings.model_fields.keys() - _GONE.keys()):
         names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
