@@ -53,7 +53,9 @@ def _led(text: str, folder: Path) -> str:
 def _with_its_contents(text: str) -> str:
     """The site's navigation is made of the index's own lists, a part for each heading."""
     for title, section in re.findall(r"^## (.+)\n((?:(?!## ).*\n?)*)", text, re.MULTILINE):
-        if pages := re.findall(r"^- \[[^\]]+\]\((\w[\w-]*)\.md\)", section, re.MULTILINE):
+        links = re.findall(r"^- \[([^\]]+)\]\(([\w-]+)\.md\)", section, re.MULTILINE)
+        pages = [f"{name} <{page}>" for name, page in links]
+        if pages:
             text += "\n".join(["\n```{toctree}", ":hidden:", f":caption: {title}", "", *pages, "```\n"])
     return text
 
