@@ -4,7 +4,7 @@ import os
 import selectors
 import subprocess
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict
@@ -18,6 +18,8 @@ from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.run import Progress, Run
 
+# Of processes at one part, which may be killed by whoever watches over memory: it is not given to a third.
+_MOST_DEATHS = 2
 _END_SECONDS = 5
 _PIECE_BYTES = 1 << 16
 
@@ -28,7 +30,8 @@ def done(
     """Does the parts that wait, and tells of each; in fewer processes where there is less to do. They are given the
     `environments` by turns, None for ours.
 
-    Raises Internal where a process dies, OSError for what is said of a file.
+    A process that dies is replaced once for each part. Raises Internal where that does not help, OSError for what is
+    said of a file.
     """
     waiting = run.waiting()
     size = sum(run.plan.size(part) for part in waiting)
@@ -45,20 +48,30 @@ def _by_children(
     run: Run, means: Means, waiting: deque[int], environments: Sequence[Mapping[str, str] | None]
 ) -> Iterator[Progress]:
     begin = json.encode({"output": run.path, "means": asdict(means)}) + b"\n"
+    deaths = Counter[int]()
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
-        for environment in environments:
+
+        def start(environment: Mapping[str, str] | None) -> None:
             child = _Child(environment)
             stack.callback(child.end)
             child.send(begin)
             child.give(waiting)
             selector.register(child.said, selectors.EVENT_READ, child)
+
+        for environment in environments:
+            start(environment)
         while selector.get_map():
             for key, _ in selector.select():
                 one: _Child = key.data
                 lines = one.lines()
                 if lines is None:
                     selector.unregister(one.said)
-                    one.check()
+                    if (part := one.died_at()) is not None:
+                        deaths[part] += 1
+                        if deaths[part] == _MOST_DEATHS:
+                            raise Internal(f"{deaths[part]} processes died at part {part}; run the same again to go on")
+                        waiting.appendleft(part)
+                        start(one.environment)
                 for told in lines or ():
                     if fault := told.get("fault"):
                         raise Internal(f"part {told['part']}: {fault}")
@@ -70,6 +83,7 @@ def _by_children(
 
 class _Child:
     def __init__(self, environment: Mapping[str, str] | None) -> None:
+        self.environment = environment
         self._process = subprocess.Popen(
             # Not from a folder of the same name where the command happens to be run.
             [sys.executable, "-P", "-m", "tasks.bulk.child"],
@@ -106,11 +120,10 @@ class _Child:
         elif self._process.stdin is not None:
             self._process.stdin.close()
 
-    def check(self) -> None:
-        """Raises Internal where it has ended before its time."""
-        code = self._process.wait()
-        if code or self._part is not None:
-            raise Internal(f"a process ended with {code} at part {self._part}; run the same again to go on")
+    def died_at(self) -> int | None:
+        """Of one that has ended: the part that it has left undone."""
+        self._process.wait()
+        return self._part
 
     def end(self) -> None:
         self._process.kill()

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from appliance.exit_codes import ExitCode
+from benchmarks.processes import children, command
 from onnx_models.extractor import Extractor
 from schemas.voiceprint import decode, from_base64
 from tasks.bulk import local
@@ -130,6 +131,21 @@ def test_a_run_that_was_killed_goes_on(run: Run, means: Means, tmp_path: Path) -
     assert "12 recordings in, 17 channels, 16 vectors, 1 rejects" in ended.stderr
     assert all(path.stat().st_mtime_ns == then for path, then in before.items())
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def test_a_process_that_dies_is_replaced(means: Means, tmp_path: Path) -> None:
+    """Its part is done again by another, and nothing is lost."""
+    (tmp_path / "in").mkdir()
+    for number in range(4):
+        (tmp_path / f"in/{number}.flac").symlink_to(RECORDINGS / "demo.flac")
+    work = Extracting("ge2e", created_ms=CREATED, **SHORT)
+    started = begun(Job(work, rows_per_file=1), [str(tmp_path / "in")], str(tmp_path / "out"), Shard(), means)
+    parts = local.done(started, means, 2)
+    next(parts)
+    victim = next(pid for pid in children(os.getpid()) if "tasks.bulk.child" in command(pid))
+    os.kill(victim, signal.SIGKILL)
+    assert {one.part for one in parts if one.record} <= {0, 1, 2, 3}
+    assert started.ended(means)[0].vectors == 4
 
 
 def test_shares_give_what_one_run_gives(voices: Path, means: Means, tmp_path: Path) -> None:
