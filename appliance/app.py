@@ -26,6 +26,7 @@ from appliance.context import (
     STORE,
     TALLY,
     TELLER,
+    TRACING,
     TRIPS,
     WORKFORCE,
 )
@@ -49,6 +50,7 @@ from tasks.endings import Endings
 from tasks.metrics.ends import counted
 from tasks.metrics.tally import Tally
 from tasks.metrics.telling import Teller
+from tasks.tracing import opened
 from tasks.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -74,8 +76,11 @@ def create_app(settings: Settings) -> web.Application:
     app[TALLY] = Tally()
     app[STORE], app[FILES] = stores.tasks(told=counted(app[TALLY], ends(app[AUDIT], "http"))), stores.files()
     app[TELLER] = Teller(app[STORE], app[TALLY])
+    app[TRACING] = opened(settings.otel_endpoint, "http")
     app[WORKFORCE] = Workforce(app[STORE])
-    app[INTAKE] = Intake(settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT], tally=app[TALLY])
+    app[INTAKE] = Intake(
+        settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT], tally=app[TALLY], tracing=app[TRACING]
+    )
     app[TRIPS] = Trips()
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
@@ -97,6 +102,7 @@ async def _audited(app: web.Application) -> AsyncIterator[None]:
     # The last to end: nobody waits for this loop any more when what is left is written.
     with app[AUDIT].running("http"):
         yield
+        await asyncio.to_thread(app[TRACING].close)
 
 
 async def _store_connection(app: web.Application) -> AsyncIterator[None]:

@@ -13,6 +13,7 @@ from tasks.files import FileStore
 from tasks.metrics.tally import Tally
 from tasks.metrics.telling import Teller
 from tasks.store import TaskStore
+from tasks.tracing import Tracing
 from tasks.workforce import Workforce
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -23,6 +24,7 @@ FILES = web.AppKey("files", FileStore)
 AUDIT = web.AppKey("audit", Audit)
 TALLY = web.AppKey("tally", Tally)
 TELLER = web.AppKey("teller", Teller)
+TRACING = web.AppKey("tracing", Tracing)
 TRIPS = web.AppKey("trips", Trips)
 INTAKE = web.AppKey("intake", Intake)
 ENDINGS = web.AppKey("endings", Endings)

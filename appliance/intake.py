@@ -26,6 +26,7 @@ from tasks.networks import network
 from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore
+from tasks.tracing import Tracing
 from tasks.uploads import Upload
 from tasks.workforce import Capabilities, Depth, Workforce
 
@@ -42,12 +43,14 @@ class Caller:
     """Who submits a task. The `visitor` owns it, and is told apart by its API key, without one by its address;
     `idempotency_key` is what this caller calls the request, empty when it calls it nothing; `base_url` is where it
     finds the appliance. One that `waits` asks for the result in the same breath, and erases the task itself.
+    `traceparent` is the trace in which it asks, empty for none.
     """
 
     visitor: Visitor
     idempotency_key: str = ""
     base_url: str = ""
     waits: bool = False
+    traceparent: str = ""
 
 
 class Arrival:
@@ -96,8 +99,10 @@ class Intake:
         audit: Audit,
         *,
         tally: Tally,
+        tracing: Tracing,
     ) -> None:
         self._settings = settings
+        self._tracing = tracing
         self._tally = tally
         self._audit = audit
         self._store = store
@@ -122,6 +127,15 @@ class Intake:
         that opens nothing any more when the request has come to its end. Whatever is raised, nothing stays stored, but
         for Unreachable: then the task may exist all the same.
         """
+        task_id = str(uuid.uuid4())
+        with self._tracing.submission(technology.name, task_id, caller.traceparent) as traceparent:
+            async with self._arriving(technology, declared, replace(caller, traceparent=traceparent), task_id) as found:
+                yield found
+
+    @asynccontextmanager
+    async def _arriving(
+        self, technology: Technology, declared: int | None, caller: Caller, task_id: str
+    ) -> AsyncIterator[Arrival]:
         _require_allowed(technology, caller.visitor)
         self._audit.require()
         if technology.missing is not None:
@@ -134,7 +148,6 @@ class Intake:
         # is still there when the upload has come, only the submission tells.
         again = bool(idempotency) and await self._store.remembers(idempotency)
         await self._admit(technology, waits=not again)
-        task_id = str(uuid.uuid4())
         with self._room.share(max(0, expected - FRAMING_BYTES)) as share, ExitStack() as submitted:
             try:
                 rate = await self._rate(caller, counted=not again)
@@ -159,6 +172,7 @@ class Intake:
                     idempotency=idempotency,
                     owner=caller.visitor.scope,
                     awaited=caller.waits,
+                    traceparent=caller.traceparent,
                 )
                 caller.visitor.require_still()
                 earlier = await self._earlier(record) if again or (idempotency and record.callback) else None

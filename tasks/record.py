@@ -61,7 +61,8 @@ class TaskRecord:
     describe the result file of that attempt; 0 means that there is none. `error` is a refusal's body. `idempotency` is
     the digest of the caller's Idempotency-Key, empty without one. `owner` is the id of the API key that made the task,
     empty where none was needed. One that is `awaited` is erased by whoever waits for its end. `ended_ms` is when it
-    ended, 0 before that and for a task of an earlier version. `stored` is what it was read from: a change must name the
+    ended, 0 before that and for a task of an earlier version. `traceparent` is the W3C trace context that it was
+    submitted in, empty without one. `stored` is what it was read from: a change must name the
     very bytes that it replaces, and those of another version, or of an older key, are not those that `pack` would make.
     """
 
@@ -83,6 +84,7 @@ class TaskRecord:
     owner: bytes = b""
     awaited: bool = False
     ended_ms: int = field(default=0, compare=False)
+    traceparent: str = ""
     stored: bytes = field(default=b"", compare=False, repr=False)
 
     @property

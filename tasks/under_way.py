@@ -23,6 +23,7 @@ from tasks.metrics import work
 from tasks.metrics.tally import Tally
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
+from tasks.tracing import Tracing
 from tasks.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -49,9 +50,11 @@ class UnderWay:
         appetite: Appetite,
         retention: float,
         tally: Tally,
+        tracing: Tracing,
     ) -> None:
         self._name, self._store, self._workforce, self._files = name, store, workforce, files
         self._attempts, self._appetite, self._retention, self._tally = attempts, appetite, retention, tally
+        self._tracing = tracing
         self.give_back = threading.Event()
         # From before their claim on; and what drops those whose attempts run, when they are erased and need no end.
         self._wanted: dict[str, TaskRecord] = {}
@@ -129,13 +132,16 @@ class UnderWay:
             self._files.erase_result(task_id, claimed.attempt)
 
     def _run(self, claimed: TaskRecord, dropped: threading.Event) -> TaskRecord:
-        began = time.thread_time()
+        began, began_ns, outcome = time.thread_time(), time.time_ns(), "given up"
         try:
             with stages.watched() as watch:
-                return self._attempts.run(claimed, lambda: self.give_back.is_set() or dropped.is_set())
+                ended = self._attempts.run(claimed, lambda: self.give_back.is_set() or dropped.is_set())
+            outcome = ended.state.value
+            return ended
         finally:
             self._appetite.measured(claimed.technology, time.thread_time() - began)
             work.attempted(self._tally, claimed.technology, watch)
+            self._tracing.attempted(claimed, began_ns, watch, outcome)
 
     async def _finish(self, claimed: TaskRecord, ended: TaskRecord) -> bool:
         """Insists until Redis has answered: the work is done and its result is on disk."""

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +36,7 @@ from tasks.queue import Queue
 from tasks.reconciler import Reconciler
 from tasks.stores import Stores
 from tasks.sweeping import Sweeper
+from tasks.tracing import Tracing, opened
 from tasks.under_way import UnderWay
 from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 
@@ -74,6 +75,7 @@ class WorkerConfig:
     longest_attempt: float = 4 * 3600.0
     threads: int | None = None
     attempts: int | None = None
+    otel_endpoint: str | None = None
 
 
 def open_models(config: WorkerConfig) -> Served:
@@ -99,12 +101,13 @@ def run(config: WorkerConfig, models: Served | None = None) -> None:
     logging.getLogger("arq").setLevel(logging.ERROR)
     models = models or open_models(config)
     audit = Audit.open(config.audit_log, config.ring)
-    with audit.running(f"worker {config.name}"):
-        asyncio.run(_Worker(config, models, audit).run())
+    tracing = opened(config.otel_endpoint, f"worker {config.name}")
+    with audit.running(f"worker {config.name}"), closing(tracing):
+        asyncio.run(_Worker(config, models, audit, tracing).run())
 
 
 class _Worker:
-    def __init__(self, config: WorkerConfig, models: Served, audit: Audit) -> None:
+    def __init__(self, config: WorkerConfig, models: Served, audit: Audit, tracing: Tracing) -> None:
         self._config = config
         self._models = models
         self._capabilities = Capabilities(config.models, models.heads())
@@ -126,6 +129,7 @@ class _Worker:
             appetite=Appetite(config.attempts or models.attempts_at_once),
             retention=config.retention,
             tally=self._tally,
+            tracing=tracing,
         )
         self._reported, self._report_due = b"", 0.0
         self._heard = self._silent = False

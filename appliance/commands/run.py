@@ -206,6 +206,7 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
         longest_attempt=_ATTEMPT_SECONDS + _ATTEMPT_SECONDS_PER_SECOND * settings.max_audio_length,
         threads=settings.threads,
         attempts=settings.attempts,
+        otel_endpoint=settings.otel_endpoint,
     )
 
 

@@ -15,6 +15,7 @@ from schemas import json
 from schemas.errors import Detail, ValidationError
 from schemas.task import TaskView
 from schemas.technologies import Technology, joined, parse_parameters, technologies
+from tasks.tracing import traceparent
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 IDEMPOTENCY_CHARACTERS = 255
@@ -68,6 +69,7 @@ def _caller(request: web.Request) -> Caller:
         request[VISITOR],
         idempotency_key=_idempotency_key(request),
         base_url=str(base_url(request, request.app[SETTINGS])).rstrip("/"),
+        traceparent=traceparent(",".join(request.headers.getall("traceparent", []))),
     )
 
 

@@ -6,6 +6,7 @@ from appliance.access.visitor import Visitor
 from appliance.grpc_face.around import Context
 from appliance.grpc_face.doors import CALLING
 from appliance.intake import Caller
+from tasks.tracing import traceparent
 
 
 def visitor(context: Context) -> Visitor:
@@ -15,7 +16,9 @@ def visitor(context: Context) -> Visitor:
 
 def caller(context: Context) -> Caller:
     """The same as a caller that submits a task."""
-    return Caller(visitor(context), waits=True)
+    given = [value for name, value in context.invocation_metadata() or () if name == "traceparent"]
+    text = given[0] if len(given) == 1 and isinstance(given[0], str) else ""
+    return Caller(visitor(context), waits=True, traceparent=traceparent(text))
 
 
 def address(peer: str) -> str:

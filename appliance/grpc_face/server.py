@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 
 import grpc.aio
 from grpc_reflection.v1alpha import reflection
@@ -31,6 +31,7 @@ from tasks.endings import Endings
 from tasks.metrics.ends import counted
 from tasks.metrics.tally import Tally
 from tasks.metrics.telling import Teller
+from tasks.tracing import opened as tracing_opened
 from tasks.workforce import Workforce
 
 # Clients put 1,024 voiceprints into a message. 16 KiB for each is four times the largest that is made here. Every call
@@ -144,9 +145,10 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     audit = Audit.open(settings.audit, ring)
     stores = shared(settings, settings.redis_url.get_secret_value(), ring)
     files, tally = stores.files(), Tally()
-    with audit.running("grpc"):
+    tracing = tracing_opened(settings.otel_endpoint, "grpc")
+    with audit.running("grpc"), closing(tracing):
         async with stores.tasks(told=counted(tally, ends(audit, "grpc"))) as store, Endings(store) as endings:
             workforce = Workforce(store)
-            intake = Intake(settings, store, workforce, files, audit, tally=tally)
+            intake = Intake(settings, store, workforce, files, audit, tally=tally, tracing=tracing)
             async with attending(workforce, Teller(store, tally)):
                 yield Calls(settings, store, workforce, files, intake, endings, audit, tally)

@@ -40,6 +40,8 @@ def test_one_file_reads_the_environment(path: Path) -> None:
     ("module", "seam"),
     [
         ("arq", {"tasks/dispatch.py", "tasks/queue.py"}),
+        ("opentelemetry", {"tasks/spans.py"}),
+        ("prometheus_client", {"appliance/metrics/exposition.py"}),
         # Networks run in the one; the tools that make networks of 8 and 16 bits are of the runtime's own package.
         (
             "onnxruntime",
