@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.bounded import BLOCK_BYTES, BLOCK_ROWS
 from schemas.errors import ConfigurationError, VoiceprintMalformed
-from schemas.formats import KEY_NAMES, Asked, Cells, Floats, Rows, Vectors
+from schemas.formats import KEY_NAMES, MODEL_NAMES, VECTOR_NAMES, Asked, Cells, Floats, Rows, Vectors
 
 
 def pyarrow(module: str = "pyarrow") -> Any:
@@ -29,22 +29,24 @@ def damaged() -> tuple[type[Exception], ...]:
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The names of a table's columns: `cell` holds voiceprints as text or bytes, or `vector` lists of numbers, and one
-    of them is None; `key` may be."""
+    of them is None; `key` may be. `told` are those of the models and of the embedding spaces, where there are both."""
 
     cell: str | None
     vector: str | None
     key: str | None
+    told: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
-        return [name for name in (self.cell, self.vector, self.key) if name is not None]
+        return [name for name in (self.cell, self.vector, self.key, *self.told) if name is not None]
 
     def rows(self, batch: Any, first: int) -> Rows:
         """Those of a record batch whose first row is number `first`."""
         keys = None if self.key is None else texts(batch.column(self.key))
         if self.cell is not None:
             return Cells(first, bytes_of(batch.column(self.cell)), keys)
-        return Vectors(first, batch.column(self.vector), keys)
+        told = tuple(texts(batch.column(name)) for name in self.told)
+        return Vectors(first, batch.column(self.vector), keys, (told[0], told[1]) if told else None)
 
 
 def columns(schema: Any, asked: Asked) -> Columns:
@@ -54,6 +56,9 @@ def columns(schema: Any, asked: Asked) -> Columns:
         if names.count(wanted) != 1:
             raise VoiceprintMalformed(f"the table has no column {wanted!r}, or two: it has {', '.join(names)}")
     known = [asked.column] if asked.column else [name for name in asked.names if name in names]
+    if known[:1] == [VECTOR_NAMES[0]]:
+        # It has all that the vector beside it has.
+        known = known[:1]
     found = known or [name for name in names if is_list(schema.field(name).type)]
     if len(found) != 1 or names.count(found[0]) != 1:
         raise VoiceprintMalformed(
@@ -63,7 +68,8 @@ def columns(schema: Any, asked: Asked) -> Columns:
     kind = schema.field(name).type
     key = asked.key or next((one for one in KEY_NAMES if names.count(one) == 1 and one != name), None)
     if is_list(kind):
-        return Columns(None, name, key)
+        told = all(names.count(one) == 1 and is_text(schema.field(one).type) for one in MODEL_NAMES)
+        return Columns(None, name, key, MODEL_NAMES if told else ())
     if _is_cell(kind):
         return Columns(name, None, key)
     raise VoiceprintMalformed(f"the column {name!r} is of {kind}: neither lists of numbers nor text or bytes")
@@ -75,11 +81,19 @@ def is_list(kind: Any) -> bool:
     return bool(lists and types.is_floating(kind.value_type))
 
 
+def is_text(kind: Any) -> bool:
+    pa = pyarrow()
+    return _plain(kind) in (pa.string(), pa.large_string(), pa.string_view())
+
+
 def _is_cell(kind: Any) -> bool:
     pa = pyarrow()
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    plain = (pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.string_view(), pa.binary_view())
-    return kind in plain or bool(pa.types.is_fixed_size_binary(kind))
+    binary = (pa.binary(), pa.large_binary(), pa.binary_view())
+    return is_text(kind) or _plain(kind) in binary or bool(pa.types.is_fixed_size_binary(_plain(kind)))
+
+
+def _plain(kind: Any) -> Any:
+    return kind.value_type if pyarrow().types.is_dictionary(kind) else kind
 
 
 def bytes_of(column: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import VoiceprintMalformed
-from schemas.formats import KEY_NAMES, VECTOR_NAMES, Asked, Gathered, Rows, floats
+from schemas.formats import KEY_NAMES, MODEL_NAMES, UNTOLD, VECTOR_NAMES, Asked, Gathered, Names, Rows, floats
 
 _NUMBERS = {int, float}
 _NEITHER = "neither a list of numbers nor a voiceprint as text, nor an object with one"
@@ -32,12 +32,19 @@ def is_item(value: Any, asked: Asked) -> bool:
     )
 
 
+def _names(value: dict[str, Any]) -> Names:
+    model, space = (value.get(name) for name in MODEL_NAMES)
+    return (model, space) if isinstance(model, str) and isinstance(space, str) else UNTOLD
+
+
 def item(value: Any, asked: Asked, found: Gathered, key: str | None = None) -> Iterator[Rows]:
     """The row that `value` is, added to those `found`."""
+    names = UNTOLD
     if isinstance(value, dict):
         name, key_name = vector_field(value, asked), key_field(value, asked)
         told = value.get(key_name) if key_name else None
         key = str(told) if isinstance(told, str | int) else key
+        names = _names(value)
         value = None if name is None else value[name]
     if isinstance(value, str):
         yield from found.cell(value.encode(errors="surrogatepass"), key)
@@ -48,6 +55,6 @@ def item(value: Any, asked: Asked, found: Gathered, key: str | None = None) -> I
         except OverflowError:
             yield from found.fault(VoiceprintMalformed("a number in the vector is too large"), key)
             return
-        yield from found.vector(floats(vector), key)
+        yield from found.vector(floats(vector), key, names)
         return
     yield from found.fault(VoiceprintMalformed(_NEITHER), key)

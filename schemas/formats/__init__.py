@@ -25,6 +25,8 @@ Floats = npt.NDArray[np.float32]
 # What a file's own names and fields for a voiceprint, a vector and its key are, wherever they have names.
 VECTOR_NAMES = ("voiceprint", "vector", "embedding", "vector_voiceprint", "xvector", "ivector", "dvector")
 KEY_NAMES = ("id", "key", "name", "utt", "utterance", "spk", "speaker")
+# What tells, both together, which model made a vector and in which embedding space it is.
+MODEL_NAMES = ("model", "space")
 
 _UNKNOWN = (
     "nothing that is read here: not one of {names}; if it is bare numbers, say so with --raw float32 --dimension N"
@@ -33,11 +35,13 @@ _UNKNOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Rows from `first` on that are vectors: an array of shape (n, dimension), or Arrow's own array of lists."""
+    """Rows from `first` on that are vectors: an array of shape (n, dimension), or Arrow's own array of lists. `told`
+    are their models and their embedding spaces, where the file says so: two columns of text, Arrow's own or lists."""
 
     first: int
     vectors: Any
     keys: Sequence[str] | Any | None = None
+    told: tuple[Any, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +131,10 @@ def read(file: BinaryIO, asked: Asked) -> Iterator[Rows]:
     yield from find(head, asked).read(file, asked)
 
 
+Names = tuple[str | None, str | None]
+UNTOLD: Names = (None, None)
+
+
 class Gathered:
     """Rows that come one by one, handed on together while they are of one kind and one dimension."""
 
@@ -135,10 +143,11 @@ class Gathered:
         self._first = 0
         self._held: list[Any] = []
         self._keys: list[str | None] = []
+        self._told: list[Names] = []
         self._bytes = 0
 
-    def vector(self, vector: Floats, key: str | None = None) -> Iterator[Rows]:
-        """A vector of shape (dimension,)."""
+    def vector(self, vector: Floats, key: str | None = None, told: Names = UNTOLD) -> Iterator[Rows]:
+        """A vector of shape (dimension,), and its model and its embedding space."""
         try:
             require_dimension(len(vector))
         except VoiceprintError as error:
@@ -146,7 +155,8 @@ class Gathered:
             return
         if self._held and (isinstance(self._held[0], bytes) or len(self._held[0]) != len(vector)):
             yield from self.rest()
-        yield from self._add(vector, key, vector.nbytes)
+        self._told.append(told)
+        yield from self._add(vector, key, vector.nbytes + sum(len(name or "") for name in told))
 
     def cell(self, cell: bytes, key: str | None = None) -> Iterator[Rows]:
         """A voiceprint as text or bytes."""
@@ -173,9 +183,12 @@ class Gathered:
         """What is held."""
         if self._held:
             keys: Any = self._keys if any(key is not None for key in self._keys) else None
-            cells = isinstance(self._held[0], bytes)
-            yield (Cells(self._first, self._held, keys) if cells else Vectors(self._first, np.stack(self._held), keys))
-        self._held, self._keys, self._bytes = [], [], 0
+            if isinstance(self._held[0], bytes):
+                yield Cells(self._first, self._held, keys)
+            else:
+                models, spaces = zip(*self._told, strict=True)
+                yield Vectors(self._first, np.stack(self._held), keys, (models, spaces) if any(models) else None)
+        self._held, self._keys, self._told, self._bytes = [], [], [], 0
 
 
 def floats(values: npt.NDArray[Any]) -> Floats:

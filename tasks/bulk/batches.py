@@ -12,7 +12,7 @@ from schemas import arrow, formats
 from schemas.errors import VoiceprintError, VoiceprintTruncated
 from schemas.formats import Asked, Cells, Fault, Vectors
 from tasks.bulk import places
-from tasks.bulk.conversion import VECTOR, VOICEPRINT
+from tasks.bulk.conversion import MODEL, SPACE, VECTOR, VOICEPRINT
 
 SOURCE, ROW, KEY, CHANNEL = "source", "row", "key", "channel"
 
@@ -55,8 +55,12 @@ def _batch(path: str, rows: Vectors | Cells) -> Any:
         keys = pa.nulls(count, pa.string()) if keys is None else pa.array(keys, pa.string())
     source = pa.DictionaryArray.from_arrays(np.zeros(count, np.int32), [path])
     numbers = pa.array(np.arange(rows.first, rows.first + count))
+    told = {}
+    if isinstance(rows, Vectors) and rows.told is not None:
+        told = {one: pa.array(column, pa.string()) for one, column in zip((MODEL, SPACE), rows.told, strict=True)}
     return pa.RecordBatch.from_arrays(
-        [source, numbers, keys, held], schema=pa.schema([*fields(), pa.field(name, held.type)])
+        [source, numbers, keys, held, *told.values()],
+        schema=pa.schema([*fields(), pa.field(name, held.type), *(pa.field(one, pa.string()) for one in told)]),
     )
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas import arrow, cells
-from schemas.bounded import MOST_VALUES
 from schemas.errors import (
     VoiceprintError,
     VoiceprintMalformed,
@@ -21,12 +20,13 @@ from schemas.errors import (
     VoiceprintNotFinite,
     VoiceprintSpaceMismatch,
 )
-from schemas.formats import Floats, floats
+from schemas.formats import Floats
 from schemas.formats.raw_floats import KINDS
 from schemas.signatures import UNSIGNED, Signatures
 from schemas.voiceprint import NAME_CHARACTERS
 from schemas.voiceprint_blocks import Places
 from schemas.voiceprint_columns import told_apart
+from tasks.bulk import columns
 
 VOICEPRINT, VECTOR = "voiceprint", "vector"
 # Columns that the function adds; a row has a vector, or a fault of a kind with its reason.
@@ -102,7 +102,8 @@ class Conversion:
     def __call__(self, batch: Any) -> Any:
         """`batch` with the columns `model`, `space`, `vector`, `fault_type` and `fault` in place of its voiceprints.
 
-        Other columns stay as they are. Raises ConfigurationError without pyarrow, VoiceprintMalformed for a column of
+        Where it has texts `model` and `space` beside vectors, those are the vectors'. Other columns stay as they are.
+        Raises ConfigurationError without pyarrow, VoiceprintMalformed for a column of
         another kind.
         """
         pa = arrow.pyarrow()
@@ -122,9 +123,9 @@ class Conversion:
         """What is in every row of the column, of whatever form."""
         column = batch.column(self._name(batch))
         if arrow.pyarrow().types.is_nested(column.type):
-            yield from _lists(column)
+            yield from columns.named(columns.lists(column), batch)
         else:
-            yield from self._reader.read(_cells(column))
+            yield from self._reader.read(columns.texts(column))
 
     def _name(self, batch: Any) -> str:
         names = batch.schema.names
@@ -244,41 +245,3 @@ def _amiss(found: cells.Found, form: Form) -> VoiceprintError | None:
     if form.space not in (None, space := found.space or form.model):
         return VoiceprintSpaceMismatch(f"it is of the embedding space {space}, where this output is of {form.space}")
     return None
-
-
-def _cells(column: Any) -> cells.Column:
-    """A column of text or bytes, without a copy; a null is a cell with nothing in it."""
-    column = arrow.bytes_of(column)
-    if column.null_count:
-        column = column.fill_null(b"")
-    _, places, data = column.buffers()
-    kind = np.dtype(np.int32 if column.type == arrow.pyarrow().binary() else np.int64)
-    if not len(column):
-        return cells.Column.of([])
-    offsets: npt.NDArray[np.integer] = np.frombuffer(places, kind, len(column) + 1, column.offset * kind.itemsize)
-    return cells.Column(memoryview(data or b""), offsets)
-
-
-def _lists(column: Any) -> Iterator[cells.Found | cells.Unusable]:
-    """A column of lists of numbers."""
-    pa = arrow.pyarrow()
-    lacking = column.is_null().to_numpy(zero_copy_only=False)
-    values = column.flatten()
-    if pa.types.is_fixed_size_list(column.type):
-        lengths = np.where(lacking, 0, column.type.list_size)
-    else:
-        lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    starts = np.zeros(len(column), np.int64)
-    np.cumsum(lengths[:-1], out=starts[1:])
-    numbers = floats(values.to_numpy(zero_copy_only=False))
-    for length in np.unique(lengths).tolist():
-        places = np.flatnonzero(lengths == length)
-        if not 0 < length <= MOST_VALUES:
-            error = VoiceprintMalformed("there is no vector" if not length else f"a vector of {length:,} values")
-            yield from (cells.Unusable(place, error) for place in places.tolist())
-            continue
-        if len(places) * length == len(numbers):
-            vectors = numbers.reshape(len(places), length)
-        else:
-            vectors = numbers[starts[places][:, np.newaxis] + np.arange(length)]
-        yield cells.Found(places, vectors)

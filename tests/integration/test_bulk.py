@@ -227,3 +227,17 @@ def test_a_script_file_and_an_address(run: Run, tmp_path: Path) -> None:
     done = run("convert", f"file://{tmp_path}/out", "--model", "m", f"file://{tmp_path}/again")
     assert done.returncode == 0, done.stderr
     assert matrix(written(tmp_path / "again")).tobytes() == matrix(table).tobytes()
+
+
+def test_models_and_spaces_come_back(run: Run, tmp_path: Path) -> None:
+    """What was written is read again without anybody naming the model, of several models and by way of every format
+    that has a place for it."""
+    made = [voiceprint(model=f"model-{n % 3}", space=f"space-{n % 3}", vector=one) for n, one in enumerate(vectors(9))]
+    (tmp_path / "0").write_text("\n".join(to_base64(encode(one)) for one in made))
+    for step, to in enumerate(("parquet", "arrow", "ndjson", "base64", "parquet")):
+        done = run("convert", str(step), "--to", to, str(step + 1))
+        assert done.returncode == 0, done.stderr
+    table = written(tmp_path / "5")
+    for name in ("model", "space"):
+        assert table[name].to_pylist() == [getattr(one, name) for one in made]
+    assert matrix(table).tobytes() == vectors(9).tobytes()

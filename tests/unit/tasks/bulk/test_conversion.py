@@ -129,3 +129,20 @@ def test_the_example_of_spark() -> None:
     good, bad = made.to_pylist()
     assert np.array(good["vector"], np.float32).tobytes() == MADE[0].tobytes()
     assert (bad["id"], bad["vector"], bad["fault_type"]) == ("b", None, "voiceprint.malformed")
+
+
+def test_vectors_tell_their_models_and_spaces() -> None:
+    """Where columns beside them say both, in whatever way Arrow holds text; one that is asked for must agree."""
+    vectors = pa.array([[1.0, n] for n in range(5)], pa.list_(pa.float32()))
+    models, spaces = ["a", "b", None, "a", "a" * 65], ["x", None, "x", "y", "x"]
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())):
+        batch = pa.record_batch({"model": pa.array(models).cast(kind), "vector": vectors, "space": pa.array(spaces)})
+        made = Conversion(Form(2))(batch)
+        assert made.column("model").to_pylist() == ["a", "b", None, "a", None]
+        assert made.column("space").to_pylist() == ["x", "b", None, "y", None]
+        expected = [None, None, "voiceprint.model-unknown", None, "voiceprint.malformed"]
+        assert kinds(made) == expected
+        assert kinds(Conversion(Form(2, model="a"))(batch))[:3] == [None, "voiceprint.space-mismatch", None]
+        assert first(batch, None, Signatures()) == (2, "a", "x")
+    alone = pa.record_batch({"model": models, "vector": vectors})
+    assert set(kinds(Conversion(Form(2))(alone))) == {"voiceprint.model-unknown"}
