@@ -119,9 +119,9 @@ def test_ports_agree_with_the_default() -> None:
     assert f"grpc_pass grpc://127.0.0.1:{GRPC_PORT};" in nginx
 
 
-def test_grpc_is_in_the_images() -> None:
-    """The extra is installed unless it is left out on purpose, and its container is probed by a command that exists."""
-    assert ("ARG", "EXTRAS=media,grpc") in instructions()
+def test_extras_are_in_the_images() -> None:
+    """They are installed unless left out on purpose, and the container of gRPC is probed by a command that exists."""
+    assert ("ARG", "EXTRAS=media,grpc,bulk") in instructions()
     assert compose()["services"]["grpc"]["healthcheck"]["test"] == ["CMD", "voiceprint", "grpc", "--check"]
 
 
