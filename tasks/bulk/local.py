@@ -69,7 +69,10 @@ def _by_children(
                     if (part := one.died_at()) is not None:
                         deaths[part] += 1
                         if deaths[part] == _MOST_DEATHS:
-                            raise Internal(f"{deaths[part]} processes died at part {part}; run the same again to go on")
+                            raise Internal(
+                                f"{deaths[part]} processes died at part {part}, which is {_named(run, part)}; run the "
+                                "same again to go on"
+                            )
                         waiting.appendleft(part)
                         start(one.environment)
                 for told in lines or ():
@@ -79,6 +82,12 @@ def _by_children(
                     if record:
                         one.give(waiting)
                     yield Progress(told["part"], told["rows"], record)
+
+
+def _named(run: Run, part: int) -> str:
+    """A part in words."""
+    first, *others = dict.fromkeys(path for path, _ in run.plan.pieces(part))
+    return f"of {first}" + (f" and {len(others):,} more" if others else "")
 
 
 class _Child:

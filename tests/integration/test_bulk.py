@@ -16,7 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from appliance.exit_codes import ExitCode
+from schemas.errors import Internal
 from schemas.voiceprint import encode, to_base64
+from tasks.bulk import local
+from tasks.bulk.converting import Converting
+from tasks.bulk.job import Job
+from tasks.bulk.means import Means
+from tasks.bulk.run import Shard, begun
 from tests.unit.schemas.formats.sample_files import SAMPLES
 from tests.unit.schemas.sample_voiceprints import silent, voiceprint
 
@@ -241,3 +247,16 @@ def test_models_and_spaces_come_back(run: Run, tmp_path: Path) -> None:
     for name in ("model", "space"):
         assert table[name].to_pylist() == [getattr(one, name) for one in made]
     assert matrix(table).tobytes() == vectors(9).tobytes()
+
+
+def test_what_kills_processes_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second process that dies at a part ends the run, which says of which file that is, and can be gone on with."""
+    source = archive(tmp_path / "archive.parquet", vectors(300))
+    monkeypatch.setattr(Converting, "PROCESS_BYTES", 1)
+    job = Job(Converting(), rows_per_file=100)
+    started = begun(job, [str(source)], str(tmp_path / "out"), Shard(), Means())
+    # In such an environment no process comes to life.
+    with pytest.raises(Internal, match=f"2 processes died at part ., which is of {source}"):
+        list(local.done(started, Means(), 2, [{"PYTHONHOME": "/nowhere"}]))
+    assert len(list(local.done(started, Means(), 2))) >= 3
+    assert started.ended(Means())[0].vectors == 300
