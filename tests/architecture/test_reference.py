@@ -10,10 +10,12 @@ from appliance.access.api_key import Scope
 from appliance.grpc_face.services import services
 from schemas import quality, voiceprint
 from schemas.errors import Conflict, Refusal, TaskRefusal
-from schemas.technologies import Parameters, technologies
+from schemas.technologies import Document, technologies
 from tests.architecture.test_documented import descendants
 
 ROOT = Path(__file__).parents[2]
+# Those whose sections say that they are as another's.
+LIKE = {"age-estimation": "gender-identification", "gender-identification-voiceprints": "gender-identification"}
 REFUSALS = sorted(descendants(Refusal) - {Refusal, TaskRefusal}, key=lambda kind: kind.__name__)
 
 
@@ -56,19 +58,25 @@ def test_grpc_statuses_and_services_are_told() -> None:
     assert {kind.grpc_status for kind in REFUSALS} - {Conflict.grpc_status} <= told
 
 
+def keys(schema: object) -> Iterator[str]:
+    """The names of all properties in a JSON schema."""
+    if isinstance(schema, dict):
+        yield from schema.get("properties", {})
+        schema = list(schema.values())
+    if isinstance(schema, list):
+        for part in schema:
+            yield from keys(part)
+
+
 @pytest.mark.parametrize("name", technologies())
-def test_parameters_of_a_technology_are_told(name: str) -> None:
-    """The section of its path names every parameter, and every key of its JSON body."""
+def test_parameters_and_results_of_a_technology_are_told(name: str) -> None:
+    """The section of its path, or the one to which that leads, has every parameter, and every key of its JSON body and
+    of its result."""
     technology = technologies()[name]
-    text = section(page("api.md"), f"### `POST /api/technology/{name}`")
-    wanted = technology.parameters.model_fields.keys() | (technology.document or Parameters).model_fields.keys()
-    told = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", text))))
-    alike = re.search(r"as for (?:the extraction|gender)|parameters of `([a-z-]+)`", text)
-    if alike and not wanted - {"callback_url"} <= told:
-        of = alike[1] or "gender-identification"
-        told |= set(re.findall(r"`(\w+)`", section(page("api.md"), f"### `POST /api/technology/{of}`")))
-        told |= {"voiceprints"}
-    assert wanted - {"callback_url"} <= told
+    kinds = (technology.parameters, technology.document or Document, technology.result)
+    wanted = {key for kind in kinds for key in keys(kind.model_json_schema())} - {"callback_url"}
+    sections = (section(page("api.md"), f"### `POST /api/technology/{one}`") for one in (name, LIKE.get(name)))
+    assert wanted <= set(re.findall(r"\w+", " ".join(sections)))
 
 
 def test_scopes_are_told() -> None:
