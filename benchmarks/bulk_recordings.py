@@ -9,7 +9,9 @@ processors that had a part in it.
 """
 
 import asyncio
+import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -24,18 +26,16 @@ from benchmarks import outcome
 from benchmarks.client import crowd, extracted, session
 from benchmarks.machine import cores
 from benchmarks.outcome import JsonFile, Rounds
-from benchmarks.processes import processor_seconds
 from benchmarks.recordings import cuttings, random_lengths
 from benchmarks.running import Running, running
 from onnx_models import registry
+from schemas import json
 
 _SHORTEST, _LONGEST = 5.0, 20.0
 # Enough that no worker waits for a client.
 _CLIENTS = 16
 _TOLD = 10_000
 _SERVICE, _COMMAND, _FEW = "the service", "voiceprint extract", "voiceprint extract, a few"
-# How often a process is asked what it has spent: what it spends after that is not told.
-_LOOK_SECONDS = 0.1
 
 _Taken = dict[str, list[tuple[float, float]]]
 
@@ -87,23 +87,35 @@ async def _served(service: Running, paths: Sequence[Path]) -> tuple[float, float
 
 async def _commanded(folder: Path, out: Path, model: str) -> tuple[float, float]:
     """The same of the command, which leaves its output to be deleted. Raises SystemExit where it fails."""
-    words = [str(Path(sys.executable).with_name("voiceprint")), "extract", "--model", model, str(folder), str(out)]
-    started, spent = time.perf_counter(), 0.0
-    # In a session of its own, as the service: what a scheduler gives is shared among sessions.
-    process = await asyncio.create_subprocess_exec(*words, stderr=asyncio.subprocess.PIPE, start_new_session=True)
+    voiceprint = Path(sys.executable).with_name("voiceprint")
+    words: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "benchmarks.reaped",
+        voiceprint,
+        "extract",
+        "--model",
+        model,
+        folder,
+        out,
+    ]
+    # In a session of its own, as the service: a scheduler shares what there is among sessions.
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
     try:
-        ending = asyncio.create_task(process.communicate())
-        while not ending.done():
-            spent = max(spent, processor_seconds(process.pid))
-            await asyncio.wait([ending], timeout=_LOOK_SECONDS)
-        seconds, (_, said) = time.perf_counter() - started, await ending
+        printed, said = await process.communicate()
     finally:
         if process.returncode is None:
-            process.kill()
-    if process.returncode:
+            os.killpg(process.pid, signal.SIGKILL)
+    told = json.decode(printed)
+    if told["code"]:
         raise SystemExit(said.decode())
     shutil.rmtree(out)
-    return seconds, spent
+    return told["seconds"], told["processor_seconds"]
 
 
 def _told(taken: _Taken, count: int, few: int, seconds: float) -> dict[str, Any]:

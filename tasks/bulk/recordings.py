@@ -27,6 +27,7 @@ from tasks.bulk.work import Piece
 COLUMN_NAMES = ("recording", "audio", "media", "path", "file", "wav", "bytes")
 # The longest path, also in a cell: whatever is longer is a recording.
 _MOST_PATH = 4096
+_CONTROL = re.compile(rb"[\0-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 # Objects of a store are asked for side by side.
 _AT_ONCE = 16
@@ -143,7 +144,7 @@ def _cells(path: str, batch: Any) -> Iterator[Recorded]:
 
 
 def _path(cell: bytes) -> str | None:
-    """The path that a cell or a line is, unless it is a recording: which has bytes that are no text."""
+    """The path that a cell is, unless it is a recording: which has bytes that are no text."""
     try:
         text = cell.decode() if len(cell) <= _MOST_PATH else ""
     except UnicodeDecodeError:
@@ -185,10 +186,10 @@ def _is_list(path: str, head: bytes) -> bool:
     """Whether a file is text of which a line names a file that is there, or all lines are addresses."""
     # What is cut off is no line.
     lines = head.splitlines()[: -1 if len(head) == _MOST_PATH else None]
-    named = [_path(line) for line in lines if line]
-    if not named or None in named:
+    named = [os.fsdecode(line) for line in lines if line]
+    if not named or _CONTROL.search(head):
         return False
-    return any(_there(path, one or "") for one in named) or all(_ADDRESS.fullmatch(one or "") for one in named)
+    return any(_there(path, one) for one in named) or all(map(_ADDRESS.fullmatch, named))
 
 
 def _there(index: str, named: str) -> bool:
