@@ -8,7 +8,7 @@ import numpy as np
 
 from schemas.bounded import BLOCK_BYTES, BLOCK_ROWS
 from schemas.errors import ConfigurationError, VoiceprintMalformed
-from schemas.formats import KEY_NAMES, MODEL_NAMES, VECTOR_NAMES, Asked, Cells, Floats, Rows, Vectors
+from schemas.formats import KEY_NAMES, MODEL_NAMES, VECTOR_NAMES, Asked, Cells, Floats, Rows, Vectors, text
 
 
 def pyarrow(module: str = "pyarrow") -> Any:
@@ -113,14 +113,21 @@ def untexted(column: Any) -> Any:
 
 
 def texts(column: Any) -> Any:
-    """A column of keys as text. Raises VoiceprintMalformed for one that has no text."""
+    """A column of keys as text; bytes that are not UTF-8 stand as escapes. Raises VoiceprintMalformed for one that has
+    no text."""
     pa = pyarrow()
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     try:
-        return column.cast(pa.string())
+        cast = column.cast(pa.string())
     except pa.ArrowException as error:
         raise VoiceprintMalformed(f"keys of {column.type} cannot be told as text") from error
+    try:
+        # Whoever wrote the file need not have looked.
+        cast.validate(full=True)
+    except pa.ArrowInvalid:
+        return pa.array([one if one is None else text(one) for one in untexted(cast).to_pylist()], pa.string())
+    return cast
 
 
 def matrix(column: Any) -> Floats:

@@ -103,8 +103,7 @@ class Conversion:
         """`batch` with the columns `model`, `space`, `vector`, `fault_type` and `fault` in place of its voiceprints.
 
         Where it has texts `model` and `space` beside vectors, those are the vectors'. Other columns stay as they are.
-        Raises ConfigurationError without pyarrow, VoiceprintMalformed for a column of
-        another kind.
+        Raises ConfigurationError without pyarrow, VoiceprintMalformed for a column of another kind.
         """
         pa = arrow.pyarrow()
         made = _Made(self.form, len(batch))

@@ -144,5 +144,8 @@ def test_vectors_tell_their_models_and_spaces() -> None:
         assert kinds(made) == expected
         assert kinds(Conversion(Form(2, model="a"))(batch))[:3] == [None, "voiceprint.space-mismatch", None]
         assert first(batch, None, Signatures()) == (2, "a", "x")
+    broken = pa.array([b"\xff"] * 5).view(pa.string())
+    made = Conversion(Form(2))(pa.record_batch({"model": broken, "vector": vectors, "space": spaces}))
+    assert set(made.column("model").to_pylist()) == {"\\xff"}
     alone = pa.record_batch({"model": models, "vector": vectors})
     assert set(kinds(Conversion(Form(2))(alone))) == {"voiceprint.model-unknown"}
