@@ -77,7 +77,7 @@ def outside_of_fences(page: Path) -> str:
 def invocations(shell: str) -> Iterator[list[str]]:
     """The words after each `voiceprint` that `shell` starts, whoever else is asked to start it."""
     for command in _commands(shell):
-        starts = [at for at, word in enumerate(command) if word.rpartition("/")[2] == "voiceprint"]
+        starts = [at for at, word in enumerate(command) if re.fullmatch(r"(\S*bin/)?voiceprint", word)]
         if starts and command[0] not in _TAKES_NAMES:
             yield command[starts[-1] + 1 :]
 
@@ -104,6 +104,6 @@ def _commands(shell: str) -> Iterator[list[str]]:
                     yield command
                 command = []
             else:
-                command.append(word)
-                if " " in word and "voiceprint " in word:
+                if command[-1:] == ["-c"]:
                     yield from _commands(word)
+                command.append(word)

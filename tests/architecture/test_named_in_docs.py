@@ -1,4 +1,4 @@
-"""What the pages of docs/ tell people to set, to run and to look at exists, whether or not it is run here."""
+"""What pages tell people to set, to run and to look at exists, whether or not it is run here."""
 
 import importlib.util
 import re
