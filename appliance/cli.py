@@ -33,6 +33,7 @@ from appliance.commands.inputs import complain
 from appliance.commands.keyring import keyring
 from appliance.commands.manual import Manual
 from appliance.exit_codes import ExitCode
+from appliance.settings import colour
 from schemas.errors import ApplianceError, ConfigurationError
 
 app = Manual(
@@ -114,7 +115,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, interrupt)
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(standalone_mode=False, color=colour()))
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
     except Exception as error:
@@ -159,7 +160,7 @@ def _explain(error: _Misused) -> None:
     said = error.format_message().replace("Value error, ", "")
     if error.ctx is not None and said == error.ctx.get_help():
         # Nothing but a group of commands was named.
-        typer.echo(said, err=True)
+        typer.echo(said, err=True, color=colour())
         return
     if near := getattr(error, "possibilities", None):
         said = f"there is no option {getattr(error, 'option_name', '')} (did you mean {near[0]}?)"

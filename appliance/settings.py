@@ -19,6 +19,7 @@ from schemas.errors import ConfigurationError
 from schemas.faults import Place, faults
 from schemas.keyring import KeyRing
 from schemas.quality import DEFAULT_THRESHOLDS, Thresholds
+from schemas.suggestion import meant
 
 PREFIX = "VOICEPRINT_"
 # Read first, because it says where the other source is.
@@ -255,6 +256,9 @@ class Settings(pydantic.BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least level that is logged: debug, info, warning or error"
     )
+    log_format: Literal["console", "json"] = Field(
+        "console", description="lines of the log: console, for people, or json, for programs"
+    )
 
     @pydantic.model_validator(mode="after")
     def _certificate_and_key(self) -> Self:
@@ -357,9 +361,15 @@ def _read_environment() -> dict[str, str]:
     }
     values = {name.removeprefix(PREFIX).lower(): value for name, value in variables.items()}
     if unknown := sorted(values.keys() - Settings.model_fields.keys() - _GONE.keys()):
-        names = ", ".join(f"{PREFIX}{name.upper()}" for name in unknown)
+        known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+        names = ", ".join(f"{name}{meant(name, known)}" for name in (f"{PREFIX}{name.upper()}" for name in unknown))
         raise ConfigurationError(f"unknown settings in the environment: {names}; see docs/settings.md")
     return values
+
+
+def colour() -> bool | None:
+    """False where people ask for none, https://no-color.org; None where a terminal decides."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def child_environment(settings: Settings, **changes: str) -> dict[str, str]:

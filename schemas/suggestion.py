@@ -6,5 +6,6 @@ from difflib import get_close_matches
 
 def meant(word: str, known: Iterable[str]) -> str:
     """` (did you mean …?)` with the nearest of `known`, to stand behind the wrong word; nothing where none is near."""
-    near = get_close_matches(word.lower(), known, n=1)
-    return f" (did you mean {near[0]}?)" if near else ""
+    written = {name.lower(): name for name in known}
+    near = get_close_matches(word.lower(), written, n=1)
+    return f" (did you mean {written[near[0]]}?)" if near else ""

@@ -11,6 +11,7 @@ from appliance.commands import table
 from appliance.commands.completion import model_names
 from appliance.commands.hearing import Hearing
 from appliance.commands.named_out import Force, require_free
+from appliance.commands.table import AsJson, show_json
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
@@ -79,7 +80,7 @@ def compare(
         ),
     ] = None,
     force: Force = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare voices: log-likelihood ratio, verdict in words, and the probability that one person speaks in both.
 
@@ -139,7 +140,7 @@ def _show_pairs(pairs: "Sequence[Pair]", model: str, settings: Settings, prior: 
             }
             for one, other, llr in pairs
         ]
-        _print_json({"model": model, "profile": settings.profile, "prior": prior, "pairs": told})
+        show_json({"model": model, "profile": settings.profile, "prior": prior, "pairs": told})
         return
     rows = [
         (one.name, other.name, signed(llr), verdict(llr).words, per_cent(probability(llr, prior)))
@@ -161,7 +162,7 @@ def _matrix(hearing: Hearing, settings: Settings, folder: Path, png: Path | None
     found = scores(voices, voices, hearing.card, settings.profile, settings.models)
     names = [voice.name for voice in voices]
     if as_json:
-        _print_json(
+        show_json(
             {
                 "model": hearing.card.name,
                 "profile": settings.profile,
@@ -216,9 +217,3 @@ def _told(voice: "Voice") -> dict[str, object]:
         "speech_length": held.speech_length,
         "model": held.model,
     }
-
-
-def _print_json(document: object) -> None:
-    from schemas import json  # noqa: PLC0415
-
-    sys.stdout.buffer.write(json.encode(document, indent=True) + b"\n")

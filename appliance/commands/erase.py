@@ -22,7 +22,9 @@ _KEY_ID = re.compile(r"[0-9a-f]{8}")
 
 
 def erase(
-    tasks: Annotated[list[str] | None, typer.Argument(metavar="TASK_ID...", show_default=False)] = None,
+    tasks: Annotated[
+        list[str] | None, typer.Argument(metavar="TASK_ID...", help="Tasks, by their ids.", show_default=False)
+    ] = None,
     *,
     key: Annotated[
         str | None,

@@ -9,35 +9,38 @@ from appliance.commands import table
 from appliance.commands.audited import note, require
 from appliance.commands.manual import Manual
 from appliance.commands.own import own_models
+from appliance.commands.table import AsJson, show_json
 from appliance.settings import load
 
 heads = Manual(help="Heads, which tell gender or age from embeddings: show, add and remove them.")
 
+_COLUMNS = ("head", "tells", "space", "from", "licence", "training data", "accuracy")
 _RESTART = "Workers that run see it once they are restarted."
 
 
 @heads.command("list")
-def list_heads() -> None:
+def list_heads(as_json: AsJson = False) -> None:
     """Show every head, and whose embeddings it takes."""
     settings = load()
 
     from onnx_models.heads import load_heads  # noqa: PLC0415
 
-    table.show(
-        ("head", "tells", "space", "from", "licence", "training data", "accuracy"),
-        [
-            (
-                head.card.name,
-                head.kind,
-                head.space,
-                "shipped" if head.shipped else "added",
-                head.card.licence,
-                head.card.training_data,
-                head.card.accuracy,
-            )
-            for head in load_heads(settings.models)
-        ],
-    )
+    found = [
+        {
+            "head": head.card.name,
+            "tells": head.kind,
+            "space": head.space,
+            "from": "shipped" if head.shipped else "added",
+            "licence": head.card.licence,
+            "training data": head.card.training_data,
+            "accuracy": head.card.accuracy,
+        }
+        for head in load_heads(settings.models)
+    ]
+    if as_json:
+        show_json([{name.replace(" ", "_"): value for name, value in one.items()} for one in found])
+        return
+    table.show(_COLUMNS, [tuple(one[name] for name in _COLUMNS) for one in found])
 
 
 @heads.command("add")

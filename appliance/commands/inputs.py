@@ -6,6 +6,7 @@ from typing import TypeVar
 import typer
 
 from appliance.exit_codes import ExitCode
+from appliance.settings import colour
 from schemas.errors import Refusal
 
 _I = TypeVar("_I")
@@ -14,7 +15,7 @@ _R = TypeVar("_R")
 
 def complain(line: str) -> None:
     """An error for people: red on a terminal, on standard error."""
-    typer.secho(f"error: {line}", fg=typer.colors.RED, err=True)
+    typer.secho(f"error: {line}", fg=typer.colors.RED, err=True, color=colour())
 
 
 class Inputs:

@@ -21,6 +21,9 @@ from appliance.settings import PREFIX, Settings
 _TABLE = Path(__file__).with_name("manual.toml")
 _HEADING = re.compile(r"^[A-Z][A-Za-z ]*:", re.MULTILINE)
 _OPTIONS = re.compile(r"(?<=^  )-[^\s,]+(?:(?:, | / )-[^\s,]+)*", re.MULTILINE)
+# What typer writes for the values of an option.
+_KIND = re.compile(r"<(\w+)(?: range)?>")
+_KINDS = {"str": "TEXT", "int": "N", "float": "NUMBER", "path": "PATH"}
 # Whatever a command does, it may end like this.
 _ALWAYS = (ExitCode.DONE, ExitCode.FAULT, ExitCode.MISCONFIGURED, ExitCode.INTERRUPTED)
 # Characters of a first sentence: all of it, on as many lines as it takes.
@@ -64,7 +67,7 @@ class Page(TyperCommand):
         shown = [(parameter, parameter.get_help_record(ctx)) for parameter in self.get_params(ctx)]
         for heading, rows in (
             ("Arguments", [(_word(one), one.help) for one, _ in shown if isinstance(one, TyperArgument) and one.help]),
-            ("Options", [record for one, record in shown if record and not isinstance(one, TyperArgument)]),
+            ("Options", [option(record) for one, record in shown if record and not isinstance(one, TyperArgument)]),
         ):
             if rows:
                 with formatter.section(heading):
@@ -111,6 +114,12 @@ def _page(text: str, ctx: typer.Context) -> str:
     entry = entries().get(" ".join(ctx.command_path.split()[1:]))
     whole = "\n".join([text.rstrip(), *(_sections(entry) if entry else ())])
     return _OPTIONS.sub(_coloured, _HEADING.sub(_bold, whole))
+
+
+def option(record: tuple[str, str]) -> tuple[str, str]:
+    """An option and its meaning as typer has them, with what it takes in the word that pages of manuals have for it."""
+    name, meaning = record
+    return _KIND.sub(lambda found: _KINDS.get(found[1], found[0]), name), meaning
 
 
 def _word(argument: TyperArgument) -> str:

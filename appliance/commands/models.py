@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from appliance.commands import add, models_install, models_retire, quantize, table
+from appliance.commands.inputs import complain
 from appliance.commands.manual import Manual
 from appliance.commands.models_install import Names, needed
+from appliance.commands.table import AsJson, show_json
 from appliance.exit_codes import ExitCode
 from appliance.settings import Settings, load
 from schemas.errors import ConfigurationError
@@ -139,21 +141,27 @@ def _described(card: "Card", settings: Settings, live: dict[str, Any]) -> dict[s
 
 
 @models.command("verify")
-def verify_models(names: Names = None) -> None:
+def verify_models(names: Names = None, as_json: AsJson = False) -> None:
     """Read installed models and compare them with their pinned SHA-256."""
     settings = load()
 
     from onnx_models import registry  # noqa: PLC0415
 
-    wrong = False
+    told: list[dict[str, object]] = []
     for card in [registry.card(name, settings.models) for name in names or needed(settings)]:
+        path, fault = None, None
         try:
-            known = card.name if card.file is None else registry.verify(card, settings.models)
-            typer.echo(f"{known} has no network" if card.file is None else f"{known} is as pinned")
+            path = None if card.file is None else registry.verify(card, settings.models)
         except ConfigurationError as error:
-            wrong = True
-            typer.secho(f"error: {error.message}", fg=typer.colors.RED, err=True)
-    raise typer.Exit(ExitCode.FAULT if wrong else ExitCode.DONE)
+            fault = error.message
+        told.append({"model": card.name, "path": path and str(path), "as_pinned": fault is None, "error": fault})
+        if fault:
+            complain(fault)
+        elif not as_json:
+            typer.echo(f"{path} is as pinned" if path else f"{card.name} has no network")
+    if as_json:
+        show_json(told)
+    raise typer.Exit(ExitCode.DONE if all(one["as_pinned"] for one in told) else ExitCode.FAULT)
 
 
 models.command("install")(models_install.install)

@@ -9,6 +9,7 @@ from appliance.commands import table
 from appliance.commands.inputs import complain
 from appliance.commands.manual import Manual
 from appliance.commands.own import own_models
+from appliance.commands.table import AsJson, show_json
 from appliance.exit_codes import ExitCode
 from appliance.settings import PREFIX, load
 from schemas.errors import ConfigurationError
@@ -23,7 +24,7 @@ Model = Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MO
 
 
 @profiles.command("list")
-def list_profiles(model: Model = None) -> None:
+def list_profiles(model: Model = None, as_json: AsJson = False) -> None:
     """Show the profiles for voiceprints of a model."""
     settings = load(model=model)
 
@@ -31,14 +32,21 @@ def list_profiles(model: Model = None) -> None:
     from onnx_models import registry  # noqa: PLC0415
 
     card = registry.speaker_card(settings.model, settings.models)
-    rows, faults = [], []
+    rows: list[tuple[str, ...]] = []
+    records, faults = [], []
     for name in (saved.DEFAULT_PROFILE, *saved.profiles(settings.models, card.space)):
         try:
-            rows.append(_row(saved.find_profile(name, card, settings.models)))
+            profile = saved.find_profile(name, card, settings.models)
         except ConfigurationError as error:
             rows.append((name, card.space, "damaged", "-", "-", "-"))
             faults.append(error.message)
-    table.show(("profile", "space", "created", "slope", "offset", "cohort"), rows)
+        else:
+            rows.append(_row(profile))
+            records.append(_record(profile))
+    if as_json:
+        show_json(records)
+    else:
+        table.show(("profile", "space", "created", "slope", "offset", "cohort"), rows)
     for fault in faults:
         complain(fault)
     raise typer.Exit(ExitCode.REFUSED if faults else ExitCode.DONE)
@@ -53,6 +61,16 @@ def _row(profile: "Profile") -> tuple[str, ...]:
         f"{profile.calibration.offset:.3f}" if profile.calibration else "-",
         "no" if profile.cohort is None else f"{len(profile.cohort)} speakers",
     )
+
+
+def _record(profile: "Profile") -> dict[str, object]:
+    return {
+        "profile": profile.name,
+        "space": profile.space,
+        "created": profile.created or None,
+        "calibration": profile.calibration.record() if profile.calibration else None,
+        "cohort_speakers": None if profile.cohort is None else len(profile.cohort),
+    }
 
 
 @profiles.command("show")

@@ -1,9 +1,13 @@
-"""Tables: drawn on a terminal, tab-separated where another program reads."""
+"""Tables: drawn on a terminal, tab-separated where another program reads; and the same as JSON."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated
 
 import typer
+
+# What a command with a table takes that other programs read too.
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
@@ -27,3 +31,10 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]], style: Callable[
     for row in rows:
         table.add_row(*(Text(cell, style=style(cell)) for cell in row))
     Console().print(table)
+
+
+def show_json(document: object) -> None:
+    """Prints `document` on standard output."""
+    from schemas import json  # noqa: PLC0415
+
+    sys.stdout.buffer.write(json.encode(document, indent=True) + b"\n")

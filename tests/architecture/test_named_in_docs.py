@@ -13,8 +13,10 @@ from appliance.cli import app
 from appliance.settings import FILE_VARIABLE, PREFIX, Settings
 from tests import pages
 from tests.pages import PAGES, ROOT
+from voiceprint_client.command.connection import ENVIRONMENT as CLIENT_ENVIRONMENT
 
-on_every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+TOLD = [*PAGES, ROOT / "README.md", ROOT / "deploy/README.md"]
+on_every_page = pytest.mark.parametrize("page", TOLD, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def leaf(words: list[str]) -> tuple[Any, list[str]]:
@@ -29,7 +31,7 @@ def leaf(words: list[str]) -> tuple[Any, list[str]]:
 @on_every_page
 def test_every_setting_exists(page: Path) -> None:
     """Each VOICEPRINT_ variable is a setting, and values that are named are allowed."""
-    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE}
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {FILE_VARIABLE, *CLIENT_ENVIRONMENT}
     text = page.read_text()
     assert set(re.findall(rf"{PREFIX}[A-Z_]*[A-Z]\b", text)) <= known
     for name, value in re.findall(rf"`{PREFIX}([A-Z_]+)=([a-z]+)`", text):

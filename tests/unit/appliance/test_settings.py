@@ -173,7 +173,7 @@ def test_a_misspelt_variable_is_refused(environment: pytest.MonkeyPatch) -> None
     """A variable with our prefix that is no setting is named, however many there are."""
     environment.setenv("VOICEPRINT_HTTPPORT", "1")
     environment.setenv("VOICEPRINT_WORKER", "1")
-    with pytest.raises(ConfigurationError, match="VOICEPRINT_HTTPPORT, VOICEPRINT_WORKER;"):
+    with pytest.raises(ConfigurationError, match=r"HTTPPORT \(did you mean \S+\), VOICEPRINT_WORKER \(did"):
         load()
 
 

@@ -1,0 +1,106 @@
+"""How the command line looks on a terminal and on a pipe, and what it says to wrong words."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from appliance.exit_codes import ExitCode
+from tests.patience import PATIENCE
+from tests.unit.appliance.commands.conftest import VOICEPRINT, Run, seen
+
+BOXES = "╭╮╰╯│─━┃"
+
+
+@pytest.mark.parametrize("words", ["--help", "compare --help", "models --help", "models list", "nonsense"])
+def test_on_a_pipe_all_is_plain(run: Run, words: str) -> None:
+    """Neither colours nor boxes, which another program would stumble over."""
+    said = run(*words.split())
+    assert not set(said.stdout + said.stderr) & {"\x1b", *BOXES}
+
+
+def test_on_a_terminal_headings_and_errors_stand_out(on_terminal: Run) -> None:
+    """And the words are those of the pipe; with NO_COLOR nothing is coloured there either."""
+    drawn = on_terminal("compare", "--help").stdout
+    assert "\x1b[1mExamples:\x1b[0m" in drawn
+    assert "\x1b[36m--prior" in drawn
+    assert "Exit codes:\n  0    success" in seen(drawn)
+    assert "\x1b[31merror: " in on_terminal("nonsense").stdout
+    assert "\x1b" not in on_terminal("nonsense", NO_COLOR="1").stdout
+    assert "\x1b" not in on_terminal("compare", "--help", NO_COLOR="1").stdout
+
+
+def test_a_page_has_all_parts(run: Run) -> None:
+    """What, arguments, options, examples, exit codes, environment, in this order."""
+    page = run("watch", "--help").stdout
+    places = [page.index(part) for part in ("Usage: voiceprint watch [OPTIONS] DIR", "  Turn every recording")]
+    places += [
+        page.index(f"\n{heading}:\n") for heading in ("Arguments", "Options", "Examples", "Exit codes", "Environment")
+    ]
+    assert places == sorted(places)
+    assert "VOICEPRINT_MAX_AUDIO_LENGTH" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        ("extrct", "Did you mean 'extract'?"),
+        ("keys revke x", "Did you mean 'revoke'?"),
+        ("compare --prioor 1 a b", "there is no option --prioor (did you mean --prior?)"),
+        ("models verify gee2e", "there is no model 'gee2e' (did you mean ge2e?)"),
+        ("profiles show defualt", "(did you mean default?)"),
+    ],
+)
+def test_wrong_words_are_answered_with_the_nearest(run: Run, words: str, meant: str) -> None:
+    """A command, an option, a model, a profile: on one line, and where it is all explained."""
+    said = run(*words.split())
+    assert said.returncode == ExitCode.MISCONFIGURED
+    assert said.stdout == ""
+    assert meant in said.stderr.splitlines()[0]
+
+
+def test_help_is_light() -> None:
+    """Neither what draws nor what computes is loaded to print a page."""
+    code = (
+        "import sys; sys.argv = ['voiceprint', 'compare', '--help']\n"
+        "from appliance.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print(sorted({'rich', 'numpy', 'matplotlib', 'aiohttp', 'httpx'} & sys.modules.keys()))"
+    )
+    said = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=PATIENCE)
+    assert said.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("voiceprint ext", "extract"),
+        ("voiceprint keys rev", "revoke"),
+        ("voiceprint compare --matr", "--matrix"),
+        ("voiceprint compare --model ge2e-", "ge2e-int8"),
+    ],
+)
+def test_a_shell_completes(environment: dict[str, str], words: str, expected: str) -> None:
+    """bash, with the script that `voiceprint completion bash` prints, offers commands, options and models."""
+    bash = shutil.which("bash")
+    assert bash
+    typed = " ".join(words.split())
+    script = (
+        'eval "$(voiceprint completion bash)"\n'
+        f"COMP_WORDS=({typed}); COMP_CWORD={len(words.split()) - 1}\n"
+        '_voiceprint_completion voiceprint; echo "${COMPREPLY[@]}"'
+    )
+    path = f"{VOICEPRINT.parent}{os.pathsep}{os.environ['PATH']}"
+    said = subprocess.check_output([bash, "-c", script], env=environment | {"PATH": path}, text=True, timeout=PATIENCE)
+    assert expected in said.split()
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_every_shell_has_a_script(run: Run, shell: str) -> None:
+    """It names the command that it completes."""
+    said = run("completion", shell)
+    assert said.returncode == ExitCode.DONE
+    assert "_VOICEPRINT_COMPLETE" in said.stdout
+    assert run("completion", "tcsh").returncode == ExitCode.MISCONFIGURED
