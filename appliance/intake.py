@@ -14,6 +14,7 @@ from appliance.access.visitor import Visitor
 from appliance.room import Room, Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
+from schemas.correlation import note
 from schemas.errors import Forbidden, Overloaded, Refusal, TooLarge, Unavailable
 from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology
@@ -26,7 +27,7 @@ from tasks.networks import network
 from tasks.rates import Rate, Rates
 from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore
-from tasks.tracing import Tracing
+from tasks.tracing import Tracing, trace_id
 from tasks.uploads import Upload
 from tasks.workforce import Capabilities, Depth, Workforce
 
@@ -180,6 +181,7 @@ class Intake:
                     arrival.rate = await self._rate(caller, counted=True)
                 arrival.task_id = earlier or await self._submitted(record, place, caller.visitor)
                 arrival.replayed = arrival.task_id != task_id
+                note(task_id=arrival.task_id, trace_id=trace_id(caller.traceparent))
                 if not arrival.replayed:
                     self._tally.count(SUBMITTED, technology.name)
                 else:

@@ -3,21 +3,31 @@
 import logging
 import traceback
 from types import TracebackType
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+from schemas.correlation import ids
 from schemas.printable import printable
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _INDENT = "    "
+# Other ids stand in the words where they are of use.
+_TRACE = "trace_id"
 
 _Raised: TypeAlias = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
-def begin(level: str) -> None:
-    """From here on this process logs what is of `level` or above, to standard error."""
+def begin(level: str, form: Literal["console", "json"] = "console", process: str = "") -> None:
+    """From here on this `process` logs what is of `level` or above, to standard error."""
     handler = logging.StreamHandler()
-    handler.setFormatter(LogLines())
+    handler.setFormatter(_json(process) if form == "json" else LogLines())
     logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def _json(process: str) -> logging.Formatter:
+    # Its library brings more along than all the rest of a process needs: not for those that read the console.
+    from appliance.json_lines import formatter  # noqa: PLC0415
+
+    return formatter(process)
 
 
 class LogLines(logging.Formatter):
@@ -28,7 +38,8 @@ class LogLines(logging.Formatter):
         super().__init__(_FORMAT)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # the library's name
-        return printable(super().formatMessage(record))
+        about = ids().get(_TRACE)
+        return printable(super().formatMessage(record) + (f" trace {about}" if about else ""))
 
     def formatException(self, ei: _Raised) -> str:  # noqa: N802  # the library's name
         return _set_in("".join(traceback.format_exception(*ei)))

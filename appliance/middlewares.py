@@ -21,7 +21,9 @@ from appliance.description.assets import ASSETS
 from appliance.metrics.requests import counted
 from appliance.port import broken_http
 from appliance.settings import Settings
+from schemas.correlation import about
 from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid
+from tasks.tracing import trace_id, traceparent
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +42,13 @@ _NO_KEY_NEEDED = OPEN_PATHS | {_ONE_TOO_MANY}
 @web.middleware
 async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
     """One line in the log, and one more that was answered."""
+    given = request.headers.get("traceparent", "")
+    known = {"trace_id": trace_id(traceparent(given))} if given else {}
+    with about(request_id=request_id(request), correlation_id=request_id(request, CORRELATION_ID), **known):
+        return await _journaled(request, handler)
+
+
+async def _journaled(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = time.perf_counter()
     response = await handler(request)
     seconds = time.perf_counter() - started

@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 from onnx_models import stages
 from onnx_models.passage import Stopped
+from schemas.correlation import about
 from schemas.errors import Overloaded, StorageFull, TaskInternalError
 from schemas.task import TaskState
 from tasks.appetite import Appetite
@@ -23,7 +24,7 @@ from tasks.metrics import work
 from tasks.metrics.tally import Tally
 from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
-from tasks.tracing import Tracing
+from tasks.tracing import Tracing, trace_id
 from tasks.workforce import Workforce
 
 log = logging.getLogger(__name__)
@@ -89,7 +90,8 @@ class UnderWay:
             claimed = await self._store.claim(record, self._name)
             if claimed is not None:
                 work.claimed(self._tally, claimed)
-                await self._see_through(claimed)
+                with _about(claimed):
+                    await self._see_through(claimed)
         except (Overloaded, StorageFull) as error:
             # Should it be ours all the same, it is found when it is compared.
             log.debug("task %s is left alone: %s", record.task_id, error.message)
@@ -134,7 +136,8 @@ class UnderWay:
     def _run(self, claimed: TaskRecord, dropped: threading.Event) -> TaskRecord:
         began, began_ns, outcome = time.thread_time(), time.time_ns(), "given up"
         try:
-            with stages.watched() as watch:
+            # A thread knows nothing of who has sent it.
+            with stages.watched() as watch, _about(claimed):
                 ended = self._attempts.run(claimed, lambda: self.give_back.is_set() or dropped.is_set())
             outcome = ended.state.value
             return ended
@@ -171,3 +174,7 @@ class UnderWay:
             log.error("task %s failed: %s", claimed.task_id, fault, exc_info=None if foreseen else fault)
         words = f"{fault}: send it again" if foreseen else "the task failed unexpectedly; it may succeed when repeated"
         return claimed.refused(TaskState.FAILED, TaskInternalError(words).body())
+
+
+def _about(record: TaskRecord) -> AbstractContextManager[None]:
+    return about(task_id=record.task_id, trace_id=trace_id(record.traceparent))

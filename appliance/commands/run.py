@@ -37,7 +37,7 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
     Prints one line on standard output when it is ready. Ctrl-C gives back to the queue what runs and stops within 5 s;
     SIGTERM lets it finish first.
     """
-    settings = _settings(host=host, http_port=port, grpc_port=grpc_port)
+    settings = _settings("supervisor", host=host, http_port=port, grpc_port=grpc_port)
 
     from importlib.metadata import version  # noqa: PLC0415
 
@@ -92,7 +92,7 @@ def serve(
 ) -> None:
     """Run the HTTP server alone; it needs a Redis that others share, and the store folder of the workers."""
     _end_quietly_while_starting()
-    settings = _settings(only_asks=check, host=host, http_port=port)
+    settings = _settings("http", only_asks=check, host=host, http_port=port)
 
     from appliance import asking, preflight  # noqa: PLC0415
     from appliance.port import listener  # noqa: PLC0415
@@ -127,7 +127,7 @@ def grpc(
 ) -> None:
     """Run the gRPC server alone; it needs a Redis that others share, and the store folder of the workers."""
     _end_quietly_while_starting()
-    settings = _settings(only_asks=check, host=host, grpc_port=port)
+    settings = _settings("grpc", only_asks=check, host=host, grpc_port=port)
 
     from appliance import preflight  # noqa: PLC0415
     from appliance.port import listener  # noqa: PLC0415
@@ -167,13 +167,14 @@ def worker(
 ) -> None:
     """Run one worker; it needs a Redis that others share, and their store folder."""
     _end_quietly_while_starting()
-    settings = _settings()
-
-    from appliance.processes import promotion  # noqa: PLC0415
     from tasks.store import new_worker_name  # noqa: PLC0415
-    from tasks.worker import open_models, run  # noqa: PLC0415
 
     name = name or new_worker_name()
+    settings = _settings(f"worker {name}")
+
+    from appliance.processes import promotion  # noqa: PLC0415
+    from tasks.worker import open_models, run  # noqa: PLC0415
+
     models = open_models(worker_config(settings, name))
     if standby_fd is not None:
         promotion.wait(standby_fd)
@@ -210,10 +211,10 @@ def worker_config(settings: Settings, name: str) -> "WorkerConfig":
     )
 
 
-def _settings(*, only_asks: bool = False, **overrides: str | int | None) -> Settings:
+def _settings(process: str, *, only_asks: bool = False, **overrides: str | int | None) -> Settings:
     # Who only asks a process that runs touches nothing of what it keeps.
     settings = (load if only_asks else own)(**overrides)
-    log_lines.begin(settings.log_level)
+    log_lines.begin(settings.log_level, settings.log_format, process)
     return settings
 
 

@@ -16,9 +16,13 @@ def visitor(context: Context) -> Visitor:
 
 def caller(context: Context) -> Caller:
     """The same as a caller that submits a task."""
+    return Caller(visitor(context), waits=True, traceparent=called_in(context))
+
+
+def called_in(context: Context) -> str:
+    """The trace in which the call is made, as W3C's `traceparent`; empty without one."""
     given = [value for name, value in context.invocation_metadata() or () if name == "traceparent"]
-    text = given[0] if len(given) == 1 and isinstance(given[0], str) else ""
-    return Caller(visitor(context), waits=True, traceparent=traceparent(text))
+    return traceparent(given[0]) if len(given) == 1 and isinstance(given[0], str) else ""
 
 
 def address(peer: str) -> str:

@@ -8,10 +8,14 @@ from contextlib import asynccontextmanager
 
 import grpc
 
+from appliance.answers import new_id
 from appliance.grpc_face.around import Context
+from appliance.grpc_face.callers import called_in
 from appliance.grpc_face.crowd import works
+from schemas.correlation import about
 from tasks.metrics.declared import CALL, CALLS
 from tasks.metrics.tally import Tally
+from tasks.tracing import trace_id
 
 log = logging.getLogger(__name__)
 
@@ -29,21 +33,26 @@ class Journal:
 
     @asynccontextmanager
     async def kept(self, method: str, context: Context) -> AsyncIterator[None]:
-        """Around one call. Nothing of what it carries is written down, neither metadata nor messages."""
+        """Around one call, to which all lines of the log that are told in it belong. Nothing of what it carries is
+        written down, neither metadata nor messages."""
         working = works(method)
         self._count(working)
         started, status = time.perf_counter(), ""
-        try:
-            yield
-        except asyncio.CancelledError:
-            status = "CANCELLED"
-            raise
-        finally:
-            self._count(-working)
-            seconds, status = time.perf_counter() - started, status or _status(context)
-            self._tally.count(CALLS, method, status)
-            self._tally.observe(CALL, seconds, method)
-            log.log(logging.INFO if working else logging.DEBUG, "%s %s in %.1f ms", method, status, seconds * 1000)
+        with about(request_id=new_id(), trace_id=trace_id(called_in(context))):
+            try:
+                yield
+            except asyncio.CancelledError:
+                status = "CANCELLED"
+                raise
+            finally:
+                self._count(-working)
+                self._tell(method, status or _status(context), time.perf_counter() - started)
+
+    def _tell(self, method: str, status: str, seconds: float) -> None:
+        self._tally.count(CALLS, method, status)
+        self._tally.observe(CALL, seconds, method)
+        level = logging.INFO if works(method) else logging.DEBUG
+        log.log(level, "%s %s in %.1f ms", method, status, seconds * 1000)
 
     async def idle(self) -> None:
         """Returns when no call is under way that does work."""
