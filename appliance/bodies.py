@@ -1,8 +1,9 @@
 """Reading request bodies: streamed, counted, timed; whatever a client sends ends in a file or in a refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -12,7 +13,17 @@ from appliance import forms
 from appliance.answers import repeated
 from appliance.intake import FRAMING_BYTES
 from schemas import json
-from schemas.errors import Detail, RequestTimeout, TooLarge, UnsupportedMedia, ValidationError
+from schemas.arrow_frames import CONTINUES
+from schemas.errors import (
+    Detail,
+    RequestInvalid,
+    RequestTimeout,
+    TooLarge,
+    Unavailable,
+    UnsupportedMedia,
+    ValidationError,
+)
+from schemas.representations import ARROW
 
 # A client that sends nothing for this long is not slow but gone.
 STALL_SECONDS = 30.0
@@ -33,6 +44,35 @@ async def read_document(request: web.Request, write: Write, *, seconds: float) -
     if hdrs.CONTENT_TYPE in request.headers and request.content_type != "application/json":
         raise UnsupportedMedia(f"the body must be application/json, not {repeated(request.content_type)}")
     async with _deadline(seconds) as alive:
+        async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
+            alive()
+            await write(chunk)
+
+
+async def read_stream(request: web.Request, write: Write, kinds: Sequence[str], *, seconds: float) -> None:
+    """A body of one of the media types `kinds` to `write`, as it comes.
+
+    Raises UnsupportedMedia, RequestTimeout, ValidationError for a body of nothing, RequestInvalid for one that begins
+    otherwise than its type does, Unavailable for an Arrow stream where nothing reads one.
+    """
+    _refuse_encoding(request)
+    kind = request.content_type if hdrs.CONTENT_TYPE in request.headers else None
+    if kind not in (None, *kinds):
+        raise UnsupportedMedia(f"the body must be {' or '.join(kinds)}, not {repeated(str(kind))}")
+    async with _deadline(seconds) as alive:
+        try:
+            head = await request.content.readexactly(len(CONTINUES))
+        except asyncio.IncompleteReadError as error:
+            head = error.partial
+        if not head:
+            raise ValidationError("the body is empty", [Detail(("body",), "there is nothing in it", "missing")])
+        if kind is not None and (head == CONTINUES) != (kind == ARROW):
+            raise RequestInvalid(f"the body is not {kind}: it begins otherwise")
+        if head == CONTINUES and find_spec("pyarrow") is None:
+            raise Unavailable(
+                "Arrow streams need pyarrow here: pip install 'voiceprint-appliance[bulk]', or send JSON lines"
+            )
+        await write(head)
         async for chunk in request.content.iter_chunked(_CHUNK_BYTES):
             alive()
             await write(chunk)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
@@ -141,7 +142,10 @@ class Intake:
         self._audit.require()
         if technology.missing is not None:
             raise Unavailable(technology.missing)
-        limit, expected = int(self._settings.single_file_upload_size), declared or 0
+        settings, expected = self._settings, declared or 0
+        limit = int(settings.single_file_upload_size)
+        if technology.streams:
+            limit = int(settings.bulk_upload_size or sys.maxsize)
         if expected > limit + FRAMING_BYTES:
             raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
         idempotency = _digest(caller)

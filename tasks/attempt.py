@@ -53,9 +53,11 @@ class Attempts:
             return self._refused(record, TaskInternalError(refusal.message), stop)
 
     def _worked(self, record: TaskRecord, stop: Callable[[], bool]) -> tuple[int, bytes]:
-        with bounded(self.longest), self.files.open_input(record.task_id, record.input_sha256) as opened:
+        technology = technologies()[record.technology]
+        opening = self.files.read_input if technology.streams else self.files.open_input
+        with bounded(self.longest), opening(record.task_id, record.input_sha256) as opened:
             work = Work(
-                parameters=technologies()[record.technology].parameters.model_validate(record.parameters),
+                parameters=technology.parameters.model_validate(record.parameters),
                 input=opened,
                 input_sha256=record.input_sha256,
                 created_ms=record.created_ms,

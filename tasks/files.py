@@ -72,6 +72,11 @@ class FileStore(Protocol):
 
         Raises InputGone, and InputDamaged when its SHA-256 is not `sha256`."""
 
+    def read_input(self, task_id: str, sha256: bytes) -> BinaryIO:
+        """The upload at its beginning, which is not brought into memory: what was encrypted is decrypted as it is read.
+
+        Raises as `open_input` does."""
+
     def erase_input(self, task_id: str) -> None: ...
 
     def write_result(self, task_id: str, attempt: int, data: bytes | Iterable[Piece]) -> tuple[int, bytes]:
@@ -153,8 +158,14 @@ class LocalFileStore:
         return _path(self._results, task_id, attempt)
 
     def open_input(self, task_id: str, sha256: bytes) -> FileIO:
+        return self._opened(task_id, sha256, sealing.in_memory)
+
+    def read_input(self, task_id: str, sha256: bytes) -> BinaryIO:
+        return io.BufferedReader(self._opened(task_id, sha256, _as_it_is), sealing.CHUNK_BYTES)
+
+    def _opened(self, task_id: str, sha256: bytes, held: Callable[[SealedFile], _Content]) -> FileIO | _Content:
         try:
-            return self._proved(self.input(task_id), _input(task_id), sha256, sealing.in_memory)
+            return self._proved(self.input(task_id), _input(task_id), sha256, held)
         except FileNotFoundError as error:
             raise InputGone("the upload is no longer there") from error
         except Unsealable as error:

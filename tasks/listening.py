@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import FileIO
 from typing import cast
 
 from schemas.errors import MediaError
@@ -26,7 +27,7 @@ def listen(work: Work) -> list[Heard]:
     processed: list[float] = []
     with refused_file():
         voiceprints = work.models.extractor(parameters.model).extract(
-            work.input,
+            cast("FileIO", work.input),
             channel_mode=parameters.channel_mode,
             channels=parameters.channels,
             max_speech_length=parameters.max_speech_length,

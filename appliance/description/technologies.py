@@ -117,6 +117,8 @@ def _missing(technology: Technology) -> str:
 
 
 def _body(technology: Technology, components: Components, shown: examples.Example | None) -> dict[str, Any]:
+    if technology.streams:
+        return {form: {"schema": {"type": "string", "format": "binary"}} for form in technology.streams}
     if technology.document is not None:
         return {
             "application/json": {"schema": components.of(technology.document), **examples.body(shown)},

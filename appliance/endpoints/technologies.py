@@ -1,13 +1,14 @@
 """`POST /api/technology/<name>`: every technology from its declaration."""
 
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from appliance.addresses import base_url
-from appliance.bodies import read_document, read_form
+from appliance.bodies import read_document, read_form, read_stream
 from appliance.context import INTAKE, SETTINGS, VISITOR
 from appliance.intake import Arrival, Caller
 from appliance.webhooks.admission import CALLBACK_URL
@@ -38,14 +39,16 @@ def _endpoint(technology: Technology) -> Handler:
         parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
         caller = _caller(request)
         async with request.app[INTAKE].arrival(technology, request.content_length, caller) as arrival:
-            seconds = settings.single_file_upload_timeout
-            if technology.document is None:
-                config = await read_form(request, arrival.write, seconds=seconds)
-                arrival.parameters = parse_parameters(kind, query, config, models)
-                arrival.place = "query" if CALLBACK_URL in query else "config"
-            else:
+            seconds, config = settings.single_file_upload_timeout, dict[str, Any]()
+            if technology.streams:
+                seconds = settings.bulk_upload_timeout
+                await read_stream(request, arrival.write, technology.streams, seconds=seconds)
+            elif technology.document is not None:
                 await read_document(request, arrival.write, seconds=seconds)
-                arrival.parameters = parse_parameters(kind, query, {}, models)
+            else:
+                config = await read_form(request, arrival.write, seconds=seconds)
+                arrival.place = "query" if CALLBACK_URL in query else "config"
+            arrival.parameters = parse_parameters(kind, query, config, models)
         location = f"{caller.base_url}/api/technology/{technology.name}/{arrival.task_id}"
         return _accepted(arrival, location, query.keys() - kind.model_fields.keys())
 

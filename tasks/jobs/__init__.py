@@ -10,8 +10,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from io import FileIO
-from typing import cast
+from typing import BinaryIO, cast
 
 from onnx_models.served import Served
 from schemas.errors import ConfigurationError
@@ -27,14 +26,14 @@ Job = Callable[["Work"], bytes | Iterator[Piece]]
 class Work:
     """One attempt at one task.
 
-    `input` is the uploaded file, open at its beginning, and `input_sha256` its hash, `created_ms` when it was
-    submitted. `models` are those that the worker has open. `stop` answers True once the attempt should be given up;
-    long jobs ask it between blocks. `quality` says what a good recording is, `signatures` which voiceprints are taken
-    and how those that are made are signed.
+    `input` is the uploaded file, open at its beginning, a recording as FileIO; `input_sha256` is its hash, `created_ms`
+    when it was submitted. `models` are those that the worker has open. `stop` answers True once the attempt should be
+    given up; long jobs ask it between blocks. `quality` says what a good recording is, `signatures` which voiceprints
+    are taken and how those that are made are signed.
     """
 
     parameters: Parameters
-    input: FileIO
+    input: BinaryIO
     input_sha256: bytes
     created_ms: int
     models: Served

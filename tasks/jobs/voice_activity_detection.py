@@ -1,5 +1,6 @@
 """A recording to where every channel has speech. No speaker model runs."""
 
+from io import FileIO
 from typing import cast
 
 from schemas.listening import RecordingParameters
@@ -13,7 +14,7 @@ def run(work: Work) -> bytes:
     parameters = cast("RecordingParameters", work.parameters)
     with refused_file():
         channels = work.models.voice_activity.detect(
-            work.input,
+            cast("FileIO", work.input),
             channel_mode=parameters.channel_mode,
             channels=parameters.channels,
             range_from=parameters.range_from,

@@ -11,6 +11,7 @@ import pytest
 
 from appliance.app import create_app
 from appliance.settings import Settings
+from schemas.representations import ARROW, NDJSON
 from schemas.technologies import Technology, technologies
 from tasks.store import TaskStore
 from tests.conftest import API, CONVERSION, EXTRACTION, Appliance
@@ -64,6 +65,8 @@ def refused(answer: httpx.Response | Answer, status: int, kind: str, *, retry: b
 
 def body_of(technology: Technology, size: int = 0) -> dict[str, object]:
     """A request that is well formed as far as it is looked at before its content; the file of `size` bytes."""
+    if technology.streams:
+        return {"content": b" " * size + b"[]", "headers": {"Content-Type": NDJSON}}
     if technology.document is None:
         return {"content": form(part("file", bytes(size))), "headers": {"Content-Type": FORM}}
     return {"content": b" " * size + b"{}", "headers": {"Content-Type": "application/json"}}
@@ -128,11 +131,11 @@ def test_a_body_of_another_kind(asking: httpx.Client, name: str) -> None:
 
 @pytest.mark.parametrize("name", HERE)
 def test_a_body_that_cannot_be_parsed(asking: httpx.Client, name: str) -> None:
-    """400 for what is no form or no JSON, 422 for one without what is needed."""
-    document = ABLE[name].document is not None
-    kind = {"Content-Type": "application/json" if document else FORM}
+    """400 for what is no form, no JSON or no Arrow, 422 for one without what is needed."""
+    document, stream = ABLE[name].document is not None, bool(ABLE[name].streams)
+    kind = {"Content-Type": ARROW if stream else "application/json" if document else FORM}
     refused(post(asking, name, {"content": b"--edge\r\nno form", "headers": kind}), 400, "request.invalid")
-    empty = b"{}" if document else form(part("other", b"x"))
+    empty = b"" if stream else b"{}" if document else form(part("other", b"x"))
     refused(post(asking, name, {"content": empty, "headers": kind}), 422, "request.validation-error")
 
 
@@ -159,7 +162,7 @@ def test_bytes_that_are_no_request(appliance: Appliance) -> None:
 
 def test_what_is_too_large(serve: Serve) -> None:
     """413 for every technology, whether or not the length is told."""
-    appliance = serve(single_file_upload_size=MEGABYTE)
+    appliance = serve(single_file_upload_size=MEGABYTE, bulk_upload_size=MEGABYTE)
     with appliance.client(headers=IDS) as client:
         for name, technology in ABLE.items():
             for size in (MEGABYTE + 1, 3 * MEGABYTE):

@@ -150,7 +150,9 @@ def test_what_a_technology_takes(technology: Technology) -> None:
     query = {parameter["name"] for parameter in submit["parameters"] if parameter.get("in") == "query"}
     assert query == technology.parameters.model_fields.keys()
     content = submit["requestBody"]["content"]
-    if technology.document is not None:
+    if technology.streams:
+        assert content.keys() == set(technology.streams)
+    elif technology.document is not None:
         body = schema_of(content["application/json"]["schema"])
         assert (
             set(schema_of(content["application/json"]["schema"])["properties"])
