@@ -25,7 +25,6 @@ from tests.unit.onnx_models import small_graphs
 RUN = {
     page: found
     for page in PAGES
-    if page.name not in {"bulk.md", "cli.md", "observability.md"}
     if (found := [one for one in examples(page) if one.language in TYPED and not one.not_run and not one.run_by])
 }
 # What k2-fsa's exports say of themselves.
@@ -34,6 +33,13 @@ EXPORTED = {"framework": "wespeaker", "sample_rate": "16000", "output_dim": "256
 FOLDERS = ("/etc/voiceprint", "/var/lib/voiceprint", "/backups", "/srv/voiceprints")
 # What a reader of a page has done before.
 BEFORE = {
+    "api.md": """
+        voiceprint extract --out archive call.wav
+        printf '"%s"\\n' "$(base64 --wrap 0 archive/call.0.vp)" > archive.ndjson""",
+    "bulk.md": """
+        voiceprint extract --out archive call.wav
+        cp archive/call.0.vp one.vp; cp archive/call.1.vp two.vp
+        mkdir recordings; cp call.wav recordings""",
     "calibration.md": """
         printf '%s %s %s\\n' 1 speaker0/0.wav speaker0/1.wav 0 speaker0/0.wav speaker1/0.wav > trials.txt
         printf '%s,%s\\n' file speaker DIR/speaker0/0.wav a DIR/speaker0/1.wav a DIR/speaker1/0.wav b > speech.csv""",
@@ -55,7 +61,8 @@ class Site:
     settings: Mapping[str, str]
 
     def addressed(self, text: str) -> str:
-        told = {"http://127.0.0.1:8000": self.appliance.url, "127.0.0.1:8080": self.appliance.grpc}
+        told = {f"http://{host}:8000": self.appliance.url for host in ("127.0.0.1", "localhost")}
+        told["127.0.0.1:8080"] = self.appliance.grpc
         for name, meant in told.items() | {folder: f"{self.root}{folder}" for folder in FOLDERS}.items():
             text = text.replace(name, meant)
         return text
