@@ -88,20 +88,10 @@ async def _served(service: Running, paths: Sequence[Path]) -> tuple[float, float
 async def _commanded(folder: Path, out: Path, model: str) -> tuple[float, float]:
     """The same of the command, which leaves its output to be deleted. Raises SystemExit where it fails."""
     voiceprint = Path(sys.executable).with_name("voiceprint")
-    words: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "benchmarks.reaped",
-        voiceprint,
-        "extract",
-        "--model",
-        model,
-        folder,
-        out,
-    ]
     # In a session of its own, as the service: a scheduler shares what there is among sessions.
     process = await asyncio.create_subprocess_exec(
-        *words,
+        *(sys.executable, "-m", "benchmarks.reaped"),
+        *(str(voiceprint), "extract", "--model", model, str(folder), str(out)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
