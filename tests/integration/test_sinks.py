@@ -88,25 +88,26 @@ def archive(path: Path, made: Floats, group: int = 100, **others: Any) -> Path:
     return path
 
 
-def put(source: Path, address: str, records: str = "records", **options: Any) -> Record:
-    """As the command does it, in this process."""
+def put(source: Path, address: str, records: str = "records", processes: int = 1, **options: Any) -> Record:
+    """As the command does it."""
     sink = sinks.find(address)
     assert sink is not None
     job = Job(Converting(one_space=True, **options), sink.normal(address), 100)
     run = begun(job, [str(source)], str(source.parent / records), Shard(), Means())
-    for _ in local.done(run, Means(), 1):
+    for _ in local.done(run, Means(), processes):
         pass
     record, left = run.ended(Means())
     assert left == 0
     return record
 
 
-def test_every_row_is_there_once(database: Database, tmp_path: Path) -> None:
-    """With its vector and where it came from, however often it is put in."""
+def test_every_row_is_there_once(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its vector and where it came from, however often it is put in, and by however many processes."""
+    monkeypatch.setattr(Converting, "PROCESS_BYTES", 1)
     made = vectors(250)
     source = archive(tmp_path / "a.parquet", made, id=[f"caller-{number}" for number in range(250)])
-    for records in ("first", "first", "second"):
-        assert put(source, database.address("calls"), records).vectors == 250
+    for records, processes in (("first", 2), ("first", 1), ("second", 1)):
+        assert put(source, database.address("calls"), records, processes).vectors == 250
     rows = database.rows("calls")
     assert len(rows) == 250
     for number in (0, 99, 100, 249):

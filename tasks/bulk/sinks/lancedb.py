@@ -42,7 +42,8 @@ def prepare(address: str, identity: Identity, means: Means) -> None:
         table = _made(client("lancedb", "lancedb").connect(folder), name, wanted)
         _check(address, table, wanted, identity)
         if _index(table) is None:
-            table.create_index(VECTOR, config=_exact(), train=False)
+            exact = client("lancedb.index", "lancedb").IvfFlat(distance_type=METRIC, target_partition_size=_LIST_ROWS)
+            table.create_index(VECTOR, config=exact, train=False)
 
 
 @contextmanager
@@ -72,8 +73,7 @@ class _Table:
     def finish(self) -> None:
         with reaching(self._address, *_ERRORS), _alone(self._folder):
             self._table.checkout_latest()
-            if self._table.count_rows() and not self._table.index_stats(_index(self._table)).num_indexed_rows:
-                self._table.create_index(VECTOR, config=_exact())
+            # Puts small files together, and into the index what is not in it yet.
             self._table.optimize()
 
 
@@ -122,10 +122,6 @@ def _check(address: str, table: Any, wanted: Any, identity: Identity) -> None:
 def _index(table: Any) -> str | None:
     """The name of the index of the vectors."""
     return next((str(one.name) for one in table.list_indices() if one.columns == [VECTOR]), None)
-
-
-def _exact() -> Any:
-    return client("lancedb.index", "lancedb").IvfFlat(distance_type=METRIC, target_partition_size=_LIST_ROWS)
 
 
 def _quoted(text: str) -> str:
