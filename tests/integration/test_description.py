@@ -155,6 +155,8 @@ def test_rejected(able: httpx.Client, name: str) -> None:
     path, asked = f"{API}/{name}", given(name, "make.py")
     if "json" in asked:
         asked = {"json": {key: ["AAAA", "AAAA"] for key in asked["json"]}}
+    if "content" in asked:
+        asked = {"content": b"\xff\xff\xff\xff"}  # the beginning of an Arrow stream, and no more
     submitted = able.post(path, **asked)
     rejected = ended(able, submitted.headers["Location"])
     assert rejected["task"]["state"] == "rejected"  # type: ignore[index]
