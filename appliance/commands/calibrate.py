@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import progress, table
+from appliance.commands.completion import model_names
 from appliance.commands.inputs import Inputs
 from appliance.commands.own import own_models
 from appliance.settings import PREFIX, Settings
@@ -46,7 +47,12 @@ def calibrate(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MODEL.", show_default=False)] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help=f"Speaker model, over {PREFIX}MODEL.", autocompletion=model_names, show_default=False
+        ),
+    ] = None,
     profile: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Keep the result as this audio source profile.", show_default=False),

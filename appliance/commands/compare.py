@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import table
-from appliance.commands.completion import model_names
-from appliance.commands.hearing import Hearing
+from appliance.commands.hearing import Hearing, Model
 from appliance.commands.named_out import Force, require_free
 from appliance.commands.table import AsJson, show_json
 from appliance.exit_codes import ExitCode
@@ -64,15 +63,7 @@ def compare(
             metavar="LLR", help="End with exit code 4 where the highest score of A and B is below.", show_default=False
         ),
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"Speaker model, over that of the voiceprints and over {PREFIX}MODEL.",
-            autocompletion=model_names,
-            show_default=False,
-        ),
-    ] = None,
+    model: Model = None,
     profile: Annotated[
         str | None,
         typer.Option(
@@ -140,7 +131,7 @@ def _show_pairs(pairs: "Sequence[Pair]", model: str, settings: Settings, prior: 
             }
             for one, other, llr in pairs
         ]
-        show_json({"model": model, "profile": settings.profile, "prior": prior, "pairs": told})
+        show_json({"model": model, "profile": settings.profile or "default", "prior": prior, "pairs": told})
         return
     rows = [
         (one.name, other.name, signed(llr), verdict(llr).words, per_cent(probability(llr, prior)))
@@ -165,7 +156,7 @@ def _matrix(hearing: Hearing, settings: Settings, folder: Path, png: Path | None
         show_json(
             {
                 "model": hearing.card.name,
-                "profile": settings.profile,
+                "profile": settings.profile or "default",
                 "voices": [_told(voice) for voice in voices],
                 "llr": found.tolist(),
             }

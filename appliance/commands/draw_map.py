@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from appliance.commands.completion import model_names
-from appliance.commands.hearing import Hearing
+from appliance.commands.hearing import Hearing, Model
 from appliance.commands.named_out import Force, require_free
-from appliance.settings import PREFIX, load
+from appliance.settings import load
 from schemas.errors import ConfigurationError
 
 
@@ -23,15 +22,7 @@ def draw_map(
     ],
     *,
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="The page to write.", show_default=False)],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help=f"Speaker model, over that of the voiceprints and over {PREFIX}MODEL.",
-            autocompletion=model_names,
-            show_default=False,
-        ),
-    ] = None,
+    model: Model = None,
     force: Force = False,
 ) -> None:
     """Draw the voices of a folder as a map, with their nearest neighbours, in one page that any browser opens.

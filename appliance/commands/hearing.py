@@ -2,15 +2,28 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from appliance.commands import progress
+from appliance.commands.completion import model_names
 from appliance.commands.inputs import Inputs
-from appliance.settings import Settings
+from appliance.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from appliance.voices.reading import Voice
     from onnx_models.registry import SpeakerCard
+
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help=f"Speaker model, over that of the voiceprints and over {PREFIX}MODEL.",
+        autocompletion=model_names,
+        show_default=False,
+    ),
+]
 
 
 class Hearing:

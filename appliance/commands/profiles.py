@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from appliance.commands import table
+from appliance.commands.completion import model_names
 from appliance.commands.inputs import complain
 from appliance.commands.manual import Manual
 from appliance.commands.own import own_models
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 profiles = Manual(help="Audio source profiles: show and remove them.")
 
 Name = Annotated[str, typer.Argument(help="A profile; `default` is the model's own.")]
-Model = Annotated[str | None, typer.Option(help=f"Speaker model, over {PREFIX}MODEL.", show_default=False)]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help=f"Speaker model, over {PREFIX}MODEL.", autocompletion=model_names, show_default=False
+    ),
+]
 
 
 @profiles.command("list")
