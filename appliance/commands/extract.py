@@ -77,8 +77,10 @@ def extract(
     created: Annotated[
         datetime | None,
         typer.Option(
+            metavar="TIME",
             formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
-            help="When the voiceprints say that they were made, in UTC; the same gives the same bytes another day. "
+            help="When the voiceprints say that they were made, such as 2026-01-31 or 2026-01-31T12:00:00, in UTC; the "
+            "same gives the same bytes another day. "
             "When the run was begun, when not given.",
             show_default=False,
         ),
