@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+DEV_STAMP := .venv/.installed-dev
 
 # Most tests wait for processes: three at a time keep two cores busy. Those of one file share what they start.
 PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
@@ -19,16 +20,25 @@ DOCS_STAMP := $(DOCS)/.installed
 .PHONY: demo run test lint conformance faults fuzz gpu-check clean
 
 $(STAMP): pyproject.toml
-	@echo "Fetching some 350 MB of packages into .venv ..."
+	@echo "Fetching some 400 MB of packages into .venv ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[grpc,media]'
+	@touch $@
+
+# What tests, checks and benchmarks need besides.
+$(DEV_STAMP): $(STAMP)
+	@echo "Fetching what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc,media]'
 	@touch $@
 
 # The networks, and a Redis where there is none; nothing is fetched when they are there.
-.PHONY: install
+.PHONY: install install-dev
 install: $(STAMP)
 	@$(BIN)/voiceprint models install
 	@command -v redis-server >/dev/null || command -v valkey-server >/dev/null || $(BIN)/voiceprint redis install
+
+install-dev: $(DEV_STAMP) install
+	@$(BIN)/voiceprint redis install
 
 demo: install ## set up, and do the main job once from end to end
 	@$(BIN)/python clients/demo.py
@@ -36,8 +46,7 @@ demo: install ## set up, and do the main job once from end to end
 run: install ## serve REST on http://127.0.0.1:8000 and gRPC on 127.0.0.1:8080 until Ctrl-C
 	@exec $(BIN)/voiceprint up
 
-test: install
-	@$(BIN)/voiceprint redis install
+test: install-dev
 	$(PYTEST)
 
 # In an environment of their own: they need another numpy than the appliance.
@@ -46,13 +55,12 @@ $(CLIENTS_STAMP): tests/conformance/clients.txt
 	@$(CLIENTS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement tests/conformance/clients.txt
 	@touch $@
 
-conformance: install $(CLIENTS_STAMP) ## drive the appliance with Phonexia's published clients
-	@$(BIN)/voiceprint redis install
+conformance: install-dev $(CLIENTS_STAMP) ## drive the appliance with Phonexia's published clients
 	$(PYTEST) tests/conformance
 
 .PHONY: test-ray
-test-ray: install ## a run in bulk on a Ray cluster of two nodes; puts Ray into .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc,ray]'
+test-ray: install-dev ## a run in bulk on a Ray cluster of two nodes; puts Ray into .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc,media,ray]'
 	$(BIN)/python -m pytest tests/integration/test_bulk_on_ray.py
 
 # Beside .venv and not in it: what is shipped has nothing of a browser.
@@ -61,22 +69,19 @@ $(BROWSER_STAMP): tests/console/browser.txt
 	@touch $@
 
 .PHONY: test-console
-test-console: install $(BROWSER_STAMP) ## the console in Debian's chromium; CONSOLE_SHOTS=folder keeps pictures
+test-console: install-dev $(BROWSER_STAMP) ## the console in Debian's chromium; CONSOLE_SHOTS=folder keeps pictures
 	@command -v chromium >/dev/null || { echo 'make test-console needs a browser: apt-get install --no-install-recommends chromium' >&2; exit 1; }
-	@$(BIN)/voiceprint redis install
 	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/console
 
-lint: $(STAMP)
+lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-faults: install ## break a running appliance in every way one machine can: 10,000 tasks, minutes long; SEED=1
-	@$(BIN)/voiceprint redis install
+faults: install-dev ## break a running appliance in every way one machine can: 10,000 tasks, minutes long; SEED=1
 	$(BIN)/python -m tests.faults --seed $(or $(SEED),1)
 
-fuzz: install ## 20,000 mutated recordings of every format against a running appliance, minutes long
-	@$(BIN)/voiceprint redis install
+fuzz: install-dev ## 20,000 mutated recordings of every format against a running appliance, minutes long
 	$(BIN)/python -m tests.fuzz --seed 1 --files 20000
 
 # In an environment of their own: what looks at the packages is none of them.
@@ -92,7 +97,7 @@ audit: $(STAMP) $(TOOLS_STAMP) ## known vulnerabilities of the installed package
 sbom: $(STAMP) $(TOOLS_STAMP) ## what is installed in .venv, as CycloneDX in sbom.cdx.json, checked against its schema
 	@$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --validate --output-file sbom.cdx.json .venv
 
-gpu-check: install ## parity and speed on a CUDA machine, figures to gpu-check.json
+gpu-check: install-dev ## parity and speed on a CUDA machine, figures to gpu-check.json
 	$(BIN)/python -m benchmarks.gpu_check
 
 # In an environment of their own: the appliance has nothing of torch. The two without dependencies: see peers.txt.
