@@ -35,7 +35,7 @@ export function channelPanel(number, title, name) {
     fill(found, facts(channel, genders?.[number], genders !== null || untold));
     if (complete) return;
     complete = true;
-    if (channel.vector_voiceprint.length) fill(shape, strip(channel.vector_voiceprint));
+    if (channel.vector_voiceprint.length) fill(shape, strip(channel.vector_voiceprint), legend(channel));
     else fill(shape, make("p", { class: "muted" }, "Without speech there is no vector."));
     fill(buttons, ...handing(channel, title ? `${name}, ${title}` : name));
   }
@@ -62,6 +62,14 @@ function facts(channel, heard, asked) {
     ),
   ];
 }
+
+const legend = ({ vector_voiceprint: vector }) =>
+  make(
+    "div",
+    { class: "scale", "aria-hidden": "true" },
+    make("span", {}, `voiceprint, ${vector.length} numbers`),
+    make("span", {}, "blue above zero, orange below"),
+  );
 
 const fact = (name, value) => make("div", {}, make("dt", {}, name), make("dd", {}, value));
 

@@ -2,6 +2,7 @@
 
 import { fill, make } from "./dom.js";
 import { heatMap } from "./heat_map.js";
+import { nothing } from "./nothing.js";
 import { COMPARISON, answerTo } from "./tasks.js";
 import { comparable, tray } from "./tray.js";
 import { trayList } from "./tray_list.js";
@@ -11,12 +12,19 @@ import { many } from "./words.js";
 // More cells than this nobody looks at one by one.
 const MOST = 50;
 
+// With so many voiceprints in the tray.
+const LACKING = [
+  "There is nothing to compare yet. Give two recordings, and read here whether the same person speaks.",
+  "One voiceprint is in the tray: a comparison needs two.",
+];
+
 export const title = "Compare";
 
 export function view() {
   const panel = verdictPanel();
   const place = make("div", { class: "matrix", "aria-busy": "false" });
   const notes = make("p", { class: "muted", role: "status" });
+  const empty = nothing();
   const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
   let compared = "";
   let open = false;
@@ -29,8 +37,10 @@ export function view() {
     compared = asked;
     trouble.hidden = true;
     panel.element.hidden = items.length < 2;
-    notes.textContent = said(items, groups);
+    place.hidden = notes.hidden = items.length < 2;
+    empty.say(items.length < 2 ? LACKING[items.length] : "");
     if (items.length < 2) return fill(place);
+    notes.textContent = said(items, groups);
     place.setAttribute("aria-busy", "true");
     try {
       const voiceprints = items.map((item) => item.voiceprint);
@@ -74,7 +84,7 @@ export function view() {
     element: make(
       "div",
       { class: "columns" },
-      make("div", { class: "wide" }, panel.element, trouble, notes, place, legend()),
+      make("div", { class: "wide" }, panel.element, empty.element, trouble, notes, place, legend()),
       trayList(),
     ),
     shown() {
@@ -86,8 +96,6 @@ export function view() {
 }
 
 function said(items, groups) {
-  if (items.length === 0) return "There is nothing to compare yet: make two voiceprints first.";
-  if (items.length === 1) return "One voiceprint is in the tray: a comparison needs two.";
   const left = groups.slice(1).flat().length;
   const others = left
     ? ` ${many(left, "voiceprint")} of other models cannot be compared with these and ${left === 1 ? "is" : "are"} left out.`

@@ -23,6 +23,25 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Has `element` hold `children` and nothing else, and moves none that is in its place: what has focus keeps it. */
+export function arrange(element, children) {
+  const wanted = new Set(children);
+  for (const child of [...element.children]) if (!wanted.has(child)) child.remove();
+  children.forEach((child, place) => {
+    if (element.children[place] !== child) element.insertBefore(child, element.children[place] ?? null);
+  });
+}
+
+/** Like `fill`, but what would look the same stays, and with it what is selected there. */
+export function renew(element, children) {
+  children.forEach((child, place) => {
+    const there = element.children[place];
+    if (!there) element.append(child);
+    else if (!there.isEqualNode(child)) there.replaceWith(child);
+  });
+  while (element.children.length > children.length) element.lastElementChild.remove();
+}
+
 /** A plain button; `kind` is "primary", "quiet" or "danger". */
 export function button(words, kind, onclick, attributes = {}) {
   return make("button", { type: "button", class: kind, onclick, ...attributes }, words);

@@ -1,6 +1,6 @@
 // Asks for the API key, when the appliance does or when somebody wants to change it.
 
-import { button, make } from "./dom.js";
+import { button, fill, make, unseen } from "./dom.js";
 import { keepKey, key, noKey, whenKeyChanges, whenKeyWanted } from "./key.js";
 
 /** Puts the dialog into the page; answers with the button that opens it. */
@@ -53,7 +53,7 @@ export function keyButton() {
   const opener = button("", "quiet key", () =>
     open("It is kept in this tab until you close it, and sent to this appliance only."),
   );
-  const label = () => (opener.textContent = key() ? "Change API key" : "API key");
+  const label = () => fill(opener, "API key", key() && [make("span", { "aria-hidden": "true" }, "\u00a0✓"), unseen(", given")]);
   label();
   whenKeyChanges(label);
   whenKeyWanted((refused) =>

@@ -1,6 +1,7 @@
 // The tray as a map: voices that sound alike lie near each other.
 
 import { fill, make } from "./dom.js";
+import { nothing } from "./nothing.js";
 import { dot } from "./pca.js";
 import { scatter } from "./scatter.js";
 import { comparable, tray } from "./tray.js";
@@ -14,6 +15,7 @@ export function view() {
   const place = make("div", { class: "card map" });
   const near = make("div", { class: "card near", "aria-live": "polite" });
   const notes = make("p", { class: "muted", role: "status" });
+  const empty = nothing();
   let worker = null;
   let mapped = "";
   let open = false;
@@ -25,10 +27,9 @@ export function view() {
     mapped = asked;
     worker?.terminate();
     place.hidden = near.hidden = items.length < 3;
-    if (items.length < 3) {
-      notes.textContent = "A map needs three voiceprints of one model; they come into the tray as you make them.";
-      return;
-    }
+    empty.say(items.length < 3 ? lacking(items.length) : "");
+    notes.hidden = items.length < 3;
+    if (items.length < 3) return;
     worker = new Worker(new URL("pca_worker.js", import.meta.url), { type: "module" });
     worker.onmessage = ({ data: { points, share } }) => {
       notes.textContent = `${many(items.length, "voiceprint")} of ${items[0].model}. This plane shows ${perCent(share)} of how they differ (principal components); the neighbours are found with all of it.`;
@@ -50,7 +51,7 @@ export function view() {
       fill(
         near,
         make("h2", {}, "Neighbours"),
-        make("p", { class: "muted" }, "Point at a voiceprint, or reach it with the Tab key."),
+        make("p", { class: "muted" }, "Point at a voiceprint, touch it, or reach it with the Tab key."),
       );
       return [];
     }
@@ -72,13 +73,18 @@ export function view() {
 
   tray.addEventListener("change", draw);
   return {
-    element: make("div", {}, notes, make("div", { class: "columns" }, place, near)),
+    element: make("div", {}, notes, empty.element, make("div", { class: "columns" }, place, near)),
     shown() {
       open = true;
       draw();
     },
     hidden: () => (open = false),
   };
+}
+
+function lacking(count) {
+  const have = ["there is none in the tray yet", "there is one in the tray", "there are two in the tray"][count];
+  return `A map shows which voices sound alike. It needs three voiceprints of one model, and ${have}.`;
 }
 
 function neighbours(items, number) {

@@ -80,6 +80,7 @@ export function recordingCard(recording, remove) {
   }
 
   function turn(fault) {
+    playing.button.hidden = recording.stage === "failed" && !recording.drawing;
     panels.hidden = course.hidden = recording.stage === "failed";
     trouble.hidden = !fault;
     if (fault) {

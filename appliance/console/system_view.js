@@ -2,8 +2,10 @@
 
 import { ask } from "./api.js";
 import { drawnOn } from "./canvas.js";
-import { fill, make } from "./dom.js";
-import { bytes, many, seconds, whole } from "./words.js";
+import { make, renew } from "./dom.js";
+import { throughput } from "./throughput.js";
+import { watch } from "./watch.js";
+import { bytes, many, seconds, timeOfDay, whole } from "./words.js";
 
 const EVERY_MS = 2000;
 // What the curve of the queue holds: five minutes.
@@ -26,44 +28,53 @@ export function view() {
   });
   const queue = make("p", { class: "muted" }, "Looking …");
   const depths = [];
+  let seen = null;
   const draw = drawnOn(curve, (context, width, height, colour) => paint(context, width, height, colour, depths));
-  let stop = null;
+  const hour = throughput();
+  const looking = watch(look, failed, EVERY_MS);
+  const rest = make(
+    "div",
+    {},
+    tiles,
+    make(
+      "div",
+      { class: "cards" },
+      make("section", { class: "card", "aria-label": "Queue" }, make("h2", {}, "Queue"), queue, curve),
+      hour.element,
+    ),
+    make("h2", {}, "Models"),
+    models,
+  );
 
-  async function look() {
-    stop?.abort();
-    const { signal } = (stop = new AbortController());
-    while (!signal.aborted) {
-      try {
-        const [info, status, served] = await Promise.all(
-          ["info", "status", "models"].map((name) => ask("GET", `api/system/${name}`, { signal })),
-        );
-        trouble.hidden = true;
-        show(info, status, served.models);
-      } catch (fault) {
-        if (fault.name === "AbortError") return;
-        if (trouble.textContent !== fault.message) trouble.textContent = fault.message;
-        trouble.hidden = false;
-        // Without its key there is nothing to ask again for.
-        if (fault.status === 401 || fault.status === 403) return;
-      }
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
-    }
+  async function look(signal) {
+    const [info, status, served] = await Promise.all(
+      ["info", "status", "models"].map((name) => ask("GET", `api/system/${name}`, { signal })),
+    );
+    trouble.hidden = true;
+    rest.hidden = false;
+    show(info, status, served.models);
+    return EVERY_MS;
+  }
+
+  function failed(fault) {
+    if (trouble.textContent !== fault.message) trouble.textContent = fault.message;
+    trouble.hidden = false;
+    // Without its key there is nothing to see; otherwise what was seen last stands, but not that all is well.
+    rest.hidden = [401, 403].includes(fault.status);
+    const last = tile("Appliance", "Not known", `Seen last at ${timeOfDay(seen)}`, "poor");
+    if (seen) tiles.firstElementChild.replaceWith(last);
   }
 
   function show({ version }, status, served) {
+    seen = Date.now();
     const { tasks, workers, storage, limits } = status;
     depths.push([tasks.waiting, tasks.running]);
     depths.splice(0, depths.length - SEEN);
     draw();
     queue.textContent = `${many(tasks.waiting, "task")} waiting and ${whole(tasks.running)} running; the queue takes ${whole(tasks.limit)}.`;
-    fill(
-      tiles,
-      tile(
-        "Appliance",
-        status.status === "ready" ? "Ready" : "Degraded",
-        `Version ${version}`,
-        status.status === "ready" ? "good" : "poor",
-      ),
+    const ready = status.status === "ready";
+    renew(tiles, [
+      tile("Appliance", ready ? "Ready" : "Degraded", `Version ${version}`, ready ? "good" : "poor"),
       tile("Workers", whole(workers.length), workers.length ? "alive" : "Nobody works: what is sent waits."),
       tile(
         "Uploads",
@@ -71,8 +82,8 @@ export function view() {
         `of ${bytes(storage.input_limit_bytes)}; ${bytes(storage.free_bytes)} free on the disk`,
       ),
       tile("A recording may have", bytes(limits.singleFileUploadSize), `and last ${seconds(limits.maxAudioLength)}`),
-    );
-    fill(models, served.map(modelCard));
+    ]);
+    renew(models, served.map(modelCard));
   }
   return {
     element: make(
@@ -86,13 +97,16 @@ export function view() {
         ".",
       ),
       trouble,
-      tiles,
-      make("section", { class: "card", "aria-label": "Queue" }, make("h2", {}, "Queue"), queue, curve),
-      make("h2", {}, "Models"),
-      models,
+      rest,
     ),
-    shown: look,
-    hidden: () => stop?.abort(),
+    shown() {
+      looking.start();
+      hour.start();
+    },
+    hidden() {
+      looking.stop();
+      hour.stop();
+    },
   };
 }
 

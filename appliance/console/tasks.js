@@ -71,6 +71,22 @@ export async function answerTo(technology, json, about, signal) {
   }
 }
 
+/** The caller's own tasks as the appliance knows them, the newest first, `limit` at most: `tasks` as items of {id, technology,
+ * state, sent, ended}, times in milliseconds, and `more`, whether there are others. Throws Fault. */
+export async function listed(limit, signal) {
+  const { tasks, next } = await ask("GET", `api/tasks?limit=${limit}`, { signal });
+  return {
+    more: next !== null,
+    tasks: tasks.map(({ task_id: id, technology, state, created, ended }) => ({
+      id,
+      technology,
+      state,
+      sent: Date.parse(created),
+      ended: ended && Date.parse(ended),
+    })),
+  };
+}
+
 /** How it stands with a task: its state, "gone", or "unknown" when it cannot be learnt. */
 export async function state({ technology, id }) {
   try {

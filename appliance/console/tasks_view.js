@@ -1,129 +1,170 @@
-// The tasks that were sent from this browser, with how they stand.
+// One's own tasks, as the appliance lists them; where it does not, those that were sent from this browser.
 
 import { announce } from "./announce.js";
-import { button, fill, make, unseen } from "./dom.js";
+import { arrange, button, make } from "./dom.js";
+import { key } from "./key.js";
 import { lane } from "./lane.js";
-import { erase, ownTasks, state } from "./tasks.js";
-import { stateWords, technologyWords } from "./words.js";
+import { taskRow } from "./task_row.js";
+import { erase, listed, ownTasks, state } from "./tasks.js";
+import { watch } from "./watch.js";
+import { many, technologyWords } from "./words.js";
 
-const SHOWN = 100;
+const PAGE = 50;
+// So many come in one answer.
+const MOST = 1000;
+const BUSY_MS = 2000;
+const CALM_MS = 10_000;
+// How often an appliance that has no list is asked for it again.
+const WITHOUT_MS = 30_000;
 const asking = lane(4);
-const when = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+const hovers = matchMedia("(hover: hover)");
 
 export const title = "My tasks";
 
 export function view() {
   const body = make("tbody");
+  const columns = ["Task", "Sent", "State", "Action"].map((words) => make("th", { scope: "col" }, words));
   const table = make(
     "table",
-    { class: "plain" },
-    make(
-      "thead",
-      {},
-      make(
-        "tr",
-        {},
-        ["Of", "What", "Sent", "State", "Action"].map((words) => make("th", { scope: "col" }, words)),
-      ),
-    ),
+    { class: "plain tasks", hidden: true },
+    make("thead", {}, make("tr", {}, columns)),
     body,
   );
-  const none = make("p", { class: "muted" }, "Nothing was sent from this browser, or all of it is erased.");
+  const notes = make("p", { class: "muted said", role: "status", tabindex: -1 }, "Looking …");
+  const without = make("p", { class: "trouble", role: "alert", hidden: true });
   const trouble = make("p", { class: "trouble", role: "alert", hidden: true });
-  const all = button("Erase all", "quiet danger", eraseAll);
+  const again = button("Look again", "quiet", () => looking.again(), { hidden: true });
+  const all = button("Erase all of this browser", "quiet danger", eraseAll, { hidden: true });
+  const more = button("Show more", "quiet", showMore, { hidden: true });
   const element = make(
     "section",
-    { class: "card", "aria-label": "Tasks of this browser" },
-    make(
-      "header",
-      {},
-      make("h2", { class: "grow", tabindex: -1 }, "Sent from this browser"),
-      button("Look again", "quiet", refresh),
-      all,
-    ),
+    { class: "card", "aria-label": "My tasks" },
+    without,
+    make("header", {}, notes, again, all),
     trouble,
-    none,
     make("div", { class: "sideways" }, table),
+    make("div", { class: "row middle more" }, more),
   );
-  let open = false;
+  const looking = watch(look, fallBack, WITHOUT_MS);
+  let most = PAGE;
+  let paged = 0; // How many rows there were when more was asked for, 0 when it was not.
 
-  function show() {
-    if (!open) return;
-    const items = ownTasks.items.slice(-SHOWN).reverse();
-    none.hidden = items.length > 0;
-    table.hidden = all.hidden = items.length === 0;
-    const rows = new Map([...body.children].map((row) => [row.dataset.id, row]));
-    fill(
-      body,
-      items.map((item) => rows.get(item.id) ?? entry(item)),
-    );
+  async function look(signal) {
+    const found = await listed(most, signal);
+    const own = new Map(ownTasks.items.map((item) => [item.id, item.about]));
+    without.hidden = again.hidden = true;
+    const held = show(found.tasks.map((task) => ({ ...task, about: own.get(task.id) ?? null })));
+    const elsewhere = found.tasks.filter((task) => !own.has(task.id)).length;
+    all.hidden = found.tasks.length === elsewhere && !(found.more && own.size);
+    more.hidden = !found.more || most >= MOST;
+    notes.textContent = told(found, elsewhere, held);
+    return found.tasks.some(({ state }) => ["pending", "running"].includes(state)) ? BUSY_MS : CALM_MS;
   }
 
-  function entry(item) {
-    const stands = make("td", { class: "stands" }, "…");
-    const erasing = button("Erase", "quiet danger", () => attempt(item, erasing));
-    erasing.append(unseen(` ${technologyWords(item.technology)} of ${item.about}`));
-    const row = make(
-      "tr",
-      { "data-id": item.id },
-      make("th", { scope: "row" }, item.about),
-      make("td", {}, technologyWords(item.technology)),
-      make("td", {}, when.format(item.sent)),
-      stands,
-      make("td", {}, erasing),
-    );
-    row.refresh = () => asking(async () => look(item, stands));
-    row.refresh();
-    return row;
+  function told({ tasks, more: others }, elsewhere, held) {
+    if (held)
+      return `${many(held, "newer task")} will be shown as soon as you leave the table.`;
+    const whose = key() ? "Everything that was sent with this API key" : "Everything that was sent to this appliance";
+    if (!tasks.length) return `${whose} is listed here. There is nothing, or all of it is erased or has expired.`;
+    const count = `${others ? "the newest " : ""}${many(tasks.length, "task")}`;
+    const from = elsewhere ? `${tasks.length - elsewhere || "none"} of them from this browser` : "all from this browser";
+    return `${whose}: ${count}, ${from}.`;
   }
 
-  async function look(item, stands) {
+  function fallBack(fault) {
+    const why = fault.status === 404 ? "This appliance is of a version that lists no tasks." : fault.message;
+    const words = `${why} Shown is what was sent from this browser.`;
+    if (without.textContent !== words) without.textContent = words;
+    without.hidden = false;
+    again.hidden = fault.away;
+    showOwn(fault.away);
+  }
+
+  function showOwn(away) {
+    const items = ownTasks.items.slice(-most).reverse();
+    show(items.map((item) => ({ ...item, state: away ? "unknown" : "" })));
+    all.hidden = items.length === 0;
+    more.hidden = items.length === ownTasks.items.length;
+    notes.textContent = items.length
+      ? `Sent from this browser: ${many(ownTasks.items.length, "task")}.`
+      : "Nothing was sent from this browser, or all of it is erased.";
+    if (!away) for (const item of items) asking(() => askState(item));
+  }
+
+  async function askState(item) {
     const found = await state(item);
     // What has expired is no task any more.
-    if (found === "gone") ownTasks.remove(item.id);
-    else stands.textContent = stateWords(found);
+    if (found === "gone") {
+      ownTasks.remove(item.id);
+      rowOf(item.id)?.remove();
+    } else rowOf(item.id)?.show({ state: found });
   }
 
-  function refresh() {
-    show();
-    for (const row of body.children) row.refresh();
+  /** Shows `tasks`, but moves nothing under somebody's hand: what is newer is held back meanwhile; answers with how many. */
+  function show(tasks) {
+    const rows = new Map([...body.children].map((row) => [row.dataset.id, row]));
+    const first = inHand() ? tasks.findIndex(({ id }) => rows.has(id)) : 0;
+    const shown = tasks.slice(Math.max(0, first));
+    arrange(
+      body,
+      shown.map((task) => {
+        const row = rows.get(task.id) ?? taskRow(task, (erasing) => attempt(task, erasing));
+        if (task.state) row.show(task);
+        return row;
+      }),
+    );
+    table.hidden = shown.length === 0;
+    if (paged) {
+      body.children[Math.min(paged, body.children.length - 1)]?.querySelector("th").focus({ preventScroll: true });
+      announce(`${many(shown.length, "task")} are shown.`);
+      paged = 0;
+    }
+    return tasks.length - shown.length;
   }
 
-  async function attempt(item, erasing) {
+  const rowOf = (id) => [...body.children].find((row) => row.dataset.id === id);
+  const inHand = () => body.matches(":has(:focus-visible)") || (hovers.matches && body.matches(":hover"));
+
+  function showMore() {
+    paged = body.children.length;
+    most = Math.min(MOST, most + PAGE);
+    looking.again();
+  }
+
+  async function attempt(task, erasing) {
     erasing.disabled = true;
     trouble.hidden = true;
+    const name = `${technologyWords(task.technology)} of ${task.about ?? "a task that was sent elsewhere"}`;
     try {
-      await erase(item);
-      element.querySelector("h2").focus();
-      announce(`${technologyWords(item.technology)} of ${item.about} is erased.`);
+      await erase(task);
+      const row = rowOf(task.id);
+      const beside = row && (row.nextElementSibling ?? row.previousElementSibling);
+      (beside?.querySelector("button") ?? notes).focus();
+      row?.remove();
+      announce(`${name} is erased.`);
+      looking.again();
     } catch (fault) {
       erasing.disabled = false;
-      trouble.textContent = `It is not erased. ${fault.message}`;
-      trouble.hidden = false;
+      fail(`It is not erased. ${fault.message}`);
     }
   }
 
   async function eraseAll() {
     all.disabled = true;
     trouble.hidden = true;
-    try {
-      for (const item of [...ownTasks.items]) await erase(item);
-      element.querySelector("h2").focus();
-      announce("All is erased.");
-    } catch (fault) {
-      trouble.textContent = `Not all is erased. ${fault.message}`;
-      trouble.hidden = false;
-    }
+    const done = await Promise.allSettled(ownTasks.items.map((item) => asking(() => erase(item))));
+    const { reason } = done.find(({ status }) => status === "rejected") ?? {};
+    if (reason) fail(`Not all is erased. ${reason.message}`);
+    else announce("All that was sent from this browser is erased.");
+    notes.focus();
     all.disabled = false;
+    looking.again();
   }
 
-  ownTasks.addEventListener("change", show);
-  return {
-    element,
-    shown() {
-      open = true;
-      refresh();
-    },
-    hidden: () => (open = false),
-  };
+  function fail(words) {
+    trouble.textContent = words;
+    trouble.hidden = false;
+  }
+
+  return { element, shown: looking.start, hidden: looking.stop };
 }

@@ -1,7 +1,7 @@
 // The tray as a list: each voiceprint can be renamed and taken out.
 
 import { announce } from "./announce.js";
-import { button, fill, make, unseen } from "./dom.js";
+import { arrange, button, make, unseen } from "./dom.js";
 import { tray } from "./tray.js";
 import { many, seconds } from "./words.js";
 
@@ -30,7 +30,7 @@ export function trayList() {
     empty.hidden = items.length === 0;
     // Those that are there stay as they are: somebody may be writing in one.
     const rows = new Map([...list.children].map((row) => [row.dataset.id, row]));
-    fill(
+    arrange(
       list,
       items.map((item, number) => numbered(rows.get(item.id) ?? entry(item), number)),
     );
@@ -57,8 +57,8 @@ export function trayList() {
       { "data-id": item.id },
       make("span", { class: "number" }),
       name,
-      remove,
       make("p", { class: "muted small" }, told),
+      remove,
     );
   }
 

@@ -19,7 +19,7 @@ const STEPS = [
 
 // With so many voiceprints in the tray.
 const HINTS = [
-  "Every voiceprint comes into the tray, to be compared with the others.",
+  "Recordings go to this appliance and nowhere else. Their voiceprints come into your tray.",
   "One voiceprint is in the tray. Add another recording, and see whether the same person speaks.",
 ];
 

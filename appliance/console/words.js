@@ -10,6 +10,10 @@ export function seconds(value) {
   return [hours && `${hours} h`, minutes && `${minutes} min`, rest && `${rest} s`].filter(Boolean).join(" ");
 }
 
+const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+/** Hours and minutes of a moment, given in milliseconds. */
+export const timeOfDay = (moment) => CLOCK.format(moment);
+
 export const perCent = (share) => (share > 0.999 && share < 1 ? "over 99.9 %" : `${NUMBERS.format(share * 100)} %`);
 export const whole = (value) => WHOLE.format(value);
 

@@ -37,6 +37,14 @@ class Console:
         self.open()
         self.page.set_input_files("#files", [RECORDINGS / name for name in names])
 
+    def give_key(self, key: str) -> None:
+        """Gives an API key without having been asked."""
+        self.page.get_by_role("button", name="API key").click()
+        dialog = self.page.get_by_role("dialog", name="API key")
+        dialog.get_by_label("Key", exact=True).fill(key)
+        dialog.get_by_role("button", name="Use this key").click()
+        expect(dialog).to_be_hidden()
+
     def card(self, name: str) -> Locator:
         return self.page.get_by_role("article", name=name, exact=True)
 

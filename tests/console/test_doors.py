@@ -19,6 +19,11 @@ def test_the_server_is_away(look: Callable[[str], Console], models_dir: Path, tm
     with running(Settings.model_validate(own | {"http_port": 0})) as first:
         console = look(first.url)
         console.heard("demo.flac")
+        console.open("system")
+        expect(console.page.locator(".tile").first).to_contain_text("Ready")
+    # What was seen last stays, but nobody is told that all is well.
+    expect(console.page.locator(".tile").first).to_contain_text("Seen last at")
+    expect(console.page.locator("#view-system")).to_contain_text("256 numbers")
     console.give("answer.flac")
     card = console.card("answer")
     expect(card).to_contain_text("The appliance does not answer")

@@ -46,7 +46,8 @@ def furnished(request: pytest.FixtureRequest, browser: Browser, appliance: Appli
     expect(console.page.locator(".dot")).to_have_count(4)
     console.page.locator(".dot").first.focus()
     console.open("system")
-    expect(console.page.locator(".tile").first).to_be_visible()
+    expect(console.page.locator("#view-system details tbody tr")).to_have_count(60)
+    console.page.get_by_text("as a table").click()
     yield console
     context.close()
 
