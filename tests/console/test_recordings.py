@@ -115,7 +115,9 @@ def test_nothing_moves_by_itself(console: Console) -> None:
     console.page.evaluate(watch)
     console.heard("demo.flac")
     console.open("system")
-    expect(console.page.locator(".tile").first).to_be_visible()
+    expect(console.page.locator("#view-system details tbody tr")).to_have_count(60)
+    console.open("tasks")
+    expect(console.page.locator("#view-tasks tbody tr").first).to_contain_text("Done")
     assert console.page.evaluate("() => window.moved") < 0.02
 
 

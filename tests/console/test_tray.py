@@ -26,6 +26,22 @@ def test_comparing(console: Console) -> None:
     expect(console.page.get_by_role("grid").get_by_role("gridcell")).to_have_count(5)
 
 
+def test_the_first_verdict_by_keyboard(console: Console) -> None:
+    """From two recordings the keyboard leads to the verdict, and on to every score."""
+    console.heard("demo.flac", "stranger.flac")
+    console.page.locator("#files").focus()
+    wanted = "() => document.activeElement.textContent === 'Is it the same speaker?'"
+    for _ in range(6):
+        console.page.keyboard.press("Tab")
+        if console.page.evaluate(wanted):
+            break
+    console.page.keyboard.press("Enter")
+    expect(console.page.get_by_role("heading", name="Compare")).to_be_focused()
+    expect(console.page.get_by_role("region", name="Verdict")).to_contain_text("Different speakers, very likely")
+    console.page.keyboard.press("Tab")
+    expect(console.page.locator("td.chosen")).to_be_focused()
+
+
 def test_walking_through_the_scores(console: Console) -> None:
     """Arrow keys lead from score to score, and the verdict follows."""
     console.heard("demo.flac", "call.flac")
