@@ -1,6 +1,6 @@
 """The default model's own profile: its mean vector and its calibration, written beside its card.
 
-    python -m benchmarks.default_profile ../shared/speech/speech.csv --only many-speakers
+    python -m benchmarks.default_profile RECORDINGS.csv --only many-speakers
 
 Every speaker has one recording, so trials of one speaker are made of parts of it: at its start and at its end, of
 several lengths, and through the channels of CHANNELS. A new mean makes a new embedding space, so the card's `space` has

@@ -1,6 +1,6 @@
 """Trains the head that tells gender from a model's embeddings, and says how well it does.
 
-    python -m benchmarks.gender_head ../shared/speech/many-speakers --labels ../shared/speech/speech.csv
+    python -m benchmarks.gender_head DIR --labels RECORDINGS.csv
 
 Logistic regression on raw embeddings of unit length: of each speaker's recording, and of pieces of several lengths,
 also over a telephone and in noise. Every speaker counts the same whatever the length of the recording, and so do the

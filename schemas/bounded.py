@@ -15,7 +15,7 @@ MOST_VALUES = 1 << 18
 MOST_TEXT = 1 << 23
 MOST_KEY = 4096
 # What a reader hands on together.
-BLOCK_BYTES, BLOCK_ROWS = 1 << 22, 1 << 14
+BLOCK_BYTES, BLOCK_ROWS = 1 << 22, 1 << 13
 MOST_HELD = 1 << 28
 # What is looked at to find out what a file is.
 HEAD_BYTES = 1 << 16

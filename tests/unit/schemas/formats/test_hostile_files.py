@@ -3,6 +3,7 @@
 import io
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given, strategies
 from schemas import cells, formats
 from schemas.bounded import HEAD_BYTES, MOST_HELD, MOST_TEXT
 from schemas.errors import VoiceprintError
-from schemas.formats import Asked, Cells, Fault
+from schemas.formats import Asked, Cells, Fault, parquet
 from tasks.bulk.conversion import Conversion, Form
 from tests.unit.schemas.formats.sample_files import CONTAINERS, SAMPLES, VECTORS, ark, count, npy, ubjson
 from tests.unit.schemas.sample_voiceprints import PROPERTY
@@ -192,3 +193,17 @@ def test_an_archive_cut_anywhere() -> None:
     content = ark()
     for end in range(len(content)):
         assert read(content[:end], "kaldi") <= 3
+
+
+def test_a_damaged_footer_does_not_end_the_process() -> None:
+    """pyarrow ends the process where a damaged column of a Parquet footer is asked for its size."""
+    content = SAMPLES["parquet"]
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    random = np.random.default_rng(1)
+    for _ in range(2000):
+        made = bytearray(content)
+        for place in random.integers(footer, len(content) - 8, size=random.integers(1, 5)):
+            made[place] = random.integers(256)
+        read(bytes(made), "parquet")
+        with suppress(VoiceprintError):
+            parquet.groups(io.BytesIO(made), ASKED)
