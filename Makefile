@@ -20,15 +20,15 @@ DOCS_STAMP := $(DOCS)/.installed
 .PHONY: demo run test lint conformance faults fuzz gpu-check clean
 
 $(STAMP): pyproject.toml
-	@echo "Fetching some 400 MB of packages into .venv ..."
+	@echo "Fetching some 450 MB of packages into .venv ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[grpc,media]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[grpc,media,bulk]'
 	@touch $@
 
 # What tests, checks and benchmarks need besides.
 $(DEV_STAMP): $(STAMP)
 	@echo "Fetching what the tests need ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc,media]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,grpc,media,bulk]'
 	@touch $@
 
 # The networks, and a Redis where there is none; nothing is fetched when they are there.

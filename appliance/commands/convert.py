@@ -28,7 +28,7 @@ def convert(
             metavar="INPUT... OUTPUT",
             help="Files, folders, patterns or addresses such as s3://…, told by what is in them; and a folder for the "
             "vectors, or lancedb://FOLDER/TABLE or qdrant://HOST:PORT/COLLECTION to put them into a database, or - to "
-            "print them as lines of JSON.",
+            "print them as lines of JSON, as is done where files alone are named.",
         ),
     ],
     *,

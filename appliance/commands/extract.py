@@ -23,7 +23,7 @@ def extract(
             help="Recordings, folders, patterns or addresses such as s3://… of them, lists of their paths, and tables "
             "with a column of paths or of recordings; and a folder for the voiceprints, or "
             "lancedb://FOLDER/TABLE or qdrant://HOST:PORT/COLLECTION to put them into a database, or - to print a "
-            "line of JSON for each recording.",
+            "line of JSON for each recording, as is done where files alone are named.",
         ),
     ],
     *,

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -33,11 +34,20 @@ Processes = Annotated[
 
 
 def apart(paths: Sequence[str]) -> tuple[list[str], str]:
-    """The inputs and the output. Raises ConfigurationError where only one is named."""
+    """The inputs and the output, which is standard output where files alone are named: an output in bulk is a folder
+    or an address. Raises ConfigurationError where there is no input, or a file is meant that is not there."""
     *inputs, output = paths
+    if Path(output).is_file():
+        return list(paths), STANDARD_OUTPUT
+    if _looks_like_a_file(output):
+        raise ConfigurationError(f"there is no {output}; if it is to be the output, a folder, write {output}/")
     if not inputs:
-        raise ConfigurationError("name the inputs and then the output: a folder, or - to print lines of JSON")
+        raise ConfigurationError(f"{output} is the output, then: name the inputs before it")
     return inputs, output
+
+
+def _looks_like_a_file(path: str) -> bool:
+    return bool(Path(path).suffix) and "://" not in path and not path.endswith("/") and not Path(path).is_dir()
 
 
 def means_of(settings: Settings) -> "Means":
