@@ -4,8 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-# Most tests wait for processes: three at a time keep two cores busy. Those of one file share what they start.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+# Most tests wait for processes: three at a time keep two cores busy. Those of one file share what they start; in the
+# order of pyproject.toml, which has long files first, so that none is left over at the end.
+PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 TOOLS := .venv-tools
@@ -71,7 +72,7 @@ $(BROWSER_STAMP): tests/console/browser.txt
 .PHONY: test-console
 test-console: install-dev $(BROWSER_STAMP) ## the console in Debian's chromium; CONSOLE_SHOTS=folder keeps pictures
 	@command -v chromium >/dev/null || { echo 'make test-console needs a browser: apt-get install --no-install-recommends chromium' >&2; exit 1; }
-	PYTHONPATH=$(BROWSER) $(BIN)/python -m pytest tests/console
+	PYTHONPATH=$(BROWSER) $(PYTEST) tests/console
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .

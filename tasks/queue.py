@@ -87,6 +87,8 @@ class Queue(Worker):
         self._passed_over = False
         # The tasks of entries that stood for nothing when they were last looked at.
         self._idle: set[str] = set()
+        # Whether there was any among those that were looked at last.
+        self._in_vain = False
 
     async def consume(self) -> None:
         """arq's main loop without its sleep of half a second, and one that outlives an outage of Redis."""
@@ -112,6 +114,10 @@ class Queue(Worker):
 
     async def _rest(self) -> None:
         """Until there may be something to do."""
+        if not self.tasks and self._in_vain:
+            # What stands before others for nothing is gone after a second look.
+            await asyncio.sleep(_LOOK_SECONDS)
+            return
         if not self.tasks:
             await self._asleep.call("BLPOP", WAKE, _IDLE_SECONDS)
             return
@@ -125,6 +131,7 @@ class Queue(Worker):
         and four times more until it is over."""
         there = self._for_us(job_ids)
         ours = [job_id for job_id in there if _ID.fullmatch(job_id)]
+        self._in_vain = len(ours) < len(there)
         await self._forget(*(set(there) - set(ours)))
         if not ours:
             return
@@ -134,6 +141,7 @@ class Queue(Worker):
         # What another worker has taken meanwhile is no longer there when it is looked again.
         again = self._idle.intersection(idle)
         self._idle = set(idle)
+        self._in_vain |= bool(idle)
         await self._forget(*(task_id.encode() for task_id in again))
 
     def _for_us(self, job_ids: list[bytes]) -> list[bytes]:

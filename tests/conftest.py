@@ -35,6 +35,7 @@ RECORDINGS = Path(__file__).parent / "recordings"
 API = "/api/technology"
 EXTRACTION = f"{API}/speaker-identification-voiceprint-extraction"
 CONVERSION = f"{API}/speaker-identification-voiceprint-conversion"
+COMPARISON = f"{API}/speaker-identification-voiceprint-comparison"
 
 
 @dataclass(frozen=True)
