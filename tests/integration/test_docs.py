@@ -43,6 +43,10 @@ BEFORE = {
     "calibration.md": """
         printf '%s %s %s\\n' 1 speaker0/0.wav speaker0/1.wav 0 speaker0/0.wav speaker1/0.wav > trials.txt
         printf '%s,%s\\n' file speaker DIR/speaker0/0.wav a DIR/speaker0/1.wav a DIR/speaker1/0.wav b > speech.csv""",
+    "cli.md": """
+        mkdir voices incoming
+        cp tests/recordings/demo.flac first.wav; cp tests/recordings/mpeg.mp3 second.wav
+        cp first.wav second.wav tests/recordings/stranger.flac voices; cp call.wav incoming""",
     "keyring.md": """
         voiceprint extract --out /srv/voiceprints call.wav
         base64 --wrap 0 /srv/voiceprints/call.0.vp > export.json""",
