@@ -50,6 +50,10 @@ run: install ## serve REST on http://127.0.0.1:8000 and gRPC on 127.0.0.1:8080 u
 test: install-dev
 	$(PYTEST)
 
+.PHONY: test-long
+test-long: install-dev ## variants of what `make test` tries once, minutes long
+	$(PYTEST) -m long
+
 # In an environment of their own: they need another numpy than the appliance.
 $(CLIENTS_STAMP): tests/conformance/clients.txt
 	@$(PYTHON) -m venv $(CLIENTS)

@@ -25,7 +25,7 @@ from tasks.workforce import Workforce
 from tests.patience import PATIENCE
 
 # What takes longer on a busy machine is no fault.
-hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.register_profile("patient", deadline=None, max_examples=50)
 hypothesis.settings.load_profile("patient")
 
 # Tests call gRPC and start processes: without this it would tell of every fork on standard error.

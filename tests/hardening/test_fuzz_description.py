@@ -45,6 +45,7 @@ def test_answers_are_as_described(client: httpx.Client, appliance: Appliance, tm
     fuzz(appliance, tmp_path)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_answers_with_keys_are_as_described(start_appliance: Callable[..., Appliance], tmp_path: Path) -> None:
     """With keys set as well, and nothing is answered without one that is said to need one."""

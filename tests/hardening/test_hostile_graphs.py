@@ -106,7 +106,7 @@ def test_no_damage_confuses_the_inspection(name: str) -> None:
     assert all(words is None or words.isprintable() for words in refusals)
 
 
-@pytest.mark.parametrize("name", ["wespeaker", "three_d_speaker"])
+@pytest.mark.parametrize("name", ["wespeaker", pytest.param("three_d_speaker", marks=pytest.mark.long)])
 def test_no_damage_escapes_the_child(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Damaged graphs are run without having been inspected: proved, or refused in words."""
     monkeypatch.chdir(tmp_path)

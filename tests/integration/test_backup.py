@@ -21,7 +21,7 @@ from tests.integration import backups
 Here = Callable[..., Settings]
 
 
-@pytest.fixture(params=["with a key ring", "without"])
+@pytest.fixture(params=["with a key ring", pytest.param("without", marks=pytest.mark.long)])
 def here(request: pytest.FixtureRequest, models_dir: Path, tmp_path: Path) -> Here:
     """Settings of an appliance in a folder of its own; all of one test have one key ring, if any."""
     given: dict[str, Any] = {"http_port": 0, "grpc": "off", "workers": 1, "models_dir": models_dir}

@@ -56,7 +56,7 @@ class Machine:
         assert self.redis.info("persistence")["aof_last_bgrewrite_status"] == "ok"
 
 
-@pytest.fixture(scope="module", params=["with a key ring", "without"])
+@pytest.fixture(scope="module", params=["with a key ring", pytest.param("without", marks=pytest.mark.long)])
 def machine(
     request: pytest.FixtureRequest, models_dir: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:

@@ -155,7 +155,10 @@ def test_two_killed_workers_are_enough(start_appliance: Start, recording: bytes)
         assert ended(client, next_one)["task"]["state"] == "done"  # type: ignore[index]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, id="Ctrl-C", marks=pytest.mark.long), pytest.param(signal.SIGKILL, id="killed")],
+)
 def test_the_next_start_finishes(
     start_appliance: Start, recording: bytes, undisturbed: Voiceprint, number: signal.Signals
 ) -> None:
@@ -173,6 +176,7 @@ def test_the_next_start_finishes(
     media_is_gone(again, location)
 
 
+@pytest.mark.long
 def test_sigterm_drains(start_appliance: Start, recording: bytes, undisturbed: Voiceprint) -> None:
     """A task that ran at SIGTERM is finished before the end, and one that waited is done by the next start."""
     appliance = start_appliance()

@@ -126,6 +126,7 @@ async def test_the_other_is_asked_by_the_contract_alone(appliance: Appliance, sp
     assert "\n0.1 %\t\t\t\t\tnot told: 324 trials of two speakers" in printed
 
 
+@pytest.mark.long
 async def test_kept_voiceprints_are_not_made_again(appliance: Appliance, speech: Path, tmp_path: Path) -> None:
     """With --keep a second run uploads only what is missing, even after the first died in the middle of a line."""
     old = OldAppliance(appliance.url, faulty=False)
@@ -144,6 +145,7 @@ async def test_kept_voiceprints_are_not_made_again(appliance: Appliance, speech:
         assert json.loads(first) == json.loads(second)
 
 
+@pytest.mark.long
 async def test_another_model_is_not_mixed_in(appliance: Appliance, speech: Path, tmp_path: Path) -> None:
     """Voiceprints that were kept of another model than the appliance's are refused, not compared."""
     kept = tmp_path / "here.csv"
@@ -158,6 +160,7 @@ async def test_another_model_is_not_mixed_in(appliance: Appliance, speech: Path,
     assert "ge2e and replaced" in said
 
 
+@pytest.mark.long
 async def test_keys_and_headers_reach_their_side_only(appliance: Appliance, speech: Path, tmp_path: Path) -> None:
     """A key goes to the appliance that it is of; without it the answer names what to look at."""
     key = tmp_path / "key"

@@ -235,6 +235,7 @@ def test_a_worker_that_does_not_react_is_killed(start_appliance: Start) -> None:
     assert alive(every(found)) == []
 
 
+@pytest.mark.long
 def test_a_second_ctrl_c_kills(start_appliance: Start) -> None:
     """Nobody has to wait after a second Ctrl-C; the exit code says that it was not a clean end."""
     appliance = start_appliance()
@@ -247,6 +248,7 @@ def test_a_second_ctrl_c_kills(start_appliance: Start) -> None:
     assert alive(every(found)) == []
 
 
+@pytest.mark.long
 def test_ctrl_c_hastens_a_drain(start_appliance: Start) -> None:
     """SIGTERM waits for a long task, a Ctrl-C after it does not."""
     appliance = start_appliance(drain_timeout=10 * PATIENCE)
@@ -331,6 +333,7 @@ def test_a_killed_redis_is_replaced(start_appliance: Start) -> None:
         ended(client, submitted(appliance, 1))
 
 
+@pytest.mark.long
 def test_the_bundled_redis_serves_where_there_is_no_other(
     start_appliance: Start, models_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -387,7 +390,7 @@ def test_a_killed_grpc_process_comes_back(start_appliance: Start) -> None:
     assert appliance.process.returncode == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_who_watches_does_not_keep_it_from_ending(start_appliance: Start, number: signal.Signals) -> None:
     """An open stream is ended with the appliance, after it was told that nobody serves any more."""
     appliance = start_appliance()
@@ -472,6 +475,7 @@ def test_packages_that_do_not_go_together_end_the_start(
     assert said.splitlines()[-1] == "error: the gRPC server could not start, for the reason it gave above"
 
 
+@pytest.mark.long
 def test_two_appliances_do_not_share_a_grpc_port(start_appliance: Start, models_dir: Path, tmp_path: Path) -> None:
     """A port that another appliance of the same user serves is taken like any other."""
     port = start_appliance().grpc.rpartition(":")[2]

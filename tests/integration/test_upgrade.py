@@ -53,8 +53,15 @@ async def _rewrite(
     await redis.set(name, content(bytes(msgpack.packb(change(fields))), keys), keepttl=True)
 
 
-@pytest.mark.parametrize("change", [later, earlier], ids=["back from a later version", "on from an earlier one"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        pytest.param(signal.SIGTERM, earlier, id="SIGTERM, on from an earlier one"),
+        pytest.param(signal.SIGKILL, later, id="SIGKILL, back from a later version"),
+        pytest.param(signal.SIGTERM, later, id="SIGTERM, back from a later version", marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, earlier, id="SIGKILL, on from an earlier one", marks=pytest.mark.long),
+    ],
+)
 def test_tasks_in_flight(
     models_dir: Path, tmp_path: Path, number: signal.Signals, change: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:

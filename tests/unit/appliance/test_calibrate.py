@@ -123,6 +123,7 @@ def test_bad_recordings_are_passed_over(run: Run, speech: Path, tmp_path: Path) 
     assert (found["targets"], found["nontargets"]) == (6, 60)
 
 
+@pytest.mark.long
 def test_pieces_of_one_recording_each_are_enough(run: Run, speech: Path, tmp_path: Path) -> None:
     """With --pieces one recording of each speaker makes trials of one speaker, and a cohort may be tried as well."""
     table = tmp_path / "speech.csv"
@@ -179,6 +180,7 @@ def test_no_usable_recording_is_an_error(run: Run, tmp_path: Path) -> None:
     assert "none of the recordings could be used" in refused.stderr
 
 
+@pytest.mark.long
 def test_interrupted_cleanly(settings: dict[str, str], tmp_path: Path) -> None:
     """Ctrl-C ends with exit code 130, without a stack trace and with no half result."""
     for name in "abcde":

@@ -20,6 +20,7 @@ def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.long
 def test_accuracy(tmp_path: Path, models_dir: Path) -> None:
     """Two speakers of two recordings each give a table with every condition."""
     for speaker, names in (("one", ("demo.flac", "mpeg.mp3")), ("two", ("answer.flac", "again.flac"))):
@@ -42,6 +43,7 @@ def test_gpu_check_without_a_gpu(tmp_path: Path, models_dir: Path) -> None:
     assert not (tmp_path / "figures.json").exists()
 
 
+@pytest.mark.long
 def test_gpu_check_is_tried_on_a_processor(tmp_path: Path, models_dir: Path) -> None:
     """What a GPU is asked for is run: both networks in both precisions, batches, callers that share, recordings."""
     (tmp_path / "recordings").mkdir()
@@ -61,6 +63,7 @@ def test_gpu_check_is_tried_on_a_processor(tmp_path: Path, models_dir: Path) -> 
     assert figures["extraction"]["recordings"] == 2
 
 
+@pytest.mark.long
 def test_bulk(tmp_path: Path) -> None:
     """Three conversions of one small archive are compared with what went in, and timed."""
     done = run("benchmarks.bulk", "--rows", "3000", "--rounds", "1", "--folder", tmp_path)

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from onnx_models.brought.made_up_speech import made_up_speech
@@ -15,6 +16,7 @@ from tests.patience import PATIENCE
 RATE = 16_000
 
 
+@pytest.mark.long
 def test_mean_and_calibration_are_written_beside_a_card(tmp_path: Path, models_dir: Path) -> None:
     """Six made-up voices of one recording each give a mean of the model's dimension and a calibration; a seventh, of
     another folder, is passed over."""

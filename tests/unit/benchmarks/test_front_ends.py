@@ -3,10 +3,13 @@
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.front_ends import COMPARISONS
 from tests.patience import PATIENCE
 
 
+@pytest.mark.long
 def test_both_tables() -> None:
     """Every front end has its differences and its speed."""
     command = [sys.executable, "-m", "benchmarks.front_ends", "--seconds", "6", "--rounds", "5"]

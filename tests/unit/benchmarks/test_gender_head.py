@@ -69,6 +69,7 @@ def test_scores_are_calibrated() -> None:
     assert min(costs) == costs[4] < 0.8
 
 
+@pytest.mark.long
 def test_the_command(tmp_path: Path, models_dir: Path) -> None:
     """From recordings and a table of labels the command makes a head that loads."""
     names = ("demo.flac", "answer.flac", "opus.opus", "ulaw-8k.wav")

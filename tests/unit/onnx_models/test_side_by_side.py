@@ -45,7 +45,7 @@ def bits(extractor: Extractor, path: Path) -> list[bytes]:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [pytest.param(1, marks=pytest.mark.long), 3])
 def test_others_do_not_matter(models_dir: Path, paths: list[Path], precision: str, threads: int) -> None:
     """Alone, while other recordings are worked on, and after them: the same bits, by any number of threads."""
     extractor = opened(models_dir, precision, threads)

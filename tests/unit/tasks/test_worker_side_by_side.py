@@ -75,6 +75,7 @@ async def test_many_tasks_are_each_done_once(store: TaskStore, working: Working)
         assert (over.attempt, over.crashes) == (1, 0)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_who_stands_beside_a_task_that_kills_is_done(
     own_redis: OwnRedis, models_dir: Path, tmp_path: Path

@@ -154,6 +154,7 @@ def test_one_model_of_several(origin: Path, target: Path, tmp_path: Path) -> Non
         install(tmp_path / "models.tar", target, "other")
 
 
+@pytest.mark.long
 def test_installing_twice_changes_nothing(origin: Path, target: Path, tmp_path: Path) -> None:
     """What is there already and equal is no obstacle."""
     bundle.make(tmp_path / "models.tar", origin, ["mine"])
@@ -425,6 +426,7 @@ def test_a_network_that_does_harm(origin: Path, target: Path, tmp_path: Path) ->
     assert "lie in another file" in refused(tmp_path / "models.tar", target)
 
 
+@pytest.mark.long
 def test_nothing_is_overwritten(origin: Path, target: Path, tmp_path: Path) -> None:
     """A model, mean or profile of the same name and other content stays, and is named."""
     bundle.make(tmp_path / "models.tar", origin, ["mine"])
