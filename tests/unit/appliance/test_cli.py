@@ -217,15 +217,15 @@ def test_convert_names_what_is_bad(run: Run, stereo: Path, tmp_path: Path) -> No
 
 
 def test_convert_overwrites_nothing(run: Run, tmp_path: Path) -> None:
-    """The last word is the output, which is no file, nor a folder that holds something else."""
+    """As an output, a folder that holds something else is refused; a file is read, and never written."""
     (tmp_path / "one.vp").write_bytes(b"ZOVP")
-    for output in (tmp_path / "one.vp", tmp_path):
-        tried = run("convert", tmp_path / "one.vp", output)
-        assert tried.returncode == ExitCode.MISCONFIGURED
-        assert "name another" in tried.stderr
+    tried = run("convert", tmp_path / "one.vp", tmp_path)
+    assert tried.returncode == ExitCode.MISCONFIGURED
+    assert "name another" in tried.stderr
     alone = run("convert", tmp_path / "one.vp")
-    assert alone.returncode == ExitCode.MISCONFIGURED
-    assert "then the output" in alone.stderr
+    assert alone.returncode == ExitCode.REFUSED
+    assert "the voiceprint ends after 4 bytes" in alone.stderr
+    assert (tmp_path / "one.vp").read_bytes() == b"ZOVP"
 
 
 def test_models_are_listed_and_verified(run: Run, models_dir: Path) -> None:
