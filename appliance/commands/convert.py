@@ -76,8 +76,8 @@ def convert(
 
     What cannot be converted is named in OUTPUT/_rejects.ndjson, and the exit code is 3. The same command again goes on
     where it was stopped. A database has each row once, however often it is put in: under its --key, or else its place.
-    VOICEPRINT_QDRANT_API_KEY opens a Qdrant that asks for a key. With a key ring, voiceprints that are not signed are
-    refused as the service refuses them.
+    VOICEPRINT_QDRANT_API_KEY opens a Qdrant that asks for a key. With a key ring, this appliance's voiceprints that
+    are not signed are refused; those of other systems never were signed, and are taken.
     """
     inputs, output = apart(paths)
     if raw and dimension is None:

@@ -11,9 +11,8 @@ import pytest
 
 from appliance.settings import Settings, child_environment
 from onnx_models import registry
-from tests.conftest import API, CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended, running
+from tests.conftest import API, COMPARISON, CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended, running
 
-COMPARISON = f"{API}/speaker-identification-voiceprint-comparison"
 MERGING = f"{API}/speaker-identification-voiceprint-merging"
 
 

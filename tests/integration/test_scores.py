@@ -12,11 +12,9 @@ import pytest
 from appliance.settings import Settings
 from onnx_models import profiles, registry
 from onnx_models.calibration import Calibration
-from tests.conftest import EXTRACTION, RECORDINGS, Appliance, ended, running
+from tests.conftest import COMPARISON, CONVERSION, EXTRACTION, RECORDINGS, Appliance, ended, running
 from tests.integration.models_folder import with_networks_of
 
-COMPARISON = "/api/technology/speaker-identification-voiceprint-comparison"
-CONVERSION = "/api/technology/speaker-identification-voiceprint-conversion"
 MERGING = "/api/technology/speaker-identification-voiceprint-merging"
 TECHNOLOGIES = {"comparison": COMPARISON, "conversion": CONVERSION, "merging": MERGING}
 CALIBRATION = Calibration(slope=9.0, offset=-3.5, fitted="2026-11-21")
