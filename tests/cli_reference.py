@@ -3,7 +3,7 @@
 import re
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import typer.main
 from typer.core import TyperArgument
 
 from appliance.cli import app
-from appliance.commands.manual import Entry, entries, exits, option
+from appliance.commands.manual import entries, exits, option
 from appliance.exit_codes import ExitCode
 
 PAGE = Path(__file__).parents[1] / "docs/cli.md"
-# What stands before the examples of the manual, of which test_examples in test_docs.py runs none.
-NOT_RUN = "<!-- not run: it names files, folders and keys of the reader; the command line parses it in a test -->"
+RUN_BY = "<!-- run by: tests/integration/test_manual.py -->"
+# Examples that no test runs, and why.
+NOT_RUN = {"voiceprint models install wespeaker-resnet34-lm": "fetches 27 MB from the internet"}
 BEGIN = "<!-- From here on the page is what the parsers say: python -m tests.cli_reference -->\n"
 
 
@@ -51,10 +52,19 @@ def _section(words: str, command: Any) -> Iterator[str]:
     if rows:
         yield from ("", "| argument or option | meaning |", "|---|---|")
         yield from rows
-    examples, codes = _told(words, command)
-    if examples:
-        yield from ("", NOT_RUN, "```sh", *examples, "```")
+    told, codes = _told(words, command)
+    yield from _fences(told)
     yield from ("", f"Exit codes: {', '.join(map(str, codes))}.")
+
+
+def _fences(told: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Examples with their comments; those that no test runs apart, with the reason."""
+    run = [line for example, comment in told for line in (f"# {comment}", example) if example not in NOT_RUN]
+    if run:
+        yield from ("", RUN_BY, "```sh", *run, "```")
+    for example, comment in told:
+        if why := NOT_RUN.get(example):
+            yield from ("", f"*Not run by a test: {why}.*", "", "```sh", f"# {comment}", example, "```")
 
 
 def _row(parameter: Any, context: Any) -> str:
@@ -70,19 +80,24 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _told(words: str, command: Any) -> tuple[list[str], list[int]]:
-    """Examples and exit codes: of the appliance's own commands those of the manual, of the client's those below its
-    help."""
+def examples() -> Iterator[tuple[str, list[str]]]:
+    """Of every command, and of the command line itself, the examples that a test runs."""
+    for words, command in (("", None), *commands()):
+        yield words, [example for example, _ in _told(words, command)[0] if example not in NOT_RUN]
+
+
+def _told(words: str, command: Any) -> tuple[list[tuple[str, str]], list[int]]:
+    """Examples with their comments, and exit codes: of the appliance's own commands those of the manual, of the
+    client's those below its help."""
     entry = entries().get(words)
     if entry is not None:
-        return _typed(entry), [code.value for code in exits(entry)]
+        return [(example, comment) for example, comment in entry.get("examples", ())], [
+            one.value for one in exits(entry)
+        ]
     blocks = dict(re.findall(r"\x08\n([A-Z][a-z ]+):\n(.*?)(?=\n\n\x08|\Z)", command.epilog, re.DOTALL))
     codes = [int(line.split()[0]) for line in blocks["Exit codes"].splitlines()]
-    return textwrap.dedent(blocks["Examples"]).splitlines(), codes
-
-
-def _typed(entry: Entry) -> list[str]:
-    return [line for example, comment in entry.get("examples", ()) for line in (f"# {comment}", example)]
+    lines = textwrap.dedent(blocks["Examples"]).splitlines()
+    return [(line, comment.removeprefix("# ")) for comment, line in zip(lines[::2], lines[1::2], strict=True)], codes
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ PAGES = sorted((ROOT / "docs").glob("*.md"))
 # What a reader may type, and so what is run or says why not.
 TYPED = ("sh", "console", "python")
 _FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
-_MARK = re.compile(r"<!-- (not run|run by): ([^>]+) -->")
+_RUN_BY = re.compile(r"<!-- run by: ([^>]+) -->")
+_NOT_RUN = re.compile(r"\*Not run by a test: ([^*]+)\.\*")
 _PRINTED = "<!-- printed -->"
 
 
@@ -20,9 +21,9 @@ _PRINTED = "<!-- printed -->"
 class Example:
     """What stands in one fence of a page, at a line of it.
 
-    `not_run` is why it is not run, `run_by` the test that runs it; of both at most one is set. A page says so in a
-    comment right before the fence, or under its title for all of its fences. `printed` is so marked as well: what the
-    one before prints.
+    `not_run` is why it is not run, which the page says for all to read right before the fence. `run_by` is the test of
+    the page's own that runs it, which a comment there names, or under the title for all fences. `printed` is so marked
+    as well: what the one before prints.
     """
 
     page: str
@@ -51,19 +52,20 @@ class Example:
 def examples(page: Path) -> list[Example]:
     """Every fence of `page`, in order."""
     text = page.read_text()
-    title = re.match(r"# .*\n\n" + _MARK.pattern, text)
+    whole = re.match(r"# .*\n\n" + _RUN_BY.pattern, text)
     found = []
     for fence in _FENCE.finditer(text):
         above = text[: fence.start()].rstrip().rpartition("\n")[2].strip()
-        mark = _MARK.fullmatch(above) or title
-        kind = {"not run": "not_run", "run by": "run_by"}[mark[1]] if mark else None
+        not_run = _NOT_RUN.fullmatch(above)
+        run_by = None if not_run else _RUN_BY.fullmatch(above) or whole
         found.append(
             Example(
                 page.name,
                 text.count("\n", 0, fence.start()) + 1,
                 fence[2],
                 textwrap.dedent(fence[3]),
-                **({kind: mark[2]} if kind and mark else {}),
+                not_run=not_run[1] if not_run else "",
+                run_by=run_by[1] if run_by else "",
                 printed=above == _PRINTED,
             )
         )

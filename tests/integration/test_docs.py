@@ -15,11 +15,13 @@ import pytest
 import soundfile
 
 from appliance.settings import Settings
-from tests import made_voices
+from tests import made_voices, qdrant_over_http
 from tests.conftest import EXTRACTION, RECORDINGS, Appliance, ended, running
 from tests.integration.models_folder import with_networks_of
 from tests.pages import PAGES, ROOT, TYPED, Example, examples
 from tests.patience import PATIENCE
+from tests.readers import BEFORE, TABLES
+from tests.serving import STOPPED_WHEN_READY
 from tests.unit.onnx_models import small_graphs
 
 RUN = {
@@ -27,30 +29,8 @@ RUN = {
     for page in PAGES
     if (found := [one for one in examples(page) if one.language in TYPED and not one.not_run and not one.run_by])
 }
-# What k2-fsa's exports say of themselves.
-EXPORTED = {"framework": "wespeaker", "sample_rate": "16000", "output_dim": "256"}
 # Folders of a server's, for which folders of the test's own stand.
 FOLDERS = ("/etc/voiceprint", "/var/lib/voiceprint", "/backups", "/srv/voiceprints")
-# What a reader of a page has done before.
-BEFORE = {
-    "api.md": """
-        voiceprint extract --out archive call.wav
-        printf '"%s"\\n' "$(base64 --wrap 0 archive/call.0.vp)" > archive.ndjson""",
-    "bulk.md": """
-        voiceprint extract --out archive call.wav
-        cp archive/call.0.vp one.vp; cp archive/call.1.vp two.vp
-        mkdir recordings; cp call.wav recordings""",
-    "calibration.md": """
-        printf '%s %s %s\\n' 1 speaker0/0.wav speaker0/1.wav 0 speaker0/0.wav speaker1/0.wav > trials.txt
-        printf '%s,%s\\n' file speaker DIR/speaker0/0.wav a DIR/speaker0/1.wav a DIR/speaker1/0.wav b > speech.csv""",
-    "cli.md": """
-        mkdir voices incoming
-        cp tests/recordings/demo.flac first.wav; cp tests/recordings/mpeg.mp3 second.wav
-        cp first.wav second.wav tests/recordings/stranger.flac voices; cp call.wav incoming""",
-    "keyring.md": """
-        voiceprint extract --out /srv/voiceprints call.wav
-        base64 --wrap 0 /srv/voiceprints/call.0.vp > export.json""",
-}
 # Pages for those whose appliance has a key ring.
 SECURED = {"audit.md", "operations.md", "upgrading.md"}
 VOICEPRINT = Path(sys.executable).with_name("voiceprint")
@@ -58,22 +38,33 @@ VOICEPRINT = Path(sys.executable).with_name("voiceprint")
 
 @dataclass(frozen=True)
 class Site:
-    """An appliance, the folder in which FOLDERS are, and the settings with which commands are at home there."""
+    """An appliance, the folder in which FOLDERS are, the settings of commands there, and the port of a Qdrant."""
 
     appliance: Appliance
     root: Path
     settings: Mapping[str, str]
+    qdrant: int
 
     def addressed(self, text: str) -> str:
         told = {f"http://{host}:8000": self.appliance.url for host in ("127.0.0.1", "localhost")}
-        told["127.0.0.1:8080"] = self.appliance.grpc
+        told |= {"127.0.0.1:8080": self.appliance.grpc, "127.0.0.1:6333": f"127.0.0.1:{self.qdrant}"}
+        told |= {"https://voiceprint.example": self.appliance.url}
+        # What is brought back comes into an appliance of its own, which is stopped and empty.
+        told["voiceprint restore"] = "VOICEPRINT_DATA_DIR=$PWD/restored; voiceprint restore"
         for name, meant in told.items() | {folder: f"{self.root}{folder}" for folder in FOLDERS}.items():
             text = text.replace(name, meant)
         return text
 
 
 @pytest.fixture(scope="module")
-def secured(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def qdrant() -> Iterator[int]:
+    """The port of a Qdrant."""
+    with qdrant_over_http.serving() as served:
+        yield served.port
+
+
+@pytest.fixture(scope="module")
+def secured(models_dir: Path, qdrant: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """An appliance with a key ring and the API key `desk`, which has done a task."""
     root = tmp_path_factory.mktemp("secured")
     ring, data = root / "etc/voiceprint/key-ring.toml", root / "var/lib/voiceprint"
@@ -88,7 +79,7 @@ def secured(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with running(kept) as appliance, appliance.client(headers={"X-API-Key": made.stdout.strip()}) as client:
         with (RECORDINGS / "demo.flac").open("rb") as file:
             ended(client, client.post(EXTRACTION, files={"file": file}).headers["Location"])
-        yield Site(appliance, root, settings)
+        yield Site(appliance, root, settings, qdrant)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +89,9 @@ def belongings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tests").symlink_to(ROOT / "tests")
     soundfile.write(folder / "call.wav", *soundfile.read(RECORDINGS / "call.flac"))
     made_voices.written(folder / "DIR")
-    small_graphs.written(small_graphs.wespeaker(metadata=EXPORTED), folder / "my_network.onnx")
+    small_graphs.written(small_graphs.wespeaker(metadata=small_graphs.EXPORTED), folder / "my_network.onnx")
+    (folder / "tables.py").write_text(TABLES)
+    (folder / ".venv").symlink_to(sys.prefix)
     return folder
 
 
@@ -112,18 +105,18 @@ def place(belongings: Path, models_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def site(page: Path, place: Path, request: pytest.FixtureRequest) -> Site:
+def site(page: Path, place: Path, qdrant: int, request: pytest.FixtureRequest) -> Site:
     """Where the commands of `page` are run."""
     if page.name in SECURED:
         return request.getfixturevalue("secured")  # type: ignore[no-any-return]
     for folder in FOLDERS:
         (place / folder.lstrip("/")).mkdir(parents=True, mode=0o700)
-    return Site(request.getfixturevalue("appliance"), place, {"VOICEPRINT_DATA_DIR": str(place / "data")})
+    return Site(request.getfixturevalue("appliance"), place, {"VOICEPRINT_DATA_DIR": str(place / "data")}, qdrant)
 
 
 def script(page: Path, place: Path, site: Site) -> str:
     """The examples of `page` for bash; those in Python become files in `place`."""
-    lines = ["set -euo pipefail", BEFORE.get(page.name, "")]
+    lines = ["set -euo pipefail", STOPPED_WHEN_READY, BEFORE.get(page.name, "")]
     for example in RUN[page]:
         lines += [f"echo docs/{page.name}:{example.line} >&2", typed(example, place, site)]
     return site.addressed("\n".join(lines))

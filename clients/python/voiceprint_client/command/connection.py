@@ -59,8 +59,10 @@ def opened(
     certificate: Certificate = None,
     patience: Patience = 60.0,
 ) -> AsyncClient:
-    """The client. Raises OSError for files that cannot be read, ValueError for an address that is none."""
+    """The client. Raises OSError for files that cannot be read, ValueError for an address or a key that is none."""
     key = api_key_file.read_text(encoding="utf-8").strip() if api_key_file else api_key
+    if api_key_file and not (key and key.isascii() and key.isprintable()):
+        raise ValueError(f"{api_key_file} holds no API key: it is one line of letters and digits")
     context = tls(authority=authority, certificate=certificate) if authority or certificate else None
     return AsyncClient(url, api_key=key, tls=context, patience=patience, erase="abandoned")
 
