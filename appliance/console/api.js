@@ -27,7 +27,8 @@ const away = () => new Fault("The appliance does not answer. Is it running, and 
 const keyless = () => new Fault("This needs an API key.", { status: 401 });
 const address = (path) => new URL(path, document.baseURI);
 
-function sentence(message) {
+/** What the appliance says, as a sentence. */
+export function sentence(message) {
   const first = message.charAt(0).toUpperCase() + message.slice(1);
   return /[.!?…]$/.test(first) ? first : `${first}.`;
 }

@@ -7,12 +7,13 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 const TONES = { done: "done", failed: "failed", rejected: "failed" };
 
 /** The row of `task`, an item of {id, technology, sent, about}; `about` is null for what this browser did not send. `eraseIt`
- * is called with the row's button. `show({state, ended})` tells how it stands. */
+ * is called with the row's button. `show({state, ended, why})` tells how it stands, and why it did not succeed. */
 export function taskRow(task, eraseIt) {
   const what = task.technology === null ? "Record lost" : technologyWords(task.technology);
   const name = task.about ?? `${task.id.slice(0, 8)}…`;
   const state = make("span", { class: "state" });
   const took = make("span", { class: "muted small" });
+  const why = make("span", { class: "why" });
   const erasing = button("Erase", "quiet danger", () => eraseIt(erasing));
   erasing.append(unseen(` ${what} of ${name}`));
   const row = make(
@@ -22,7 +23,7 @@ export function taskRow(task, eraseIt) {
       "th",
       { scope: "row", tabindex: -1, title: task.id },
       name,
-      make("span", { class: "muted small" }, task.about === null ? `${what}, from elsewhere` : what),
+      make("span", { class: "muted small" }, task.about === null ? `${what}, from elsewhere` : what, why),
     ),
     make("td", {}, moment(task.sent)),
     make("td", { class: "stands" }, state, took),
@@ -30,11 +31,12 @@ export function taskRow(task, eraseIt) {
     make("td", {}, task.technology !== null && erasing),
   );
   let shown = "";
-  row.show = ({ state: found, ended }) => {
+  row.show = ({ state: found, ended, why: said = "" }) => {
     if (shown === found) return;
     shown = found;
     state.className = `state ${TONES[found] ?? ""}`;
     state.textContent = found ? stateWords(found) : "…";
+    why.textContent = said && ` · ${said}`;
     took.textContent = ended ? `after ${seconds(Math.max(0, ended - task.sent) / 1000)}` : "";
   };
   row.show(task);

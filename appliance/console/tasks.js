@@ -1,6 +1,6 @@
 // Tasks of the appliance: sent, waited for, erased. Those of this browser are remembered, so that they can be found again.
 
-import { Fault, ask, faultOf, glance, upload } from "./api.js";
+import { Fault, ask, faultOf, glance, sentence, upload } from "./api.js";
 import { isAway, lost } from "./connection.js";
 import { Kept, newName } from "./kept.js";
 import { lane } from "./lane.js";
@@ -16,6 +16,8 @@ const waiting = lane(3);
 const WAIT_SECONDS = 10;
 const TURN_SECONDS = 1;
 const BREATH_MS = 1000;
+// So many come in one answer.
+const LONGEST_PAGE = 1000;
 
 /** Items are {id, technology, about, sent}: the task's id, what it is about in words, and when, in milliseconds. */
 export const ownTasks = new Kept("voiceprint-tasks", 500);
@@ -72,20 +74,27 @@ export async function answerTo(technology, json, about, signal) {
 }
 
 /** The caller's own tasks as the appliance knows them, the newest first, `limit` at most: `tasks` as items of {id, technology,
- * state, sent, ended}, times in milliseconds, and `more`, whether there are others. Throws Fault. */
+ * state, why, sent, ended}, times in milliseconds, and `more`, whether there are others. Throws Fault. */
 export async function listed(limit, signal) {
-  const { tasks, next } = await ask("GET", `api/tasks?limit=${limit}`, { signal });
-  return {
-    more: next !== null,
-    tasks: tasks.map(({ task_id: id, technology, state, created, ended }) => ({
-      id,
-      technology,
-      state,
-      sent: Date.parse(created),
-      ended: ended && Date.parse(ended),
-    })),
-  };
+  const found = [];
+  let next = "";
+  do {
+    const asked = new URLSearchParams({ limit: Math.min(LONGEST_PAGE, limit - found.length), ...(next && { after: next }) });
+    const page = await ask("GET", `api/tasks?${asked}`, { signal });
+    found.push(...page.tasks);
+    next = page.next;
+  } while (next !== null && found.length < limit);
+  return { more: next !== null, tasks: found.map(item) };
 }
+
+const item = ({ task_id: id, technology, state, created, ended, message }) => ({
+  id,
+  technology,
+  state,
+  why: message ? sentence(message) : "",
+  sent: Date.parse(created),
+  ended: ended && Date.parse(ended),
+});
 
 /** How it stands with a task: its state, "gone", or "unknown" when it cannot be learnt. */
 export async function state({ technology, id }) {

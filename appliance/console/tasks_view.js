@@ -10,8 +10,6 @@ import { watch } from "./watch.js";
 import { many, technologyWords } from "./words.js";
 
 const PAGE = 50;
-// So many come in one answer.
-const MOST = 1000;
 const BUSY_MS = 2000;
 const CALM_MS = 10_000;
 // How often an appliance that has no list is asked for it again.
@@ -56,7 +54,7 @@ export function view() {
     const held = show(found.tasks.map((task) => ({ ...task, about: own.get(task.id) ?? null })));
     const elsewhere = found.tasks.filter((task) => !own.has(task.id)).length;
     all.hidden = found.tasks.length === elsewhere && !(found.more && own.size);
-    more.hidden = !found.more || most >= MOST;
+    more.hidden = !found.more;
     notes.textContent = told(found, elsewhere, held);
     return found.tasks.some(({ state }) => ["pending", "running"].includes(state)) ? BUSY_MS : CALM_MS;
   }
@@ -127,7 +125,7 @@ export function view() {
 
   function showMore() {
     paged = body.children.length;
-    most = Math.min(MOST, most + PAGE);
+    most += PAGE;
     looking.again();
   }
 

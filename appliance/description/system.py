@@ -79,6 +79,7 @@ class ListedTask(Shown):
     state: TaskState
     created: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
     ended: Annotated[str, Field(json_schema_extra={"format": "date-time"})] | None
+    message: Annotated[str, Field(description="Why it failed or was rejected, if that is short.")] | None
     location: Annotated[str, Field(description="Where it is polled and erased.")] | None
 
 

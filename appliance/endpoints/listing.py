@@ -63,6 +63,7 @@ def _shown(record: TaskRecord, base: str) -> dict[str, Any]:
         "state": record.state.value,
         "created": shown_time(record.created_ms),
         "ended": shown_time(record.ended_ms) if record.ended_ms else None,
+        "message": record.error["message"] if record.error else None,
         # A damaged record does not tell its technology, and is found under any.
         "location": f"{base}/api/technology/{record.technology}/{record.task_id}" if record.technology else None,
     }

@@ -101,6 +101,24 @@ def test_page_by_page(console: Console) -> None:
     expect(console.page.locator("#announcer")).to_contain_text("tasks are shown")
 
 
+def test_all_of_a_long_list(console: Console) -> None:
+    """What does not come in one answer of the appliance is asked for in several; here that is made short."""
+    sent = sent_elsewhere(console, 5)
+    short = lambda route: route.continue_(url=re.sub(r"limit=\d+", "limit=2", route.request.url))  # noqa: E731
+    console.page.route("**/api/tasks?*", short)
+    console.open("tasks")
+    expect(row(console, sent[-1])).to_be_visible()
+    assert ids(console)[:5] == sent
+
+
+def test_why_one_was_rejected(console: Console) -> None:
+    """Is said in its row, whoever sent it."""
+    with httpx.Client(base_url=console.url) as client:
+        answer = client.post(EXTRACTION, files={"file": b"no recording"})
+    console.open("tasks")
+    expect(row(console, answer.json()["task"]["task_id"])).to_contain_text("not a recording")
+
+
 def test_nobody_looks_at_a_hidden_tab(console: Console) -> None:
     """Nor at another view: then nothing is asked, and at once when it is seen again."""
     console.page.clock.install()
@@ -142,9 +160,13 @@ def test_a_key_that_may_not_read(
     with (RECORDINGS / "answer.flac").open("rb") as file:
         answer = httpx.post(f"{console.url}{EXTRACTION}", headers={"X-API-Key": full}, files={"file": file})
     console.give_key(full)
-    expect(row(console, answer.json()["task"]["task_id"])).to_contain_text("Done")
+    sent = row(console, answer.json()["task"]["task_id"])
+    expect(sent).to_contain_text("Done")
     expect(view.get_by_role("alert")).to_be_hidden()
     assert len(ids(console)) == 1
+    sent.get_by_role("button", name="Erase").click()
+    expect(sent).to_have_count(0)
+    assert httpx.get(answer.headers["Location"], headers={"X-API-Key": full}).status_code == 404
 
 
 def test_an_appliance_without_the_list(console: Console) -> None:
