@@ -28,6 +28,7 @@ _VALUES = [
     ("quality", "S32"),
 ]
 _VALUES_TYPE = np.dtype([(name, kind.replace(">", "=").replace("S", "V")) for name, kind in _VALUES])
+_FLAGS, _VECTOR, _CHECK, _BEFORE, _BEHIND = "flags", "vector", "check", "before", "behind"
 _FLAGS_PLACE = 5
 
 
@@ -129,8 +130,12 @@ class Layout:
         self.size = len(container)
         self._like, self._key = like, key
         self._places = _places(container, like)
-        self._fixed = [name for name in self._places.names or () if name.startswith("fixed")]
         self._example = np.frombuffer(container, self._places)[0]
+        # Ones where there are bits that all have alike.
+        alike = np.full(self.size, 0xFF, np.uint8)
+        for name in (_FLAGS, _VECTOR, *(name for name, _ in _VALUES), _CHECK):
+            alike.view(self._places)[name] = np.zeros((), self._places[name])
+        self._alike = alike.view(self._places)[0]
 
     @classmethod
     def of(cls, container: bytes, like: Voiceprint, key: bytes | None) -> Self | None:
@@ -143,12 +148,13 @@ class Layout:
         """Which of `containers`, shape (n, size), are good and laid out like this; and those."""
         containers = np.ascontiguousarray(containers)
         rows = containers.view(self._places)[:, 0]
-        vectors = np.ascontiguousarray(rows["vector"])
+        vectors = np.ascontiguousarray(rows[_VECTOR])
         good = self._checked(rows, containers)
-        for name in self._fixed:
-            good &= rows[name] == self._example[name]
-        flags = rows["flags"]
-        good &= (flags | NO_SPEECH) == (self._example["flags"] | NO_SPEECH)
+        for name in (_BEFORE, _BEHIND):
+            differing = (rows[name] ^ self._example[name]) & self._alike[name]
+            good &= np.bitwise_or.reduce(differing, axis=1) == 0
+        flags = rows[_FLAGS]
+        good &= (flags | NO_SPEECH) == (self._example[_FLAGS] | NO_SPEECH)
         finite, spoken = told_apart(vectors)
         good &= finite & (spoken == (flags & NO_SPEECH == 0))
         with np.errstate(invalid="ignore"):  # some NaN are told of when they are compared
@@ -169,26 +175,24 @@ class Layout:
         view, framed, key = containers.reshape(-1).data, self.size - CHECK_BYTES, self._key
         starts = range(0, len(view), self.size)
         made = b"".join([voiceprint.check(view[start : start + framed], key) for start in starts])
-        differing = rows["check"] ^ np.frombuffer(made, "<u8").reshape(-1, CHECK_BYTES // 8)
+        differing = rows[_CHECK] ^ np.frombuffer(made, "<u8").reshape(-1, CHECK_BYTES // 8)
         matching: npt.NDArray[np.bool_] = np.bitwise_or.reduce(differing, axis=1) == 0
         return matching
 
 
 def _places(container: bytes, like: Voiceprint) -> np.dtype[np.void]:
-    """A container as a record: what may differ by its name, and what may not as `fixed` with its place."""
+    """A container as a record: what may differ by its name, and all before and behind the vector, in words."""
     ends, size = voiceprint.ends(like), len(container)
-    varying: list[tuple[str, np.dtype[Any], int]] = [("flags", np.dtype("u1"), _FLAGS_PLACE)]
-    for name, kind in (
-        ("vector", f"({like.dimension},)<f4"),
-        *((name, kind.replace("S", "V")) for name, kind in _VALUES),
-    ):
-        found = np.dtype(kind)
-        varying.append((name, found, ends[name] - found.itemsize))
-    varying.append(("check", np.dtype(("<u8", (CHECK_BYTES // 8,))), size - CHECK_BYTES))
-    fields, end = list(varying), 0
-    for _, found, place in sorted(varying, key=lambda one: one[2]):
-        if place > end:
-            fields.append((f"fixed{end}", np.dtype(f"V{place - end}"), end))
-        end = place + found.itemsize
+    fields: list[tuple[str, np.dtype[Any], int]] = [
+        (_FLAGS, np.dtype("u1"), _FLAGS_PLACE),
+        (_CHECK, np.dtype(("<u8", (CHECK_BYTES // 8,))), size - CHECK_BYTES),
+    ]
+    kinds = [(_VECTOR, f"({like.dimension},)<f4"), *((name, kind.replace("S", "V")) for name, kind in _VALUES)]
+    for name, found in ((name, np.dtype(kind)) for name, kind in kinds):
+        fields.append((name, found, ends[name] - found.itemsize))
+    # In whole words, of which one may reach into the vector.
+    before, behind = -(-(ends[_VECTOR] - 4 * like.dimension) // 8), -((ends[_VECTOR] - size) // 8)
+    fields.append((_BEFORE, np.dtype(("<u8", (before,))), 0))
+    fields.append((_BEHIND, np.dtype(("<u8", (behind,))), size - 8 * behind))
     names, formats, offsets = zip(*fields, strict=True)
     return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})

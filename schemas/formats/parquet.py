@@ -7,12 +7,11 @@ from typing import Any, BinaryIO
 from schemas import arrow
 from schemas.errors import VoiceprintError, VoiceprintMalformed
 from schemas.formats import Asked, Rows
+from schemas.parquet_vectors import VectorsWriter
 
 NAME, TITLE = "parquet", "Parquet"
 SUFFIX = ".parquet"
 
-# Rows of a row group that is written: some 60 MB of vectors, of which a reader may hold one.
-_GROUP_ROWS = 1 << 16
 # What a table's description may take; a page of it says itself how large it becomes.
 _MOST_METADATA = 1 << 26
 
@@ -80,14 +79,11 @@ def _malformed(error: Exception) -> VoiceprintMalformed:
 
 def write(file: BinaryIO, schema: Any, batches: Iterable[Any]) -> None:
     """Vectors stand plainly: nothing makes float32 of chance shorter, and a reader gets them at the speed of a copy."""
-    parquet, pa = arrow.pyarrow("pyarrow.parquet"), arrow.pyarrow()
-    repeated = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-    with parquet.ParquetWriter(
-        file,
-        schema,
-        compression={field.name: "zstd" for field in schema if field.name != "vector"},
-        use_dictionary=repeated,
-        write_statistics=["row"],
-    ) as writer:
-        for batch in batches:
-            writer.write_batch(batch, row_group_size=_GROUP_ROWS)
+    types = arrow.pyarrow().types
+    repeated = [field.name for field in schema if types.is_dictionary(field.type)]
+    writer = VectorsWriter(
+        file, schema, "vector", compression="zstd", use_dictionary=repeated, write_statistics=["row"]
+    )
+    for batch in batches:
+        writer.write(batch)
+    writer.close()

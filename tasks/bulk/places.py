@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 
 from schemas import arrow, plain_file
 from schemas.errors import ConfigurationError
+from tasks.bulk.direct_file import DirectFile
 
 _MOST_TEXT = 1 << 32
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
@@ -200,34 +201,32 @@ class _Local:
 
     @contextmanager
     def replacing(self, name: str) -> Iterator[BinaryIO]:
-        with self._beside(name) as (file, path):
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
+        with self._beside(name) as (file, beside, path):
+            yield cast("BinaryIO", file)
+            file.sync()
+            beside.replace(path)
 
     def create(self, name: str, content: bytes) -> bool:
-        with self._beside(name) as (file, path):
+        with self._beside(name) as (file, beside, path):
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            file.sync()
             try:
                 # There at once and whole, or not at all, whoever else is about to do the same.
-                os.link(file.name, path)
+                os.link(beside, path)
             except FileExistsError:
                 return False
         return True
 
     @contextmanager
-    def _beside(self, name: str) -> Iterator[tuple[BinaryIO, Path]]:
-        """A file that vanishes at the end unless it was moved, and the path for which it is meant."""
+    def _beside(self, name: str) -> Iterator[tuple[DirectFile, Path, Path]]:
+        """A file, where it is, from which it vanishes at the end unless it was moved, and where it is meant to be."""
         path = self._path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         # Of a name that no reader of a folder takes for a file of the dataset.
         beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         try:
-            with beside.open("w+b") as file:
-                yield file, path
+            with DirectFile(beside) as file:
+                yield file, beside, path
         finally:
             beside.unlink(missing_ok=True)
 
