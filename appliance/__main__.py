@@ -6,6 +6,7 @@ import signal
 from types import FrameType
 
 from appliance.exit_codes import ExitCode
+from appliance.loading import loading
 
 
 def main() -> None:
@@ -18,7 +19,8 @@ def main() -> None:
         signal.signal(signal.SIGINT, _leave)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
-    from appliance.cli import main as run  # noqa: PLC0415
+    with loading():
+        from appliance.cli import main as run  # noqa: PLC0415
 
     run()
 

@@ -201,6 +201,9 @@ class Settings(pydantic.BaseModel):
         le=1024,
         description="worker processes; one per core or GPU when not set; several may share a GPU",
     )
+    spare_worker: bool = Field(
+        True, description="keep one worker more with the models open, to take the place of one that dies at once"
+    )
     threads: int | None = Field(
         None,
         ge=1,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import ChainMap
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -101,15 +102,19 @@ def workforce(store: TaskStore) -> Workforce:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Appliance]:
-    """`voiceprint up` with `settings`, from its ready line to its end; it logs to `up.log` in its data folder."""
+    """`voiceprint up` with `settings`, from its ready line to its end; it logs to `up.log` in its data folder.
+
+    What many tests ask nothing of, and each would wait for, is there only for those that name it: gRPC with
+    `grpc_port`, the spare worker with `spare_worker`.
+    """
     log = settings.data_dir / "up.log"
-    # A test that names no port of gRPC takes a free one.
-    grpc_port = {} if "grpc_port" in settings.model_fields_set else {"VOICEPRINT_GRPC_PORT": "0"}
+    unasked = {"grpc_port": {"VOICEPRINT_GRPC": "off"}, "spare_worker": {"VOICEPRINT_SPARE_WORKER": "false"}}
+    without = ChainMap(*(unasked[name] for name in unasked.keys() - settings.model_fields_set))
     with (
         log.open("a") as errors,
         subprocess.Popen(
             [Path(sys.executable).with_name("voiceprint"), "up"],
-            env=child_environment(settings, **grpc_port),
+            env=child_environment(settings, **without),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
@@ -136,10 +141,9 @@ def start_appliance(models_dir: Path, tmp_path: Path) -> Iterator[Callable[..., 
     with ExitStack() as stack:
 
         def start(**settings: object) -> Appliance:
-            ports = {"http_port": 0, "grpc_port": 0}
-            given = ports | {"data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1} | settings
+            usual = {"http_port": 0, "data_dir": tmp_path / "data", "models_dir": models_dir, "workers": 1}
             (tmp_path / "data").mkdir(exist_ok=True)
-            return stack.enter_context(running(Settings.model_validate(given)))
+            return stack.enter_context(running(Settings.model_validate(usual | settings)))
 
         yield start
 

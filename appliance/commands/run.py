@@ -12,6 +12,7 @@ import typer
 from appliance import log_lines
 from appliance.commands.own import own
 from appliance.exit_codes import ExitCode
+from appliance.loading import loading
 from appliance.settings import PREFIX, Settings, load
 from schemas.errors import ConfigurationError
 
@@ -39,13 +40,14 @@ def up(host: Host = None, port: Port = None, grpc_port: GrpcPort = None) -> None
     """
     settings = _settings("supervisor", host=host, http_port=port, grpc_port=grpc_port)
 
-    from importlib.metadata import version  # noqa: PLC0415
+    with loading():
+        from importlib.metadata import version  # noqa: PLC0415
 
-    from appliance import preflight  # noqa: PLC0415
-    from appliance.embedded_redis import redis_server  # noqa: PLC0415
-    from appliance.port import listener  # noqa: PLC0415
-    from appliance.supervisor import Supervisor  # noqa: PLC0415
-    from tasks.audit import Audit  # noqa: PLC0415
+        from appliance import preflight  # noqa: PLC0415
+        from appliance.embedded_redis import redis_server  # noqa: PLC0415
+        from appliance.port import listener  # noqa: PLC0415
+        from appliance.supervisor import Supervisor  # noqa: PLC0415
+        from tasks.audit import Audit  # noqa: PLC0415
 
     preflight.require_doors(settings)
     preflight.require_models(settings)
@@ -102,7 +104,8 @@ def serve(
     _redis_url(settings)
     preflight.require_doors(settings, supervised=fd is not None)
 
-    from appliance.app import serve as serve_http  # noqa: PLC0415
+    with loading():
+        from appliance.app import serve as serve_http  # noqa: PLC0415
 
     listening = listener.listen(settings.host, settings.http_port) if fd is None else socket.socket(fileno=fd)
     serve_http(settings, listening, ready_fd)
@@ -141,10 +144,11 @@ def grpc(
     preflight.require_doors(settings, supervised=fd is not None)
 
     try:
-        from appliance.grpc_face.process import serve as serve_grpc  # noqa: PLC0415
-        from appliance.grpc_face.services import services  # noqa: PLC0415
+        with loading():
+            from appliance.grpc_face.process import serve as serve_grpc  # noqa: PLC0415
+            from appliance.grpc_face.services import services  # noqa: PLC0415
 
-        services()
+            services()
     except ConfigurationError:
         raise
     except Exception as error:
@@ -172,8 +176,12 @@ def worker(
     name = name or new_worker_name()
     settings = _settings(f"worker {name}")
 
-    from appliance.processes import promotion  # noqa: PLC0415
-    from tasks.worker import open_models, run  # noqa: PLC0415
+    with loading():
+        from appliance.processes import promotion  # noqa: PLC0415
+        from tasks.jobs import jobs  # noqa: PLC0415
+        from tasks.worker import open_models, run  # noqa: PLC0415
+
+        jobs()
 
     models = open_models(worker_config(settings, name))
     if standby_fd is not None:

@@ -30,7 +30,7 @@ _BUNDLED = "redis-server-6.2.14"
 # sockaddr_un holds 108 bytes with the closing zero; Redis cuts a longer path short without a word.
 _LONGEST_SOCKET_PATH = 100
 _SOCKET = "redis.sock"
-_POLL_SECONDS = 0.01
+_POLL_SECONDS, _START_SECONDS = 0.01, 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +241,7 @@ def _url(path: Path) -> str:
     return f"unix://{quote(str(path))}"
 
 
-async def wait_until_ready(url: str, patience: float) -> None:
+async def wait_until_ready(url: str, patience: float = _START_SECONDS) -> None:
     """Returns once the server at `url` answers; while it says that it is loading its data, `patience` starts anew.
 
     Raises ConfigurationError when it stays silent for `patience` seconds or lets us not in.

@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Crew:
-    """One place more than there shall be workers: whoever comes when enough work waits until one of them dies.
+    """`size` workers and, with a `spare`, one place more: whoever comes when enough work waits until one of them dies.
 
     `launch` is given a name and, for one that shall wait, the descriptor of its promotion. `died` is told of each
     worker that ended, and not of a spare, which has no tasks. A spare that dies is replaced like a worker, and as late
@@ -22,25 +22,31 @@ class Crew:
     """
 
     def __init__(
-        self, size: int, launch: Callable[[str, int | None], Launch], died: Callable[[Child], Awaitable[None]]
+        self,
+        size: int,
+        launch: Callable[[str, int | None], Launch],
+        died: Callable[[Child], Awaitable[None]],
+        *,
+        spare: bool = True,
     ) -> None:
         self._size, self._launch, self._died = size, launch, died
         self._working: set[int] = set()
         self._waiting: dict[int, Promotion] = {}
         self.members = [
-            Child("worker", partial(self._launched, place), partial(self._ended, place)) for place in range(size + 1)
+            Child("worker", partial(self._launched, place), partial(self._ended, place))
+            for place in range(size + spare)
         ]
 
     async def start(self) -> None:
         """Starts the workers, and not the spare. Raises OSError when the system cannot start one."""
-        for worker in self.members[:-1]:
+        for worker in self.members[: self._size]:
             await worker.start()
 
     def duties(self, ready: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
         """What keeps all members alive until cancelled; the spare is first started when the appliance is `ready`, so
         that nobody waits longer for that. They raise what `died` raises."""
-        *workers, spare = self.members
-        return [*(worker.keep() for worker in workers), _keep_from(ready, spare)]
+        workers, spare = self.members[: self._size], self.members[self._size :]
+        return [*(worker.keep() for worker in workers), *(_keep_from(ready, one) for one in spare)]
 
     def _launched(self, place: int) -> Launch:
         # Anew each time: the tasks of a dead worker must not look like its successor's.

@@ -76,7 +76,7 @@ def checked(appliance: Appliance, command: str, settings: dict[str, Path]) -> in
 def test_the_whole_appliance_over_tls(start_appliance: Start, authority: trustme.CA, tmp_path: Path) -> None:
     """The ready line, `Location`, headers, probes and a renewal; who speaks in the clear is told what to do."""
     settings = write(tmp_path, authority.issue_cert("localhost", "127.0.0.1"))
-    appliance, context = start_appliance(**settings), trusting(authority)
+    appliance, context = start_appliance(grpc_port=0, **settings), trusting(authority)
     assert appliance.url.startswith("https://127.0.0.1:")
     with httpx.Client(base_url=appliance.url, verify=context, timeout=PATIENCE) as client:
         answer = client.post(CONVERSION, json={"voiceprints": [GOOD]})
@@ -139,7 +139,7 @@ def test_clients_show_certificates(start_appliance: Start, authority: trustme.CA
     (tmp_path / "authorities.pem").write_bytes(own.cert_pem.bytes() + authority.cert_pem.bytes())
     settings = write(tmp_path, authority.issue_cert("localhost", "127.0.0.1"))
     settings |= {"tls_client_authorities": tmp_path / "authorities.pem"}
-    appliance = start_appliance(**settings)
+    appliance = start_appliance(grpc_port=0, **settings)
     known, stranger = own.issue_cert("desk"), trustme.CA().issue_cert("desk")
     with httpx.Client(base_url=appliance.url, verify=trusting(authority, known), timeout=PATIENCE) as client:
         answer = client.post(CONVERSION, json={"voiceprints": [GOOD]})

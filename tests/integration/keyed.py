@@ -39,7 +39,7 @@ def key_in(folder: Path, name: str) -> str:
 @contextmanager
 def started(folder: Path, models_dir: Path, **settings: object) -> Iterator[Appliance]:
     """With its data in `folder`, and the ring beside it."""
-    given = {"http_port": 0, "grpc_port": 0, "workers": 1, "models_dir": models_dir, "key_ring": ring_in(folder.parent)}
+    given = {"http_port": 0, "workers": 1, "models_dir": models_dir, "key_ring": ring_in(folder.parent)}
     with running(Settings.model_validate(given | {"data_dir": folder} | settings)) as appliance:
         yield appliance
 

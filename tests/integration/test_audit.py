@@ -48,7 +48,7 @@ def desk(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder.mkdir()
     key = key_in(folder, "front desk")
     with (
-        started(folder, models_dir, rate_limit=50) as appliance,
+        started(folder, models_dir, rate_limit=50, grpc_port=0) as appliance,
         appliance.client(headers={"Authorization": f"Bearer {key}"}) as client,
     ):
         yield Desk(appliance, client, key)

@@ -23,7 +23,7 @@ def test_a_task_is_followed_by_its_ids(start_appliance: Callable[..., Appliance]
     """Each line of each process is an object; those of one task have its id and its trace, the request's has its own
     id as well. Neither media nor voiceprint nor the name of the file is in any."""
     media = (RECORDINGS / "demo.flac").read_bytes()
-    appliance = start_appliance(log_format="json", log_level="debug")
+    appliance = start_appliance(grpc_port=0, log_format="json", log_level="debug")
     headers = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01", "X-Request-Id": "call 4711"}
     with appliance.client() as client:
         answer = client.post(EXTRACTION, files={"file": (NAME, media)}, headers=headers)

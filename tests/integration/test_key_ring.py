@@ -68,7 +68,7 @@ def converted(client: httpx.Client, *texts: str) -> dict[str, object]:
 
 def test_what_is_made_is_signed_and_what_is_not_is_refused(start_appliance: Start, ring: Path) -> None:
     """Over REST and gRPC alike: what the appliance made is taken, what it did not is named by its index."""
-    appliance = start_appliance(key_ring=ring)
+    appliance = start_appliance(key_ring=ring, grpc_port=0)
     with appliance.client() as client:
         made = extracted(client)
         assert signatures(ring).decode(from_base64(made)).has_speech

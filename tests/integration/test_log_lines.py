@@ -74,7 +74,7 @@ def told(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     }
     settings = {"log_level": "debug", "webhook_secret": WEBHOOK, "webhook_networks": "127.0.0.0/8", "rate_limit": 60}
     with (
-        started(folder, models_dir, **settings) as appliance,
+        started(folder, models_dir, grpc_port=0, **settings) as appliance,
         appliance.client(headers={"Authorization": f"Bearer {key}"}) as client,
     ):
         told = Told(appliance, client, marks)

@@ -111,7 +111,7 @@ def test_tls(start_appliance: Callable[..., Appliance], place: Path, models_dir:
     subprocess.run(
         ["bash", "-euc", SHELL["a certificate for this machine"]], check=True, cwd=place, capture_output=True
     )
-    appliance = start_appliance(grpc_tls_certificate=certificate, grpc_tls_key=key)
+    appliance = start_appliance(grpc_port=0, grpc_tls_certificate=certificate, grpc_tls_key=key)
     (secure,) = re.findall(r"# With TLS: (.*)", FILES["wire.py"])
     call = next(snippet for snippet in SNIPPETS if technology(snippet) == "Voice activity-grpc")
     call = call.replace(

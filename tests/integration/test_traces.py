@@ -82,7 +82,7 @@ def test_one_trace_for_each_task(start_appliance: Callable[..., Appliance]) -> N
     one. Nothing that a caller sends is in it."""
     media = (RECORDINGS / "demo.flac").read_bytes()
     with receiving() as receiver:
-        appliance = start_appliance(otel_endpoint=receiver.url)
+        appliance = start_appliance(otel_endpoint=receiver.url, grpc_port=0)
         with appliance.client() as client:
             headers = {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Request-Id": SECRET, "Idempotency-Key": SECRET}
             location = client.post(EXTRACTION, files={"file": (SECRET, media)}, headers=headers).headers["Location"]

@@ -147,7 +147,7 @@ def refused(
 
 def test_interrupted_uploads_leave_nothing(start_appliance: Start, tmp_path: Path) -> None:
     """Ctrl-C while recordings come in over gRPC removes what has come of them."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     partial = tmp_path / "data" / "store" / "partial"
     over = threading.Event()
 
@@ -167,7 +167,7 @@ def test_interrupted_uploads_leave_nothing(start_appliance: Start, tmp_path: Pat
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_ctrl_c_stops_an_idle_appliance_at_once(start_appliance: Start, number: signal.Signals) -> None:
     """Ctrl-C, and a terminal that closes, end all processes, with exit code 0."""
-    appliance = start_appliance(workers=2)
+    appliance = start_appliance(workers=2, grpc_port=0, spare_worker=True)
     until(lambda: children(appliance.process.pid)["spare"])
     found = children(appliance.process.pid)
     counts = {"redis": 1, "serve": 1, "grpc": 1, "worker": 2, "spare": 1}
@@ -180,7 +180,7 @@ def test_ctrl_c_stops_an_idle_appliance_at_once(start_appliance: Start, number: 
 
 def test_ctrl_c_reaches_only_the_supervisor(start_appliance: Start) -> None:
     """Every process has a session of its own, so a terminal sends its Ctrl-C to none of them."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0, spare_worker=True)
     pids = every(children(appliance.process.pid))
     assert [os.getsid(pid) for pid in pids] == pids
 
@@ -290,7 +290,7 @@ def names(appliance: Appliance) -> list[str]:
 
 def test_the_spare_takes_the_task_of_a_killed_worker(start_appliance: Start) -> None:
     """It counts as a worker from then on, and not before; the task is done by it."""
-    appliance = start_appliance()
+    appliance = start_appliance(spare_worker=True)
     waiting = spare(appliance)
     (before,) = names(appliance)
     location = submitted(appliance, 300)
@@ -304,7 +304,7 @@ def test_the_spare_takes_the_task_of_a_killed_worker(start_appliance: Start) -> 
 
 def test_what_is_killed_with_the_spare_is_replaced(start_appliance: Start) -> None:
     """Worker and spare killed at once leave the task to those that come after them."""
-    appliance = start_appliance()
+    appliance = start_appliance(spare_worker=True)
     waiting = spare(appliance)
     location = submitted(appliance, 300)
     until(lambda: state(appliance, location) == "running")
@@ -313,7 +313,7 @@ def test_what_is_killed_with_the_spare_is_replaced(start_appliance: Start) -> No
     with appliance.client() as client:
         assert ended(client, location)["task"] == {"task_id": location.rpartition("/")[2], "state": "done"}
     assert alive([waiting]) == []
-    until(lambda: len(every(children(appliance.process.pid))) == 5)
+    until(lambda: len(every(children(appliance.process.pid))) == 4)
 
 
 def test_a_killed_redis_is_replaced(start_appliance: Start) -> None:
@@ -362,7 +362,7 @@ def test_a_killed_http_process_refuses_nobody(start_appliance: Start) -> None:
 
 def test_the_ready_line(start_appliance: Start) -> None:
     """One line on standard output names both interfaces; its last word is the address of REST."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     assert re.fullmatch(r"127\.0\.0\.1:[1-9][0-9]+", appliance.grpc)
     assert appliance.url.startswith("http://127.0.0.1:")
     assert is_ready(appliance)
@@ -381,7 +381,7 @@ def test_without_grpc(start_appliance: Start) -> None:
 
 def test_a_killed_grpc_process_comes_back(start_appliance: Start) -> None:
     """The one that replaces it serves on the same port, and a client that waits for it is answered."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     (before,) = children(appliance.process.pid)["grpc"]
     os.kill(before, signal.SIGKILL)
     until(lambda: health(appliance) == "SERVING")
@@ -393,7 +393,7 @@ def test_a_killed_grpc_process_comes_back(start_appliance: Start) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])
 def test_who_watches_does_not_keep_it_from_ending(start_appliance: Start, number: signal.Signals) -> None:
     """An open stream is ended with the appliance, after it was told that nobody serves any more."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     with grpc.insecure_channel(appliance.grpc) as channel:
         watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
@@ -406,7 +406,7 @@ def test_who_watches_does_not_keep_it_from_ending(start_appliance: Start, number
 
 def test_sigterm_lets_a_running_call_finish(start_appliance: Start) -> None:
     """A call whose task runs at SIGTERM is answered, and a new one is not taken."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     with grpc.insecure_channel(appliance.grpc) as channel:
         stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
         messages = [ExtractRequest(audio=Audio(content=block)) for block in blocks(noise(600))]
@@ -422,7 +422,7 @@ def test_sigterm_lets_a_running_call_finish(start_appliance: Start) -> None:
 
 def test_ctrl_c_ends_a_running_call(start_appliance: Start) -> None:
     """Ctrl-C does not wait for calls: their clients are told that it ends, with a status on which they try again."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     with grpc.insecure_channel(appliance.grpc) as channel:
         stub = speaker_identification_pb2_grpc.VoiceprintExtractionStub(channel)
         messages = [ExtractRequest(audio=Audio(content=block)) for block in blocks(noise(7000))]
@@ -435,7 +435,7 @@ def test_ctrl_c_ends_a_running_call(start_appliance: Start) -> None:
 
 def test_nothing_outlives_a_killed_supervisor(start_appliance: Start) -> None:
     """SIGKILL to the supervisor ends every process that it started."""
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     found = children(appliance.process.pid)
     appliance.process.kill()
     appliance.process.wait(PATIENCE)
@@ -478,7 +478,7 @@ def test_packages_that_do_not_go_together_end_the_start(
 @pytest.mark.long
 def test_two_appliances_do_not_share_a_grpc_port(start_appliance: Start, models_dir: Path, tmp_path: Path) -> None:
     """A port that another appliance of the same user serves is taken like any other."""
-    port = start_appliance().grpc.rpartition(":")[2]
+    port = start_appliance(grpc_port=0).grpc.rpartition(":")[2]
     assert f":{port} is taken" in refused(models_dir, tmp_path, grpc_port=int(port), data_dir=tmp_path / "other")
 
 

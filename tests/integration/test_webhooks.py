@@ -29,7 +29,6 @@ def calling(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """An appliance that may call this machine."""
     settings = {
         "http_port": 0,
-        "grpc_port": 0,
         "data_dir": tmp_path_factory.mktemp("webhooks"),
         "models_dir": models_dir,
         "workers": 1,

@@ -31,10 +31,10 @@ time.sleep(600)
 class Company:
     """A crew of two, and what its processes have noted."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, spare: bool = True) -> None:
         self.folder, self.launched, self.deaths = folder, list[str](), list[str]()
         self.ready = asyncio.Event()
-        self.crew = Crew(2, self._launch, self._died)
+        self.crew = Crew(2, self._launch, self._died, spare=spare)
 
     def _launch(self, name: str, pipe: int | None) -> Launch:
         self.launched.append(name)
@@ -128,6 +128,17 @@ async def test_the_spare_is_not_there_before_it_is_ready(tmp_path: Path) -> None
         assert company.noted("waits") == set()
         company.ready.set()
         await company.complete(4)
+
+
+async def test_without_a_spare_whoever_is_killed_is_replaced(tmp_path: Path) -> None:
+    """Another worker is started in its place, and none waits for that to happen."""
+    company = Company(tmp_path, spare=False)
+    async with kept(company):
+        company.ready.set()
+        await eventually(lambda: len(company.working()) >= 2)
+        company.working()[0].kill()
+        await eventually(lambda: len(company.launched) >= 3 and len(company.working()) >= 2)
+        assert company.noted("waits") == set()
 
 
 async def test_a_spare_goes_when_its_supervisor_does(tmp_path: Path) -> None:
