@@ -7,16 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
-from appliance.commands import progress
+from appliance.commands import progress, table
 from appliance.commands.audited import note, require
 from appliance.commands.named_out import Force, require_free
 from appliance.commands.own import own
+from appliance.commands.table import AsJson, DoneAsJson
 from appliance.settings import Settings
 from schemas.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from appliance.backup.format import Manifest
 
 _STEP_PER_CENT = 10
 
@@ -37,12 +41,15 @@ def backup(
         ),
     ] = False,
     force: Force = False,
+    as_json: DoneAsJson = False,
 ) -> None:
     """Write the appliance's state to one archive, while it runs or not; never the key ring.
 
     Tasks with their uploads and results, what is still to be told to callback URLs, API keys (hashes), the audit log,
     and models, profiles and heads of your own. Encrypted files stay encrypted.
     """
+    if as_json and str(out) == "-":
+        raise ConfigurationError("--json and the archive cannot both be on standard output: name a file")
     settings = own()
     _end_cleanly()
 
@@ -52,10 +59,12 @@ def backup(
     with _written(settings, out, force=force) as file:
         manifest = asyncio.run(make(settings, file, ended=with_results, networks=with_networks, told=_Told()))
     note(settings, "backup.made")
+    if as_json:
+        table.show_json(_facts(manifest))
     typer.echo(f"{manifest.counts.told()}{_needed(manifest.key_ids)}", err=True)
 
 
-def verify_backup(archive: In) -> None:
+def verify_backup(archive: In, as_json: AsJson = False) -> None:
     """Read a backup and check all of it; nothing is written.
 
     With a key ring also that it is what this ring sealed.
@@ -66,13 +75,16 @@ def verify_backup(archive: In) -> None:
 
     with _read(archive) as file, progress.shown() as told:
         backup = verify(file, settings.ring(), told)
+    if as_json:
+        table.show_json({**_facts(backup.manifest), "sealed": backup.sealed})
+        return
     how = (
         "its seal is right" if backup.sealed else "who made it was not checked: it has no seal, or its key is not here"
     )
     typer.echo(f"{backup.manifest.counts.told()}{_needed(backup.manifest.key_ids)}; {how}")
 
 
-def restore(archive: In) -> None:
+def restore(archive: In, as_json: DoneAsJson = False) -> None:
     """Put a backup into an appliance that has no tasks and does not run; nothing is ever overwritten.
 
     All of the backup is read and checked before anything is changed. One that was interrupted is repeated with the same
@@ -87,7 +99,13 @@ def restore(archive: In) -> None:
     with _read(archive) as file, progress.shown() as told:
         manifest = asyncio.run(put_back(settings, file, told))
     note(settings, "backup.restored")
+    if as_json:
+        table.show_json(_facts(manifest))
     typer.echo(manifest.counts.told(), err=True)
+
+
+def _facts(manifest: "Manifest") -> dict[str, Any]:
+    return {**manifest.counts.model_dump(), "key_ids": manifest.key_ids}
 
 
 class _Told:

@@ -12,6 +12,7 @@ from appliance.commands.in_bulk import (
     Engine,
     Processes,
     Share,
+    SummaryAsJson,
     apart,
     done,
     means_of,
@@ -71,6 +72,7 @@ def convert(
     shard: Share = "1/1",
     engine: Engine = "local",
     processes: Processes = None,
+    as_json: SummaryAsJson = False,
 ) -> None:
     """Convert voiceprints to vectors, each as it is in its bytes.
 
@@ -94,4 +96,4 @@ def convert(
         raise typer.Exit(printed(work, inputs, means))
     form, folder = destination(output, to, records)
     by = By(engine, shard, processes or len(os.sched_getaffinity(0)))
-    raise typer.Exit(done(Job(work, form, rows_per_file), inputs, folder, means, by))
+    raise typer.Exit(done(Job(work, form, rows_per_file), inputs, folder, means, by, as_json=as_json))

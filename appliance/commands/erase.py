@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.commands import table
 from appliance.commands.audited import note_each, require
 from appliance.commands.inputs import complain
 from appliance.commands.own import own
@@ -31,6 +32,7 @@ def erase(
         typer.Option(metavar="ID|NAME", help="All tasks that this API key has made.", show_default=False),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: table.DoneAsJson = False,
 ) -> None:
     """Erase tasks with their uploads and results, whatever their state, while the appliance runs or not.
 
@@ -51,6 +53,8 @@ def erase(
         left = asyncio.run(_erase(settings, task_ids, owner, erased))
     finally:
         note_each(settings, "task.erased", [{"task": task_id} for task_id in erased], "erased")
+        if as_json:
+            table.show_json({"erased": erased})
         typer.echo(f"{_tasks(len(erased))} {'is' if len(erased) == 1 else 'are'} erased", err=True)
     for why in left:
         complain(why)

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from appliance.commands.bulk_output import Records, To, destination
-from appliance.commands.in_bulk import STANDARD_OUTPUT, By, Engine, Processes, Share, apart, done, means_of
+from appliance.commands.in_bulk import (
+    STANDARD_OUTPUT,
+    By,
+    Engine,
+    Processes,
+    Share,
+    SummaryAsJson,
+    apart,
+    done,
+    means_of,
+)
 from appliance.settings import PREFIX, child_environment, load
 from schemas.errors import ConfigurationError
 
@@ -88,6 +98,7 @@ def extract(
     shard: Share = "1/1",
     engine: Engine = "local",
     processes: Processes = None,
+    as_json: SummaryAsJson = False,
 ) -> None:
     """Extract voiceprints from recordings: many into tables or a database, or some as lines of JSON.
 
@@ -108,7 +119,9 @@ def extract(
     if output == STANDARD_OUTPUT:
         from appliance.commands.extract_lines import extracted  # noqa: PLC0415
 
-        raise typer.Exit(extracted(list(map(Path, inputs)), parameters, settings, out=out, vector=vector))
+        raise typer.Exit(
+            extracted(list(map(Path, inputs)), parameters, settings, out=out, vector=vector, as_json=as_json)
+        )
     if vector:
         raise ConfigurationError("--vector is for lines of JSON; in an output in bulk the vectors are anyway")
 
@@ -139,7 +152,7 @@ def extract(
     count = processes or preflight.worker_count(settings, devices)
     on = [child_environment(settings, CUDA_VISIBLE_DEVICES=device) for device in devices]
     by = By(engine, shard, count, on or [None])
-    raise typer.Exit(done(Job(work, form, rows_per_file), inputs, folder, means, by))
+    raise typer.Exit(done(Job(work, form, rows_per_file), inputs, folder, means, by, as_json=as_json))
 
 
 def _utc(time: datetime) -> datetime:

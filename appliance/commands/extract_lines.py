@@ -30,9 +30,11 @@ def extracted(
     *,
     out: Path | None = None,
     vector: bool = False,
+    as_json: bool = False,
 ) -> ExitCode:
     """Prints a line of JSON for each of `files`, with its vectors if `vector` is set; or the path of each container
-    that is written to the folder `out`. Bad files are named and passed over. Raises ConfigurationError."""
+    that is written to the folder `out`, in a line of JSON if `as_json`. Bad files are named and passed over. Raises
+    ConfigurationError."""
     if out:
         _refuse_clashes(files)
     from schemas.signatures import Signatures  # noqa: PLC0415
@@ -60,7 +62,7 @@ def extracted(
     with bar:
         for file, voiceprints in inputs.worked(bar.track(files, description="extracting"), work):
             lines = (
-                _write(out, file, voiceprints, signatures)
+                _written(file, _write(out, file, voiceprints, signatures), as_json=as_json)
                 if out
                 else [_line(file, voiceprints, signatures, settings.quality, include_vector=vector)]
             )
@@ -122,11 +124,22 @@ def _line(
     return json.encode({"file": places.told(str(file)), "channels": shown}) + b"\n"
 
 
-def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]", signatures: "Signatures") -> list[bytes]:
-    """Writes the containers and returns a line with the path of each. Raises ConfigurationError for a bad folder."""
+def _write(folder: Path, file: Path, voiceprints: "Sequence[Voiceprint]", signatures: "Signatures") -> list[Path]:
+    """Writes the containers and returns the path of each. Raises ConfigurationError for a bad folder."""
     from onnx_models.install.writing import write_atomically  # noqa: PLC0415
 
     paths = [folder / f"{file.stem}.{found.channel_number}.vp" for found in voiceprints]
     for path, found in zip(paths, voiceprints, strict=True):
         write_atomically(path, signatures.encode(found))
-    return [bytes(path) + b"\n" for path in paths]
+    return paths
+
+
+def _written(file: Path, paths: list[Path], *, as_json: bool) -> list[bytes]:
+    """What is printed of the containers of a recording."""
+    if not as_json:
+        return [bytes(path) + b"\n" for path in paths]
+    from schemas import json  # noqa: PLC0415
+    from tasks.bulk import places  # noqa: PLC0415
+
+    told = [places.told(str(path)) for path in paths]
+    return [json.encode({"file": places.told(str(file)), "voiceprints": told}) + b"\n"]

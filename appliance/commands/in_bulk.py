@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from appliance.commands import table
 from appliance.commands.inputs import complain
 from appliance.exit_codes import ExitCode
 from appliance.settings import Settings
@@ -27,6 +28,9 @@ STANDARD_OUTPUT = "-"
 Share = Annotated[str, typer.Option("--shard", metavar="I/N", help="Do the I-th of N shares of the work only.")]
 Engine = Annotated[
     Literal["local", "ray"], typer.Option(help="Who does the parts: this machine's cores, or a Ray cluster.")
+]
+SummaryAsJson = Annotated[
+    bool, typer.Option("--json", help="Print what came of it as JSON; lines of JSON are printed as ever.")
 ]
 Processes = Annotated[
     int | None, typer.Option(min=1, help="Processes; one for each core when not given.", show_default=False)
@@ -78,8 +82,9 @@ class By:
     environments: Sequence[Mapping[str, str] | None] = (None,)
 
 
-def done(job: "Job", inputs: Sequence[str], folder: str, means: "Means", by: By) -> ExitCode:
-    """Begins the run or goes on with it, shows how it goes, and says what came of it."""
+def done(job: "Job", inputs: Sequence[str], folder: str, means: "Means", by: By, *, as_json: bool = False) -> ExitCode:
+    """Begins the run or goes on with it, shows how it goes, and says what came of it, for programs on standard output
+    if `as_json`."""
     from appliance.commands import bulk_progress  # noqa: PLC0415
     from tasks.bulk import local, on_ray  # noqa: PLC0415
     from tasks.bulk.run import begun  # noqa: PLC0415
@@ -90,6 +95,8 @@ def done(job: "Job", inputs: Sequence[str], folder: str, means: "Means", by: By)
         for progress in parts:
             bar.went_on(progress)
     record, left = run.ended(means)
+    if as_json:
+        table.show_json({"output": run.path, **asdict(record), "parts_left": left})
     _summarise(run, record, left)
     return ExitCode.REFUSED if record.rejects else ExitCode.DONE
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.commands import table
 from appliance.commands.inputs import Inputs
 from appliance.commands.own import own
 from appliance.settings import PREFIX
@@ -42,6 +43,7 @@ def sign(
             readable=False,
         ),
     ],
+    as_json: table.DoneAsJson = False,
 ) -> None:
     """Sign voiceprints with the current key, where they stand.
 
@@ -64,6 +66,9 @@ def sign(
             after[found.start : found.start + len(written)] = written
         if after != content:
             rewrite(path, bytes(after))
+    if as_json:
+        table.show_json({"signed": signed, "already": already})
+        raise typer.Exit(inputs.exit_code)
     made = "1 voiceprint was" if signed == 1 else f"{signed} voiceprints were"
     typer.echo(f"{made} signed, {already} {'was' if already == 1 else 'were'} already")
     raise typer.Exit(inputs.exit_code)

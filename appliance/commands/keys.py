@@ -66,6 +66,7 @@ def create_key(
             show_default=False,
         ),
     ] = None,
+    as_json: table.DoneAsJson = False,
 ) -> None:
     """Make an API key and print it, once: only its hash is kept.
 
@@ -99,7 +100,10 @@ def create_key(
         kept.append(made)
         # The key alone where a script reads it, and the rest for people. Before it is kept: where nobody could read it,
         # on a full disk say, nothing must open to it.
-        typer.echo(text)
+        if as_json:
+            table.show_json(made.model_dump(mode="json", exclude={"sha256"}) | {"key": text})
+        else:
+            typer.echo(text)
         sys.stdout.flush()
     note(settings, "keys.created", key=made.id, name=made.name, scopes=" ".join(made.scopes))
     until = f" until {_minute(end)} UTC" if end else ""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from appliance.commands import table
 from appliance.commands.audited import note, require
 from appliance.commands.own import own_models
 from appliance.commands.questions import confirmed
@@ -26,6 +27,7 @@ def retire(
         ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Remove it without being asked.")] = False,
+    as_json: table.DoneAsJson = False,
 ) -> None:
     """Remove a model, after saying what would be left without one that understands it.
 
@@ -47,8 +49,14 @@ def retire(
     if not yes:
         confirmed(f"Remove {name}?", "--yes")
     require(settings)
-    for path in retiring.retire(card, settings.models):
-        typer.echo(path)
+    removed = retiring.retire(card, settings.models)
+    if as_json:
+        stranded = [str(path) for path in (*found.profiles, *found.heads) if found.anything]
+        told = {"space": found.space, "successors": found.successors, "stranded": stranded}
+        table.show_json({"model": name, **told, "removed": [str(path) for path in removed]})
+    else:
+        for path in removed:
+            typer.echo(path)
     note(settings, "models.retired", model=name)
 
 

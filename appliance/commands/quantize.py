@@ -1,6 +1,7 @@
 """`voiceprint models quantize`: a second model of the same weights in fewer bits, after a report of what that costs."""
 
 import hashlib
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -43,6 +44,7 @@ def quantize(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Install the result without asking.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Even when the vectors of both are too unlike.")] = False,
+    as_json: table.DoneAsJson = False,
 ) -> None:
     """Make a faster model of fewer bits, report speed, cosine and EER before and after, and ask before it is installed.
 
@@ -69,7 +71,8 @@ def quantize(
     )
     _tell(how)
     weighed = weighing.weigh(card, graph, corpus, settings.models, _tell, device=_DEVICES[bits])
-    _report(card, bits, len(graph), weighed)
+    if not as_json:
+        _report(card, bits, len(graph), weighed)
     if bits == "16" and weighed.device == "cpu":
         _tell("there is no GPU here: these are figures of the processor, which computes in 32 bits all the same")
     fault = _unlike(bits, weighed)
@@ -83,7 +86,12 @@ def quantize(
     fields = _fields(card, own, graph, f"{card.name} in {bits} bits: {how}")
     made = card_file.write(fields, settings.models, graph, card_file.of_space(fields, card))
     _tell(f"{own} is installed, in the embedding space {card.space} of {name}; serve it with VOICEPRINT_MODEL={own}")
-    typer.echo(made.path(settings.models))
+    path = made.path(settings.models)
+    if as_json:
+        sizes = {"bytes_before": card.bytes, "bytes_after": len(graph)}
+        table.show_json({"model": own, "of": name, "bits": int(bits), "path": str(path), **sizes, **asdict(weighed)})
+    else:
+        typer.echo(path)
 
 
 def _unlike(bits: str, weighed: "Weighed") -> str | None:

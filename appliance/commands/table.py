@@ -8,6 +8,8 @@ import typer
 
 # What a command with a table takes that other programs read too.
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+# And one that does something: what has come of it.
+DoneAsJson = Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")]
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 

@@ -235,6 +235,7 @@ def erase(
         typer.Option(metavar="DIR", help="All tasks whose voiceprints are there, or were to be.", show_default=False),
     ] = None,
     technology: Annotated[str, typer.Option(metavar="NAME", help="What the tasks are of.")] = ask.EXTRACTION.name,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was done as JSON.")] = False,
 ) -> None:
     """Take tasks back, with recordings and results, whatever their state. Voiceprints that were fetched stay."""
     if bool(tasks) == (of is not None):
@@ -242,17 +243,20 @@ def erase(
     named = tasks if of is None else journal.tasks(of)
 
     async def work(client: AsyncClient) -> int:
-        code = erased = 0
+        code, erased = 0, list[str]()
         for task_id in named or ():
             try:
-                erased += await client.erase(Task(Technology(technology, object), task_id))
+                if await client.erase(Task(Technology(technology, object), task_id)):
+                    erased.append(task_id)
             except ClientError as error:
                 if telling.lasting(error) is not None:
                     raise
                 complain(f"{task_id}: {words(error)}")
                 code = REFUSED
-        gone = len(named or ()) - erased
-        note(f"{erased} erased" + (f", {gone} were not there any more" if gone and not code else ""))
+        if as_json:
+            line({"erased": erased})
+        gone = len(named or ()) - len(erased)
+        note(f"{len(erased)} erased" + (f", {gone} were not there any more" if gone and not code else ""))
         return code
 
     raise typer.Exit(_asked(connect, work))
