@@ -24,7 +24,7 @@ _ALWAYS = {SOURCE, ROW, MODEL, SPACE, VECTOR}
 # What is told of a reject, and by what name.
 _REFUSED = {SOURCE: SOURCE, ROW: ROW, KEY: KEY, CHANNEL: CHANNEL, KIND: "type", FAULT: "message"}
 # Rows that are worth being written by themselves.
-_TOGETHER_ROWS = 1 << 10
+_TOGETHER_ROWS = 1 << 9
 
 Tell = Callable[[int], None]
 Refuse = Callable[[dict[str, Any]], Any]
