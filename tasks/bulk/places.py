@@ -227,6 +227,10 @@ class _Local:
         try:
             with DirectFile(beside) as file:
                 yield file, beside, path
+        except OSError as error:
+            # A write knows its file by number alone.
+            error.filename = error.filename or str(path)
+            raise
         finally:
             beside.unlink(missing_ok=True)
 
