@@ -12,24 +12,30 @@ PATIENCE = 120.0
 Found = TypeVar("Found")
 
 
+def pause(began: float) -> float:
+    """The seconds until it is looked again by one who has waited since the monotonic time `began`: a tenth of that,
+    since those who are waited for need the processor."""
+    return min(max(0.01, (time.monotonic() - began) / 10), 0.05)
+
+
 def until(happened: Callable[[], Found], seen: Callable[[], object] | None = None) -> Found:
     """What `happened` answers, once that is true; when it never is, `seen` says what was instead."""
-    end = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while not (found := happened()):
-        assert time.monotonic() < end, _said(happened, seen)
-        time.sleep(0.01)
+        assert time.monotonic() < began + PATIENCE, _said(happened, seen)
+        time.sleep(pause(began))
     return found
 
 
 async def eventually(happened: Callable[[], Any], seen: Callable[[], object] | None = None) -> Any:
     """As `until`, while the event loop goes on; `happened` may be a coroutine function."""
-    end = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while True:
         answer = happened()
         if found := await answer if inspect.isawaitable(answer) else answer:
             return found
-        assert time.monotonic() < end, _said(happened, seen)
-        await asyncio.sleep(0.01)
+        assert time.monotonic() < began + PATIENCE, _said(happened, seen)
+        await asyncio.sleep(pause(began))
 
 
 def _said(happened: Callable[[], object], seen: Callable[[], object] | None) -> str:
