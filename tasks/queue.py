@@ -11,7 +11,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 import msgpack
@@ -23,6 +24,7 @@ from redis.exceptions import ResponseError
 from schemas.errors import Overloaded, StorageFull
 from tasks.connection import PASSING
 from tasks.dispatch import QUEUE, WAKE
+from tasks.keys import RECORD
 from tasks.lane import Lane
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
@@ -35,8 +37,9 @@ _IDLE_SECONDS = 3
 _LOOK_SECONDS = 0.03
 # A task that waits for so long is not waited for by a worker that has nothing to do: it would have it by now.
 _PATIENCE_SECONDS = 0.005
-# Those that end so soon one after the other are one reason to look, as long as there is something to do.
-_MOMENT_SECONDS = 0.002
+# Those that end so soon one after the other are one reason to look, as long as there is something to do, where more
+# than a few are under way: those take next to no time.
+_MOMENT_SECONDS, _FEW = 0.002, 2
 # How many entries are looked at. When there are so many, nobody has nothing to do.
 _MANY = 64
 # After an outage of Redis, and an entry that arq could not bear.
@@ -51,10 +54,15 @@ _ID = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Taker(Protocol):
     """Who decides what is taken, and does it: see `tasks/under_way.py`."""
 
+    freed: asyncio.Event
+
     @property
     def left(self) -> int: ...
 
-    async def chosen(self, task_ids: Sequence[str]) -> tuple[list[TaskRecord], list[str]]: ...
+    @property
+    def busy(self) -> bool: ...
+
+    async def chosen(self, stored: Mapping[str, bytes | None]) -> tuple[list[TaskRecord], list[str]]: ...
 
     async def attempt(self, record: TaskRecord) -> None: ...
 
@@ -82,6 +90,9 @@ class Queue(Worker):
         self._lane = store.lane
         # Whoever waits for a token keeps the way that it waits on.
         self._asleep = Lane(store.redis)
+        # What was left of the queue at the last look, in order, and what is stored of those that are looked at now.
+        self._left: list[bytes] = []
+        self._read: dict[bytes, bytes | None] = {}
         # When each entry was first seen, and whether one was left to others.
         self._seen: dict[bytes, float] = {}
         self._passed_over = False
@@ -108,34 +119,45 @@ class Queue(Worker):
     async def _poll_iteration(self) -> None:
         """Looks at what waits, if more could be taken. arq would do so by the time of day, and tell Redis of its health
         besides."""
+        self._taker.freed.clear()
         self.tasks = {task_id: task for task_id, task in self.tasks.items() if not task.done()}
-        if self._taker.left:
-            await self.start_jobs(await self._lane.call("ZRANGE", QUEUE, 0, _MANY - 1))
+        if most := self._taker.left:
+            # What was left at the last look is most likely had now, but for what others have taken: it is read as well.
+            likely = self._left[: most + _FEW] if most <= _FEW else []
+            reading = [_reading(likely)] if likely else []
+            job_ids, *stored = await self._lane.calls(("ZRANGE", QUEUE, 0, _MANY - 1), *reading)
+            self._read = dict(zip(likely, *stored, strict=True)) if stored else {}
+            await self.start_jobs(job_ids)
 
     async def _rest(self) -> None:
         """Until there may be something to do."""
-        if not self.tasks and self._in_vain:
+        if not self._taker.busy and self._in_vain:
             # What stands before others for nothing is gone after a second look.
             await asyncio.sleep(_LOOK_SECONDS)
             return
-        if not self.tasks:
+        if not self._taker.busy:
             await self._asleep.call("BLPOP", WAKE, _IDLE_SECONDS)
             return
         seconds = _IDLE_SECONDS if not self._taker.left else _PATIENCE_SECONDS if self._passed_over else _LOOK_SECONDS
-        ended, running = await asyncio.wait(self.tasks.values(), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        if ended and running:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._taker.freed.wait()
+        running = [task for task in self.tasks.values() if not task.done()]
+        if len(running) > _FEW:
             await asyncio.wait(running, timeout=_MOMENT_SECONDS)
 
     async def start_jobs(self, job_ids: list[bytes]) -> None:
         """Begins what is chosen of what waits. arq would ask and tell Redis of each job three times before it begins,
         and four times more until it is over."""
-        there = self._for_us(job_ids)
+        there, self._left = self._for_us(job_ids), job_ids
         ours = [job_id for job_id in there if _ID.fullmatch(job_id)]
         self._in_vain = len(ours) < len(there)
         await self._forget(*(set(there) - set(ours)))
         if not ours:
             return
-        chosen, idle = await self._taker.chosen([job_id.decode() for job_id in ours])
+        chosen, idle = await self._taker.chosen(await self._stored(ours))
+        begun = {record.task_id.encode() for record in chosen}
+        self._left = [job_id for job_id in job_ids if job_id not in begun]
         for record in chosen:
             self.tasks[record.task_id] = asyncio.create_task(self._start(record))
         # What another worker has taken meanwhile is no longer there when it is looked again.
@@ -143,6 +165,12 @@ class Queue(Worker):
         self._idle = set(idle)
         self._in_vain |= bool(idle)
         await self._forget(*(task_id.encode() for task_id in again))
+
+    async def _stored(self, job_ids: list[bytes]) -> dict[str, bytes | None]:
+        """What is stored of these tasks."""
+        if missing := [job_id for job_id in job_ids if job_id not in self._read]:
+            self._read |= zip(missing, await self._lane.call(*_reading(missing)), strict=True)
+        return {job_id.decode(): self._read[job_id] for job_id in job_ids}
 
     def _for_us(self, job_ids: list[bytes]) -> list[bytes]:
         """Those that this worker may have: but for the first of a worker that has none, what has just come is left to
@@ -154,7 +182,7 @@ class Queue(Worker):
             return [job_ids[0], *job_ids[first : first + most - 1]]
         now = time.monotonic()
         self._seen = {job_id: self._seen.get(job_id, now) for job_id in job_ids}
-        mine = [] if self.tasks else job_ids[:1]
+        mine = [] if self._taker.busy else job_ids[:1]
         left = [job_id for job_id in job_ids[len(mine) :] if now - self._seen[job_id] >= _PATIENCE_SECONDS]
         self._passed_over = len(mine) + len(left) < len(job_ids)
         return [*mine, *left][:most]
@@ -180,3 +208,8 @@ class Queue(Worker):
             await asyncio.wait(self.tasks.values(), timeout=seconds)
             give_back.set()
             await asyncio.wait(self.tasks.values(), timeout=_STOP_SECONDS)
+
+
+def _reading(job_ids: Sequence[bytes]) -> Sequence[bytes]:
+    """The command that reads the records of these tasks."""
+    return b"MGET", *(RECORD.encode() + job_id for job_id in job_ids)

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 
@@ -37,7 +37,8 @@ class UnderWay:
     """The tasks of the worker `name` among its `workforce`, as many at a time as `appetite` says. What ends is kept for
     `retention` seconds, and counted in `tally`.
 
-    When `give_back` is set, what runs stops between two blocks and goes back to the queue.
+    When `give_back` is set, what runs stops between two blocks and goes back to the queue. `freed` is set whenever
+    there may be room for another: as soon as an attempt is made, and so before Redis knows of its end.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class UnderWay:
         self._attempts, self._appetite, self._retention, self._tally = attempts, appetite, retention, tally
         self._tracing = tracing
         self.give_back = threading.Event()
-        # From before their claim on; and what drops those whose attempts run, when they are erased and need no end.
+        # From before their claim to the end of their attempt, and from there on until Redis knows of it; and what drops
+        # those whose attempts run, when they are erased and need no end.
         self._wanted: dict[str, TaskRecord] = {}
+        self._ending: set[str] = set()
         self._dropping: dict[str, threading.Event] = {}
+        self.freed = asyncio.Event()
         self._threads = ThreadPoolExecutor(appetite.most, thread_name_prefix="attempt")
 
     @property
@@ -67,18 +71,22 @@ class UnderWay:
         """How many more tasks could be taken at most."""
         return self._appetite.left(self._wanted.values())
 
-    async def chosen(self, task_ids: Sequence[str]) -> tuple[list[TaskRecord], list[str]]:
-        """Of the tasks that have an entry in the queue, those whose `attempt` is to be made now, and those whose entry
-        stands for nothing that waits. One with a damaged record ends as failed."""
+    @property
+    def busy(self) -> bool:
+        """Whether an attempt is made, or about to be."""
+        return bool(self._wanted)
+
+    async def chosen(self, stored: Mapping[str, bytes | None]) -> tuple[list[TaskRecord], list[str]]:
+        """Of the tasks that have an entry in the queue, each with what is stored of it, those whose `attempt` is to be
+        made now, and those whose entry stands for nothing that waits. One with a damaged record ends as failed."""
         waiting, idle = [], []
-        found = await self._store.records(task_ids)
-        for task_id in task_ids:
-            record = found.get(task_id)
-            if task_id in found and (record is None or record.technology not in jobs()):
+        for task_id, data in stored.items():
+            record = None if data is None else self._readable(task_id, data)
+            if data is not None and record is None:
                 await self._fail(task_id)
             elif record is None or record.state is not TaskState.PENDING:
                 idle.append(task_id)
-            elif task_id not in self._wanted:
+            elif task_id not in self._wanted and task_id not in self._ending:
                 waiting.append(record)
         chosen = self._appetite.chosen(waiting, self._wanted.values())
         self._wanted |= {record.task_id: record for record in chosen}
@@ -97,7 +105,14 @@ class UnderWay:
             log.debug("task %s is left alone: %s", record.task_id, error.message)
             await asyncio.sleep(_BREATH_SECONDS)
         finally:
-            del self._wanted[record.task_id]
+            self._free(record.task_id)
+            self._ending.discard(record.task_id)
+
+    def _free(self, task_id: str) -> None:
+        """There is room for another in its place, if it has had one until now."""
+        if self._wanted.pop(task_id, None) is not None:
+            self._ending.add(task_id)
+            self.freed.set()
 
     def running(self) -> dict[str, threading.Event]:
         """The tasks whose attempts run, by what drops them."""
@@ -108,7 +123,7 @@ class UnderWay:
         is what it has in Redis, as it was seen after `running` was."""
         for task_id in running.keys() - owned:
             running[task_id].set()
-        for task_id in owned - self._wanted.keys():
+        for task_id in owned - self._wanted.keys() - self._ending:
             with suppress(RecordDamaged):  # which is for those to end who find it
                 record = await self._store.fetch(task_id)
                 if record is not None and record.worker == self._name and not record.state.terminal:
@@ -127,6 +142,7 @@ class UnderWay:
             ended = await self._unexpected(claimed, fault)
         finally:
             del self._dropping[task_id]
+            self._free(task_id)
         if await self._finish(claimed, ended):
             log.info("task %s is %s after attempt %d", task_id, ended.state.value, ended.attempt)
         else:
@@ -154,6 +170,14 @@ class UnderWay:
             except (Overloaded, StorageFull) as error:
                 log.warning("task %s cannot be completed yet: %s", claimed.task_id, error.message)
                 await asyncio.sleep(_BREATH_SECONDS)
+
+    def _readable(self, task_id: str, data: bytes) -> TaskRecord | None:
+        """The record, unless it is damaged or of what is not done here."""
+        with suppress(RecordDamaged):
+            record = self._store.unpack(task_id, data)
+            if record.technology in jobs():
+                return record
+        return None
 
     async def _fail(self, task_id: str) -> None:
         try:
