@@ -1,6 +1,5 @@
 """What is counted of the end of a task, whichever process brings it about."""
 
-from schemas.technologies import technologies
 from tasks.metrics.declared import ENDED, RESULT_BYTES
 from tasks.metrics.tally import Tally
 from tasks.record import TaskRecord
@@ -15,6 +14,9 @@ def counted(tally: Tally, told: Told) -> Told:
 
     def tell(record: TaskRecord, *, again: bool = False) -> None:
         if not again:
+            # Only now: the supervisor, whose tasks seldom end, starts sooner without numpy.
+            from schemas.technologies import technologies  # noqa: PLC0415
+
             name = record.technology if record.technology in technologies() else _UNKNOWN
             tally.count(ENDED, name, record.state.value)
             if record.result_bytes:

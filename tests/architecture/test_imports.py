@@ -70,6 +70,14 @@ def test_the_faces_are_light(module: str) -> None:
     assert found.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", ["appliance.cli", "appliance.supervisor"])
+def test_who_only_starts_others_is_lighter_still(module: str) -> None:
+    """The command line and the supervisor, which everybody waits for first, load neither numpy nor an HTTP server."""
+    check = f"import sys, {module}; print(sorted({{'numpy', 'aiohttp', 'prometheus_client'}} & sys.modules.keys()))"
+    found = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
+
+
 def test_services_are_found_without_a_runtime() -> None:
     """Looking for the services of gRPC, which a server does at its start, loads no network runtime."""
     look = "import sys; from appliance.grpc_face.services import services; assert services()"
