@@ -1,0 +1,16 @@
+"""Modules are loaded without the garbage collector."""
+
+import gc
+
+import pytest
+
+from appliance.loading import loading
+
+
+def test_the_collector_waits_and_then_works_again() -> None:
+    """Also after an import that fails; what was there by then, it leaves alone."""
+    with pytest.raises(ImportError), loading():
+        assert not gc.isenabled()
+        raise ImportError
+    assert gc.isenabled()
+    assert gc.get_freeze_count()
