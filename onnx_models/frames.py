@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from onnx_models.blocks import Samples
+from onnx_models.blocks import Samples, overlapping
 
 # Frames come in groups of this many, so that whatever sums over them sums in one order however the samples arrive.
 GROUP: Final = 128
@@ -79,4 +79,4 @@ class Framer:
             held = held[GROUP * self._step :]
 
     def _frames(self, samples: Samples) -> Samples:
-        return np.lib.stride_tricks.sliding_window_view(samples, self._length)[:: self._step]
+        return overlapping(samples, self._length, self._step)

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from onnx_models.blocks import Samples
+from onnx_models.blocks import Samples, overlapping
 from onnx_models.quality_estimates import BAND_HERTZ, BINS, Counts, Floats, bandwidth, bins, counted, snr
 from schemas.quality import Quality
 
@@ -149,9 +149,7 @@ class QualityMeter:
         count = int(np.searchsorted(self._starts, len(block) - self._length, side="right"))
         if not count:
             return
-        channels = [
-            np.lib.stride_tricks.sliding_window_view(column, self._length) for column in np.ascontiguousarray(block.T)
-        ]
+        channels = [overlapping(column, self._length) for column in np.ascontiguousarray(block.T)]
         measured = []
         for first in range(0, count, self._at_once):
             starts = self._starts[first : min(count, first + self._at_once)]
