@@ -33,8 +33,6 @@ from schemas.voiceprint import Voiceprint
 
 # Of what is resampled: telephone speech, as long as the recordings.
 _TELEPHONE_RATE = 8000
-# Windows of 1.6 s that go through the network at once, as the extractor has them.
-_BATCH_SECONDS = 25.6
 _CONTEXT, _STATE = 64, (1, 1, 128)
 _FRAMES_AT_ONCE = 512
 _EIGHT_BITS = "-int8"
@@ -71,8 +69,8 @@ class Listening:
         self._network = open_session(self._network_file, "cpu")
         framing = Framing(card.sample_rate, card.window_seconds, card.hop_seconds)
         self._new_front_end = open_family(card.family, framing, card.family_options)
-        self._batch = card.windows_at_once or max(1, round(_BATCH_SECONDS / card.window_seconds))
         self._extractor = Extractor.open(card.name, models_dir=models_dir, device="cpu")
+        self._batch = self._extractor.fill.size
 
     def stages(self, paths: Sequence[Path]) -> list[Stage]:
         """Of the recordings at `paths`, in the order in which a worker comes to them."""
