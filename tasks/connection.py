@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from redis import exceptions
@@ -12,8 +13,9 @@ from redis.backoff import ExponentialBackoff
 
 from schemas.errors import ConfigurationError, Overloaded, StorageFull
 
-_BROKEN = (exceptions.ConnectionError, exceptions.BusyLoadingError)
-PASSING = (*_BROKEN, exceptions.TimeoutError)
+# After these it is asked again.
+BROKEN = (exceptions.ConnectionError, exceptions.BusyLoadingError)
+PASSING = (*BROKEN, exceptions.TimeoutError)
 # Long enough for a restart of Redis under the supervisor, short enough for a client that waits.
 _RETRIES = 6
 
@@ -59,8 +61,8 @@ def connect(url: str) -> Redis:
             socket_timeout=5.0,
             socket_connect_timeout=2.0,
             health_check_interval=30,
-            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES, supported_errors=_BROKEN),
-            retry_on_error=list(_BROKEN),
+            retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), _RETRIES, supported_errors=BROKEN),
+            retry_on_error=list(BROKEN),
         )
     except ValueError as error:
         raise ConfigurationError(f"VOICEPRINT_REDIS_URL: {error}") from error
@@ -69,22 +71,23 @@ def connect(url: str) -> Redis:
 
 @asynccontextmanager
 async def redis_errors() -> AsyncIterator[None]:
-    """Redis's errors as refusals: Unreachable while it does not answer, StorageFull when it cannot write, Foreign when
-    it holds what nobody here has written."""
+    """Around what is asked of Redis: raises as `refuse` does."""
     try:
         yield
-    except PASSING as error:
-        raise Unreachable from error
-    except exceptions.NoScriptError as error:
-        # Redis was restarted between the loading of a script and its run, twice in a row.
-        raise Unreachable from error
-    except exceptions.ResponseError as error:
-        # redis-py takes the code away from one of them, and older servers wrap both when a script meets them.
-        if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in str(error) or "MISCONF" in str(error):
-            raise StorageFull("the task store cannot write: its memory or its disk is full") from error
-        if any(words in str(error) for words in _FOREIGN):
-            log.warning("Redis: %s", error)
-            raise Foreign from error
-        raise
     except exceptions.RedisError as error:
+        refuse(error)
+
+
+def refuse(error: exceptions.RedisError) -> NoReturn:
+    """Raises what an error of Redis is for a caller: Unreachable while it does not answer, StorageFull when it cannot
+    write, Foreign when it holds what nobody here has written, and the error itself where it is none of these."""
+    # A script may be unknown still, when Redis was restarted between its loading and its run, twice in a row.
+    if not isinstance(error, exceptions.ResponseError) or isinstance(error, exceptions.NoScriptError):
         raise Unreachable from error
+    # redis-py takes the code away from one of them, and older servers wrap both when a script meets them.
+    if isinstance(error, exceptions.OutOfMemoryError) or "OOM" in str(error) or "MISCONF" in str(error):
+        raise StorageFull("the task store cannot write: its memory or its disk is full") from error
+    if any(words in str(error) for words in _FOREIGN):
+        log.warning("Redis: %s", error)
+        raise Foreign from error
+    raise error

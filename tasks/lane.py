@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from tasks.connection import BROKEN
 from tasks.line import Line, Place
 
 Words = Sequence[Any]
@@ -53,17 +54,19 @@ class Lane:
     async def calls(self, *commands: Words) -> list[Any]:
         """What each of the commands answers; all of them are made, one after the other, though perhaps with those of
         others in between. Raises the first error among the answers."""
+        line = self._line
+        if line is not None and not line.broken:
+            try:
+                return _checked(await line.asked(commands))
+            except BROKEN:
+                pass  # begun anew, on another line
         await self._opened()
         answers: list[Any] = await self._retry.call_with_retry(lambda: self._answers(commands), _left_to_opening)
         return answers
 
     async def _answers(self, commands: Sequence[Words]) -> list[Any]:
         line = self._line if self._line and not self._line.broken else await self._opened()
-        answers = await line.asked(commands)
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
-        return answers
+        return _checked(await line.asked(commands))
 
     async def _opened(self) -> "_Calls":
         """The line, opened anew if there is none; whoever asks meanwhile waits for the same, and fails with it."""
@@ -83,6 +86,14 @@ class Lane:
         if not opening.cancelled():
             # Whoever waited may have gone: then nobody else asks what became of it.
             opening.exception()
+
+
+def _checked(answers: list[Any]) -> list[Any]:
+    """Raises the first error among them."""
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    return answers
 
 
 async def _left_to_opening(_: Exception) -> None:

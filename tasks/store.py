@@ -7,16 +7,18 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Protocol, Self
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from schemas.errors import Conflict, Overloaded, StorageFull, TaskInternalError
 from schemas.keyring import Keys
 from schemas.task import TaskState
 from tasks import idempotency, owners
-from tasks.connection import Foreign, connect, redis_errors
+from tasks.connection import Foreign, connect, redis_errors, refuse
 from tasks.dispatch import QUEUE, WAKE, entry
 from tasks.idempotency import Earlier
 from tasks.keys import (
@@ -40,6 +42,8 @@ log = logging.getLogger(__name__)
 # An ended task that somebody awaits stays no longer: its result is read at once, unless who waited was killed.
 AWAITED_SECONDS = 600.0
 _RECORDS_AT_ONCE = 1000
+# A record has some hundred bytes, seldom thousands.
+_RECORDS_KEPT = 1024
 _LOST = "the task record was lost from the store"
 
 
@@ -79,6 +83,8 @@ class TaskStore:
         self._told = told
         self._ended = ended
         self._keys = keys
+        # Whoever waits for a task looks at the same bytes again and again.
+        self._proven = lru_cache(_RECORDS_KEPT)(partial(TaskRecord.unpack, keys=keys))
         folder = Path(__file__).parent
         self.lane = Lane(redis, {path.stem: path.read_text() for path in folder.glob("*.lua")})
 
@@ -311,10 +317,12 @@ class TaskStore:
 
     async def _stored(self, task_id: str) -> bytes | None:
         try:
-            async with redis_errors():
-                data: bytes | None = await self.lane.call("GET", record_key(task_id))
-        except Foreign as error:
-            raise RecordDamaged("the task record in the store is none") from error
+            data: bytes | None = await self.lane.call("GET", record_key(task_id))
+        except RedisError as error:
+            try:
+                refuse(error)
+            except Foreign:
+                raise RecordDamaged("the task record in the store is none") from error
         return data
 
     async def _finish(self, old: bytes, ended: TaskRecord, retention: float, *, again: bool = False) -> bool:
@@ -377,12 +385,14 @@ class TaskStore:
 
     def unpack(self, task_id: str, data: bytes) -> TaskRecord:
         """The record of the task, as it is stored. Raises RecordDamaged."""
-        record = TaskRecord.unpack(data, self._keys)
+        record = self._proven(data)
         if record.task_id != task_id:
             raise RecordDamaged("the task record in the store is that of another task")
         return record
 
     async def run(self, script: str, keys: Sequence[str | bytes], arguments: list[Any]) -> Any:
         """What the Lua script of that name answers."""
-        async with redis_errors():
+        try:
             return await self.lane.run(script, keys, arguments)
+        except RedisError as error:
+            refuse(error)
