@@ -3,16 +3,16 @@
 import asyncio
 import hashlib
 import sys
-import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from appliance import audited, documents
 from appliance.access.visitor import Visitor
-from appliance.room import Room, Share
+from appliance.capacity import Capacity
+from appliance.room import Share
 from appliance.settings import PREFIX, Settings
 from appliance.webhooks.admission import NotAdmitted, admitted
 from schemas.correlation import note
@@ -30,14 +30,12 @@ from tasks.record import Callback, RecordDamaged, TaskRecord, now_ms
 from tasks.store import TaskStore
 from tasks.tracing import Tracing, trace_id
 from tasks.uploads import Upload
-from tasks.workforce import Capabilities, Depth, Workforce
+from tasks.workforce import Workforce
 
 # What JSON bodies make in memory when they are checked is hundreds of megabytes at worst: not many at a time.
 _DOCUMENTS_AT_A_TIME = 2
 # What a request may be longer than its file: multipart framing, a config, a stray part.
 FRAMING_BYTES = 1 << 20
-# How long a look at what waits holds for those who come after, as long as so many fit who might come meanwhile.
-_MOMENT_SECONDS, _COME_AT_ONCE = 0.1, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +106,8 @@ class Intake:
         self._tally = tally
         self._audit = audit
         self._store = store
-        self._workforce = workforce
         self._files = files
-        self._room = Room()
-        # How it stood when it was last looked, and until when that is good enough.
-        self._seen: Depth | None = None
-        self._look_again = 0.0
+        self._capacity = Capacity(settings, workforce, files)
         self._rates = Rates(store.redis)
         self._checking = asyncio.Semaphore(_DOCUMENTS_AT_A_TIME)
 
@@ -130,30 +124,17 @@ class Intake:
         for Unreachable: then the task may exist all the same.
         """
         task_id = str(uuid.uuid4())
-        with self._tracing.submission(technology.name, task_id, caller.traceparent) as traceparent:
-            async with self._arriving(technology, declared, replace(caller, traceparent=traceparent), task_id) as found:
-                yield found
-
-    @asynccontextmanager
-    async def _arriving(
-        self, technology: Technology, declared: int | None, caller: Caller, task_id: str
-    ) -> AsyncIterator[Arrival]:
-        _require_allowed(technology, caller.visitor)
-        self._audit.require()
-        if technology.missing is not None:
-            raise Unavailable(technology.missing)
-        settings, expected = self._settings, declared or 0
-        limit = int(settings.single_file_upload_size)
-        if technology.streams:
-            limit = int(settings.bulk_upload_size or sys.maxsize)
-        if expected > limit + FRAMING_BYTES:
-            raise TooLarge(f"the request of {expected} bytes is larger than the limit of {limit} bytes")
-        idempotency = _digest(caller)
-        # What is sent once more makes no task: it needs no place in the queue, and counts for no rate. Whether its task
-        # is still there when the upload has come, only the submission tells.
-        again = bool(idempotency) and await self._store.remembers(idempotency)
-        await self._admit(technology, waits=not again)
-        with self._room.share(max(0, expected - FRAMING_BYTES)) as share, ExitStack() as submitted:
+        with (
+            self._tracing.submission(technology.name, task_id, caller.traceparent) as traceparent,
+            ExitStack() as submitted,
+        ):
+            limit = self._limit(technology, declared, caller)
+            idempotency = _digest(caller)
+            # What is sent once more makes no task: it needs no place in the queue, and counts for no rate. Whether its
+            # task is still there when the upload has come, only the submission tells.
+            again = bool(idempotency) and await self._store.remembers(idempotency)
+            await self._capacity.admit(technology, waits=not again)
+            share = submitted.enter_context(self._capacity.room.share(max(0, (declared or 0) - FRAMING_BYTES)))
             try:
                 rate = await self._rate(caller, counted=not again)
                 body = documents.Incoming() if technology.document else None
@@ -162,6 +143,7 @@ class Intake:
                     arrival.rate = rate
                     yield arrival
                 url, place = await self._check(technology.document, arrival, body)
+                location = f"{caller.base_url}/api/technology/{technology.name}/{task_id}"
                 record = TaskRecord(
                     task_id=task_id,
                     technology=technology.name,
@@ -171,35 +153,50 @@ class Intake:
                     ),
                     input_bytes=upload.size,
                     input_sha256=upload.sha256,
-                    callback=None
-                    if url is None
-                    else Callback(url, (), f"{caller.base_url}/api/technology/{technology.name}/{task_id}"),
+                    callback=None if url is None else Callback(url, (), location),
                     idempotency=idempotency,
                     owner=caller.visitor.scope,
                     awaited=caller.waits,
-                    traceparent=caller.traceparent,
+                    traceparent=traceparent,
                 )
                 caller.visitor.require_still()
-                earlier = await self._earlier(record) if again or (idempotency and record.callback) else None
-                if earlier is None and again:
-                    arrival.rate = await self._rate(caller, counted=True)
-                arrival.task_id = earlier or await self._submitted(record, place, caller.visitor)
-                arrival.replayed = arrival.task_id != task_id
-                note(task_id=arrival.task_id, trace_id=trace_id(caller.traceparent))
-                if not arrival.replayed:
-                    self._tally.count(SUBMITTED, technology.name)
-                else:
-                    # What is sent again counts for no rate: so it must not fill the audit log either.
-                    told = audited.submitted(caller.visitor, record, arrival.task_id)
-                    await self._audit.agreed(told, repeated=True)
-                    self._files.erase_input(task_id)
-                    arrival.state = await self._state(arrival.task_id)
+                await self._made(arrival, record, place, caller, again=again)
             except (Unreachable, asyncio.CancelledError):
                 # The task may exist all the same, so its file must; if not, the sweep removes it.
                 raise
             except BaseException:
                 self._files.erase_input(task_id)
                 raise
+
+    def _limit(self, technology: Technology, declared: int | None, caller: Caller) -> int:
+        """How many bytes its file may have. Raises as `arrival` does, for what is clear from the head alone."""
+        _require_allowed(technology, caller.visitor)
+        self._audit.require()
+        if technology.missing is not None:
+            raise Unavailable(technology.missing)
+        limit = int(self._settings.single_file_upload_size)
+        if technology.streams:
+            limit = int(self._settings.bulk_upload_size or sys.maxsize)
+        if declared is not None and declared > limit + FRAMING_BYTES:
+            raise TooLarge(f"the request of {declared} bytes is larger than the limit of {limit} bytes")
+        return limit
+
+    async def _made(self, arrival: Arrival, record: TaskRecord, place: str, caller: Caller, *, again: bool) -> None:
+        """Submits the task, unless the same request has made one before; `arrival` tells which stands for it."""
+        made_before = again or (record.idempotency and record.callback)
+        earlier = await self._earlier(record) if made_before else None
+        if earlier is None and again:
+            arrival.rate = await self._rate(caller, counted=True)
+        arrival.task_id = earlier or await self._submitted(record, place, caller.visitor)
+        arrival.replayed = arrival.task_id != record.task_id
+        note(task_id=arrival.task_id, trace_id=trace_id(record.traceparent))
+        if not arrival.replayed:
+            self._tally.count(SUBMITTED, record.technology)
+            return
+        # What is sent again counts for no rate: so it must not fill the audit log either.
+        await self._audit.agreed(audited.submitted(caller.visitor, record, arrival.task_id), repeated=True)
+        self._files.erase_input(record.task_id)
+        arrival.state = await self._state(arrival.task_id)
 
     async def _rate(self, caller: Caller, *, counted: bool) -> Rate | None:
         """How it stands with the caller's rate, of which a task that is `counted` takes one. Raises RateLimited."""
@@ -217,37 +214,6 @@ class Intake:
             return TaskState.FAILED
         # One that was erased in this moment is told by its poll.
         return TaskState.PENDING if record is None else record.state
-
-    async def _admit(self, technology: Technology, *, waits: bool) -> None:
-        """Raises Unavailable for a technology whose head no worker has, Overloaded for a task that `waits` when no more
-        may."""
-        depth, most = await self._look(), self._settings.max_queue_length
-        if technology.head and depth.workers:
-            _require_head(technology.name, technology.head, depth.workers.values())
-        if waits and depth.waiting + depth.running >= most:
-            raise Overloaded(f"the queue is full: {most} tasks wait or run already", headers={"Retry-After": "10"})
-
-    async def _look(self) -> Depth:
-        """How it stands, and the room for uploads as it is now: the bytes that fit beside those of open tasks.
-
-        Far from what would refuse a task, a look of a moment ago is enough: what has come since has taken its room, and
-        is counted exactly when it is submitted.
-        """
-        settings, room, now = self._settings, self._room, time.monotonic()
-        storage = int(settings.input_storage_size)
-        if self._seen and now < self._look_again and 2 * (room.capacity - room.taken) > storage:
-            return self._seen
-        depth, free = await self._workforce.depth(), self._files.free_space()
-        room.capacity, room.reason = min(
-            (
-                storage - depth.input_bytes,
-                f"waiting tasks have {depth.input_bytes} of {storage} bytes of input storage",
-            ),
-            (free - int(settings.minimum_free_space), f"the disk has {free} bytes left, most of them kept in reserve"),
-        )
-        far = depth.workers and 2 * (depth.waiting + depth.running) + _COME_AT_ONCE < settings.max_queue_length
-        self._seen, self._look_again = depth, now + _MOMENT_SECONDS if far else now
-        return depth
 
     async def _check(
         self, document: type[Document] | None, arrival: Arrival, body: documents.Incoming | None
@@ -292,7 +258,8 @@ class Intake:
                 record = replace(record, callback=await self._admitted(record.callback))
             except NotAdmitted as error:
                 raise error.refusal(place) from error
-        await self._audit.agreed(audited.submitted(visitor, record, record.task_id))
+        if self._audit.keeps:
+            await self._audit.agreed(audited.submitted(visitor, record, record.task_id))
         settings = self._settings
         try:
             made = await self._store.submit(
@@ -318,14 +285,6 @@ def _require_allowed(technology: Technology, visitor: Visitor) -> None:
     if visitor.technologies is not None and technology.name not in visitor.technologies:
         raise Forbidden(
             f"this API key may not submit {technology.name}: it is for {', '.join(visitor.technologies) or 'nothing'}"
-        )
-
-
-def _require_head(technology: str, head: str, workers: Iterable[Capabilities]) -> None:
-    if not any(head in worker.heads for worker in workers):
-        raise Unavailable(
-            f"{technology} needs a head that tells {head} from a model's embeddings, and none is installed: "
-            "install one with `voiceprint heads add` and restart the workers"
         )
 
 

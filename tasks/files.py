@@ -6,7 +6,6 @@ as `tasks/sealing.py` says, from their first byte on. What was stored before the
 SHA-256 is that of the authenticated record can be nothing else.
 """
 
-import asyncio
 import errno
 import hashlib
 import io
@@ -88,6 +87,9 @@ class FileStore(Protocol):
 
         Raises ResultGone or ResultDamaged."""
 
+    def result_mark(self, task_id: str, attempt: int) -> object:
+        """Another one when the result was changed since, and None when it is gone. Does not look at what is in it."""
+
     def erase_result(self, task_id: str, attempt: int) -> None: ...
 
     def erase_results(self, task_id: str) -> None:
@@ -135,11 +137,16 @@ class LocalFileStore:
     ) -> AsyncIterator[Upload]:
         partial, final = _path(self._partial, task_id), self.input(task_id)
         with ExitStack() as published:
+
+            def opened() -> Incoming:
+                file = published.enter_context(FileIO(partial, "wb", opener=_private))
+                hold(file.fileno())
+                (until or published).callback(os.close, os.dup(file.fileno()))
+                return Incoming(file, self._sealer(_input(task_id)), form)
+
             try:
-                with storage_errors(), await asyncio.to_thread(FileIO, partial, "wb", opener=_private) as file:
-                    hold(file.fileno())
-                    (until or published).callback(os.close, os.dup(file.fileno()))
-                    upload = Upload(Incoming(file, self._sealer(_input(task_id)), form))
+                with storage_errors():
+                    upload = Upload(opened)
                     yield upload
                     await upload.end(lambda: _publish(partial, final))
             except BaseException:
@@ -201,6 +208,13 @@ class LocalFileStore:
             raise ResultDamaged("the stored result was damaged")
         content.seek(0)
         return io.BufferedReader(content, sealing.CHUNK_BYTES)
+
+    def result_mark(self, task_id: str, attempt: int) -> object:
+        try:
+            found = self.result(task_id, attempt).stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def erase_result(self, task_id: str, attempt: int) -> None:
         with suppress(FileNotFoundError):

@@ -3,17 +3,22 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from io import BufferedWriter, FileIO
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from aiofiles.threadpool import wrap
 
 from tasks.sealing import Sealer
 from tasks.write_back import WriteBack
 
-# What is kept back of an upload, to be written with what follows or with its end.
-_GATHERED_BYTES = 1 << 18
+T = TypeVar("T")
+
+# What is kept back of an upload, to be written with what follows or with its end: most recordings are no larger, and
+# each way to a thread and back takes as long as hashing some hundred kilobytes.
+_GATHERED_BYTES = 1 << 20
+# Of smaller pieces, each would take more room than its bytes.
+_PIECE_BYTES = 1 << 14
 
 
 class Form(Protocol):
@@ -60,37 +65,62 @@ class Incoming(BufferedWriter):
 
 
 class Upload:
-    """An upload for an event loop: counts what is written, and hashes what is stored of it. Nobody else sees it before
-    it is published."""
+    """An upload for an event loop: counts what is written, and hashes what is stored of it. Its file is `opened`, in a
+    thread, with the first that is written; nobody else sees it before it is published."""
 
-    def __init__(self, file: Incoming) -> None:
-        self._file = file
-        # All that a piece needs in one go: each way to a thread and back takes as long as hashing a hundred kilobytes.
-        self._written = wrap(file)
-        # One after the other in one place: of many small pieces, each would take more room than its bytes.
-        self._gathered = bytearray()
+    def __init__(self, opened: Callable[[], Incoming]) -> None:
+        self._opened = opened
+        self._file: Incoming | None = None
+        self._gathered: list[bytes] = []
+        self._small = bytearray()
+        self._waiting = 0
         self.size = 0
 
     @property
     def sha256(self) -> bytes:
         """Of all of it, once it has ended."""
+        assert self._file is not None  # noqa: S101  # it has ended
         return self._file.sha256
 
     async def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
-        if self._gathered or len(chunk) < _GATHERED_BYTES:
-            self._gathered += chunk
-            if len(self._gathered) < _GATHERED_BYTES:
-                return
-            chunk = bytes(self._gathered)
-            self._gathered.clear()
-        await self._written.write(chunk)
+        self._waiting += len(chunk)
+        if len(chunk) < _PIECE_BYTES:
+            self._small += chunk
+        else:
+            self._gathered += (*self._together(), chunk)
+        if self._waiting >= _GATHERED_BYTES:
+            if self._file is None:
+                self._file = await _ended(asyncio.to_thread(self._opened))
+            await _ended(wrap(self._file).writelines(self._taken()))
 
     async def end(self, then: Callable[[], None]) -> None:
         """Once all of it has come; it is on the disk when `then` is called, in the same thread."""
-        await asyncio.to_thread(self._end, then)
+        await _ended(asyncio.to_thread(self._end, self._taken(), then))
 
-    def _end(self, then: Callable[[], None]) -> None:
-        self._file.write(bytes(self._gathered))
+    def _end(self, rest: list[bytes], then: Callable[[], None]) -> None:
+        if self._file is None:
+            self._file = self._opened()
+        self._file.writelines(rest)
         self._file.end()
         then()
+
+    def _taken(self) -> list[bytes]:
+        """What waits to be written, and does no more."""
+        taken, self._gathered, self._waiting = [*self._gathered, *self._together()], [], 0
+        return taken
+
+    def _together(self) -> list[bytes]:
+        """The small pieces that waited, as one."""
+        together, self._small = bytes(self._small), bytearray()
+        return [together] if together else []
+
+
+async def _ended(work: Coroutine[Any, Any, T]) -> T:
+    """What is done in a thread, to its end: who is cancelled goes when nothing is done any more with the file."""
+    doing = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait((doing,))
+        raise

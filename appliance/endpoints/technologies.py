@@ -36,7 +36,7 @@ def _endpoint(technology: Technology) -> Handler:
         settings, kind = request.app[SETTINGS], technology.parameters
         query = joined(kind, request.query.items())
         models = settings.served_models
-        parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
+        parameters = parse_parameters(kind, query, {}, models)  # a wrong query is refused before the body is read
         caller = _caller(request)
         async with request.app[INTAKE].arrival(technology, request.content_length, caller) as arrival:
             seconds, config = settings.single_file_upload_timeout, dict[str, Any]()
@@ -48,7 +48,7 @@ def _endpoint(technology: Technology) -> Handler:
             else:
                 config = await read_form(request, arrival.write, seconds=seconds)
                 arrival.place = "query" if CALLBACK_URL in query else "config"
-            arrival.parameters = parse_parameters(kind, query, config, models)
+            arrival.parameters = parse_parameters(kind, query, config, models) if config else parameters
         location = f"{caller.base_url}/api/technology/{technology.name}/{arrival.task_id}"
         return _accepted(arrival, location, query.keys() - kind.model_fields.keys())
 

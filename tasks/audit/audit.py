@@ -62,6 +62,11 @@ class Audit:
         return cls(AuditLog(path, ring.derive("audit")) if path and ring else None)
 
     @property
+    def keeps(self) -> bool:
+        """Whether it keeps anything."""
+        return self._lines is not None
+
+    @property
     def amiss(self) -> str | None:
         """Why nothing can be written, or None."""
         return f"the audit log cannot be written: {self._failing}" if self._failing else None

@@ -21,7 +21,9 @@ from tests.hardening.wire import FORM, assert_stands, connect, part, received, r
 from tests.patience import PATIENCE, until
 
 MEBIBYTE = 1 << 20
-HEAD = request("POST", EXTRACTION, f"Content-Type: {FORM}", body=part("file", bytes(300_000)), length=100 * MEBIBYTE)
+# So much of an upload is there that its file is as well.
+BEGUN = part("file", bytes(2 * MEBIBYTE))
+HEAD = request("POST", EXTRACTION, f"Content-Type: {FORM}", body=BEGUN, length=100 * MEBIBYTE)
 
 
 def http_process(appliance: Appliance) -> int:
@@ -80,11 +82,10 @@ def test_a_client_that_leaves_leaves_nothing(appliance: Appliance, reset: bool) 
 
 def test_many_stalled_uploads_do_not_hinder_others(client: httpx.Client, appliance: Appliance) -> None:
     """A hundred clients that stand still in the middle of an upload keep nobody from being served."""
-    small = request("POST", EXTRACTION, f"Content-Type: {FORM}", body=part("file", bytes(10)), length=1000)
     with ExitStack() as stack:
         stalled = [stack.enter_context(connect(appliance.url)) for _ in range(100)]
         for connection in stalled:
-            connection.sendall(small)
+            connection.sendall(HEAD)
         wait_for_partial(appliance, 100)
         assert client.get("/ready").status_code == 200
         answer = client.post(EXTRACTION, files={"file": b"this is text"})

@@ -168,7 +168,7 @@ def test_a_whole_life(models_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     for _ in range(2):
-        with started(folder, models_dir) as appliance, appliance.client() as client:
+        with started(folder, models_dir, grpc_port=0) as appliance, appliance.client() as client:
             location = client.post(CONVERSION, json={"voiceprints": [GOOD]}).headers["Location"]
             ended(client, location)
             until(lambda: events(folder, "task.ended"))
@@ -264,7 +264,8 @@ def test_a_task_for_which_the_queue_is_full_is_withdrawn(models_dir: Path, tmp_p
 
     def slowly() -> Iterator[bytes]:
         whole = json.dumps({"voiceprints": [GOOD]}).encode()
-        yield whole[:20]
+        # Enough for a file of its own.
+        yield b" " * (2 << 20) + whole[:20]
         until(lambda: len(list(uploads.iterdir())) == 2)
         together.wait(PATIENCE)
         yield whole[20:]

@@ -152,7 +152,7 @@ def test_interrupted_uploads_leave_nothing(start_appliance: Start, tmp_path: Pat
     over = threading.Event()
 
     def uploading() -> Iterator[ExtractRequest]:
-        yield ExtractRequest(audio=Audio(content=b"RIFF" + bytes(100_000)))
+        yield ExtractRequest(audio=Audio(content=b"RIFF" + bytes(2 << 20)))
         over.wait(2 * PATIENCE)
 
     with grpc.insecure_channel(appliance.grpc) as channel:

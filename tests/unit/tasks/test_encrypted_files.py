@@ -43,17 +43,17 @@ def result_path(tmp_path: Path, attempt: int = 1, task_id: str = TASK_ID) -> Pat
 
 async def test_an_upload_is_never_on_the_disk_in_clear(tmp_path: Path) -> None:
     """Not while it comes, when its file is partial, and not after; what is read is what was sent."""
-    files = store(tmp_path)
+    files, data = store(tmp_path), DATA * ((2 << 20) // len(DATA) + 1)
     async with files.upload(TASK_ID) as upload:
-        for start in range(0, len(DATA), 10_000):
-            await upload.write(DATA[start : start + 10_000])
+        for start in range(0, len(data), 100_000):
+            await upload.write(data[start : start + 100_000])
             assert WORDS not in on_disk(tmp_path)
         assert len(on_disk(tmp_path)) >= CHUNK_BYTES
-    assert upload.size == len(DATA)
+    assert upload.size == len(data)
     assert WORDS not in on_disk(tmp_path)
     with files.open_input(TASK_ID, upload.sha256) as opened:
-        assert os.pread(opened.fileno(), len(DATA) + 1, 0) == DATA
-        assert opened.read() == DATA
+        assert os.pread(opened.fileno(), len(data) + 1, 0) == data
+        assert opened.read() == data
 
 
 @pytest.mark.parametrize("data", [b"", b"x", DATA], ids=len)

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from schemas.errors import StorageFull
 from tasks.files import InputGone, LocalFileStore, ResultDamaged, ResultGone
+from tests.patience import PATIENCE
 from tests.unit.tasks.made_tasks import SHA256, TASK_ID
 
 DATA = bytes(range(256)) * 1000
@@ -55,13 +57,47 @@ async def test_a_broken_upload_leaves_nothing(
 
     async def break_off() -> None:
         async with files.upload(TASK_ID) as upload:
-            await upload.write(DATA)
+            for _ in range(10):
+                await upload.write(DATA)
             assert listed(tmp_path) == [f"partial/{TASK_ID}"]
             raise error
 
     with pytest.raises(error):
         await break_off()
     assert listed(tmp_path) == []
+
+
+async def test_who_is_cancelled_leaves_no_thread_behind(files: LocalFileStore, tmp_path: Path) -> None:
+    """An upload that is given up while a thread still works on it ends when the thread has, and leaves nothing."""
+
+    class Slow:
+        def __init__(self) -> None:
+            self.begun, self.going_on = threading.Event(), threading.Event()
+
+        def add(self, data: bytes, /) -> bytes:
+            self.begun.set()
+            assert self.going_on.wait(PATIENCE)
+            return data
+
+        def end(self) -> bytes:
+            return b""
+
+    form = Slow()
+
+    async def uploading() -> None:
+        async with files.upload(TASK_ID, form=form) as upload:
+            await upload.write(DATA)
+
+    task = asyncio.create_task(uploading())
+    await asyncio.to_thread(form.begun.wait, PATIENCE)
+    task.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    form.going_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [name for name in listed(tmp_path) if name.startswith("partial")] == []
 
 
 @pytest.mark.parametrize("size", [10, 10_000_000], ids=["at the end", "on the way"])

@@ -16,6 +16,9 @@ from tasks.sweeping import ORPHAN_SECONDS, Sweeper
 from tests.patience import PATIENCE
 from tests.unit.tasks.made_tasks import RETENTION, TASK_ID, claimed, done, submitted, with_files
 
+# More than is kept back of an upload before its file is made.
+ENOUGH = bytes(3 << 20)
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> LocalFileStore:
@@ -50,8 +53,10 @@ async def test_what_is_needed_stays(store: TaskStore, files: LocalFileStore, swe
     await with_files(files, await claimed(store), attempts=1)
     ended = await done(store)
     files.write_result(ended.task_id, ended.attempt, b"a result")
-    async with files.upload(TASK_ID):
+    async with files.upload(TASK_ID) as upload:
+        await upload.write(ENOUGH)
         before = listed(tmp_path)
+        assert f"partial/{TASK_ID}" in before
         for _ in range(3):
             assert await swept.everything() == 0
             swept.now += 10 * ORPHAN_SECONDS
@@ -185,7 +190,8 @@ async def test_an_upload_outlives_its_killed_process_by_a_minute(swept: Swept, t
     code = f"""
 import asyncio, pathlib, tasks.files
 async def uploading():
-    async with tasks.files.LocalFileStore(pathlib.Path({str(tmp_path / "store")!r})).upload({TASK_ID!r}):
+    async with tasks.files.LocalFileStore(pathlib.Path({str(tmp_path / "store")!r})).upload({TASK_ID!r}) as upload:
+        await upload.write(bytes({len(ENOUGH)}))
         print("open", flush=True)
         await asyncio.Event().wait()
 asyncio.run(uploading())
