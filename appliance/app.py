@@ -22,25 +22,25 @@ from appliance.context import (
     ENDINGS,
     FILES,
     INTAKE,
+    RESULTS,
     SETTINGS,
     STORE,
     TALLY,
     TELLER,
     TRACING,
-    TRIPS,
     WORKFORCE,
 )
 from appliance.endpoints import console, description, health, listing, metrics, system, tasks, technologies
 from appliance.intake import Intake
 from appliance.memory import keep_freed
-from appliance.middlewares import doors, journal, refuse
+from appliance.middlewares import around
 from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd, most_connections
 from appliance.port.secure_port import SecurePort
 from appliance.processes.telling import told_once
+from appliance.results import Results
 from appliance.settings import Settings
 from appliance.shared_stores import shared
-from appliance.trips import Trips
 from appliance.webhooks.delivery import deliver
 from schemas.errors import ConfigurationError, Overloaded
 from tasks.audit import Audit
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> web.Application:
     if settings.redis_url is None:
         raise ConfigurationError("VOICEPRINT_REDIS_URL is not set: 'voiceprint up' brings a Redis, 'serve' needs one")
     door = Door(settings)
-    app = web.Application(middlewares=[journal, refuse, doors(settings, door)], client_max_size=0)
+    app = web.Application(middlewares=[around(settings, door)], client_max_size=0)
     app[SETTINGS], app[DOOR] = settings, door
     ring = settings.ring()
     app[AUDIT] = Audit.open(settings.audit, ring)
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> web.Application:
     app[INTAKE] = Intake(
         settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT], tally=app[TALLY], tracing=app[TRACING]
     )
-    app[TRIPS] = Trips()
+    app[RESULTS] = Results(app[FILES])
     app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_audited)

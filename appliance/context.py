@@ -5,8 +5,8 @@ from aiohttp import web
 from appliance.access.door import Door
 from appliance.access.visitor import Visitor
 from appliance.intake import Intake
+from appliance.results import Results
 from appliance.settings import Settings
-from appliance.trips import Trips
 from tasks.audit import Audit
 from tasks.endings import Endings
 from tasks.files import FileStore
@@ -25,7 +25,7 @@ AUDIT = web.AppKey("audit", Audit)
 TALLY = web.AppKey("tally", Tally)
 TELLER = web.AppKey("teller", Teller)
 TRACING = web.AppKey("tracing", Tracing)
-TRIPS = web.AppKey("trips", Trips)
+RESULTS = web.AppKey("results", Results)
 INTAKE = web.AppKey("intake", Intake)
 ENDINGS = web.AppKey("endings", Endings)
 # Who asks, known from the door on; what was refused before it, for a host that is none, has nobody.

@@ -1,4 +1,4 @@
-"""Around every request, outermost first: its line in the log and its count, one shape for every error, the doors."""
+"""Around every request: the doors, one shape for every error, its line in the log and its count."""
 
 import logging
 import time
@@ -14,14 +14,14 @@ from appliance.access.door import Door, presented
 from appliance.access.needs import needs
 from appliance.access.visitor import Visitor
 from appliance.addresses import base_url, client_address, is_loopback_name, own_url
-from appliance.answers import CORRELATION_ID, error, logged_id, repeated, request_id, translated
+from appliance.answers import CORRELATION_ID, error, ids_of, logged_id, repeated, request_id, translated
 from appliance.console.assets import ASSETS as CONSOLE
-from appliance.context import AUDIT, SETTINGS, VISITOR
+from appliance.context import AUDIT, VISITOR
 from appliance.description.assets import ASSETS
 from appliance.metrics.requests import counted
 from appliance.port import broken_http
 from appliance.settings import Settings
-from schemas.correlation import about
+from schemas.correlation import begin
 from schemas.errors import Forbidden, Internal, NotFound, Refusal, RequestInvalid
 from tasks.tracing import trace_id, traceparent
 
@@ -39,85 +39,46 @@ _ONE_TOO_MANY, _THE_PAGE = "/docs/", "../docs"
 _NO_KEY_NEEDED = OPEN_PATHS | {_ONE_TOO_MANY}
 
 
-@web.middleware
-async def journal(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """One line in the log, and one more that was answered."""
-    given = request.headers.get("traceparent", "")
-    known = {"trace_id": trace_id(traceparent(given))} if given else {}
-    with about(request_id=request_id(request), correlation_id=request_id(request, CORRELATION_ID), **known):
-        return await _journaled(request, handler)
-
-
-async def _journaled(request: web.Request, handler: Handler) -> web.StreamResponse:
-    started = time.perf_counter()
-    response = await handler(request)
-    seconds = time.perf_counter() - started
-    counted(request, response.status, seconds)
-    # Polls and questions for our health would drown the rest.
-    often = (request.method, response.status) == ("GET", 200) or request.path in OPEN_PATHS
-    level = logging.DEBUG if often else logging.INFO
-    if not log.isEnabledFor(level):
-        return response
-    # The path as it came, still encoded: decoded, it could hold a line end and look like a line of its own.
-    path = request.rel_url.raw_path
-    log.log(
-        level,
-        "%s %s %d in %.1f ms, correlation %s",
-        request.method,
-        path if len(path) < _PATH_CHARACTERS else "(long path)",
-        response.status,
-        seconds * 1000,
-        logged_id(request, CORRELATION_ID),
-    )
-    return response
-
-
-@web.middleware
-async def refuse(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every refusal and every fault as the contract's error body."""
-    try:
-        return await handler(request)
-    except Refusal as refusal:
-        if isinstance(refusal, Internal):
-            log.error("request %s: %s", logged_id(request), refusal.message)
-        visitor = request.get(VISITOR) or Visitor(address=client_address(request, request.app[SETTINGS]))
-        if event := audited.refused("rest", visitor, refusal):
-            request.app[AUDIT].note(event, repeated=True)
-        return error(refusal)
-    except HTTPException as raised:
-        if (
-            raised.status == NotFound.http_status
-            and request.method in {"GET", "HEAD"}
-            and request.path == _ONE_TOO_MANY
-        ):
-            return web.Response(status=307, headers={hdrs.LOCATION: _THE_PAGE})
-        return error(translated(request, raised))
-    except (HttpProcessingError, ClientPayloadError) as broken:
-        return error(RequestInvalid(f"the request's body cannot be read: {_fault(broken)}"))
-    except ConnectionError:
-        raise  # nobody is left to be answered
-    except Exception as fault:
-        log.exception("request %s failed", logged_id(request))
-        if request.writer.output_size:
-            # Part of the answer has left: only cutting it off tells the client that it is not whole.
-            raise ConnectionError from fault
-        return error(Internal(f"something went wrong here; it is logged with request id {request_id(request)}"))
-
-
-def doors(settings: Settings, door: Door) -> Middleware:
-    """Who may come in. Bound to loopback: only under a loopback name, so that no web page reaches us by a name of its
-    own (DNS rebinding). Never from a page of another origin, unless that is named. And only whom the door lets in."""
-    public, loopback = URL(settings.public_url) if settings.public_url else None, settings.loopback
+def around(settings: Settings, door: Door) -> Middleware:
+    """Everything that is done around a request, in one: each middleware of its own costs a good part of a poll."""
+    doors = _Doors(settings, door)
 
     @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        host, base = own_url(request), base_url(request, settings)
-        if loopback and not is_loopback_name(host.host) and not (public and public.host == host.host):
+    async def handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = time.perf_counter()
+        begin(_about(request))
+        try:
+            response = doors.met(request) or await handler(request)
+        except ConnectionError:
+            raise  # nobody is left to be answered
+        except Exception as raised:
+            response = _refused(request, raised, settings)
+        _journaled(request, response.status, time.perf_counter() - started)
+        return response
+
+    return handled
+
+
+class _Doors:
+    """Who may come in. Bound to loopback: only under a loopback name, so that no web page reaches us by a name of its
+    own (DNS rebinding). Never from a page of another origin, unless that is named. And only whom the door lets in."""
+
+    def __init__(self, settings: Settings, door: Door) -> None:
+        self._settings, self._door = settings, door
+        self._public = URL(settings.public_url).host if settings.public_url else None
+        self._loopback = settings.loopback
+
+    def met(self, request: web.Request) -> web.Response | None:
+        """Raises the refusal of who may not come in; returns the answer of who only asks whether he may."""
+        settings, headers = self._settings, request.headers
+        host = own_url(request)
+        if self._loopback and not (is_loopback_name(host.host) or (self._public and self._public == host.host)):
             raise Forbidden(
                 f"this appliance answers on loopback names only, not {repeated(str(host.host))}; "
                 "set VOICEPRINT_PUBLIC_URL when a proxy forwards to it"
             )
-        origin = request.headers.get(hdrs.ORIGIN)
+        base = base_url(request, settings)
+        origin = headers.get(hdrs.ORIGIN)
         if origin in settings.cors_origins:
             if cors.asks_first(request):
                 return cors.answer(request)
@@ -126,20 +87,69 @@ def doors(settings: Settings, door: Door) -> Middleware:
         address = client_address(request, settings)
         if request.path in _NO_KEY_NEEDED:
             request[VISITOR] = Visitor(address=address)
-        else:
-            visitor = request[VISITOR] = door.ask(_presented(request), needs(request.method, request.path), address)
-            if visitor.refusal is not None:
-                raise visitor.refusal
-        return await handler(request)
+            return None
+        shown = presented(headers.getall(hdrs.AUTHORIZATION, ()), headers.getall("X-API-Key", ()))
+        visitor = request[VISITOR] = self._door.ask(shown, needs(request.method, request.path), address)
+        if visitor.refusal is not None:
+            raise visitor.refusal
+        return None
 
-    return guard
+
+def _about(request: web.Request) -> dict[str, str]:
+    """What the lines of its log are about."""
+    ids = ids_of(request)
+    known = {"request_id": ids.request, "correlation_id": ids.correlation}
+    if given := request.headers.get("traceparent"):
+        known["trace_id"] = trace_id(traceparent(given))
+    return known
+
+
+def _journaled(request: web.Request, status: int, seconds: float) -> None:
+    """One line in the log, and one more that was answered."""
+    counted(request, status, seconds)
+    # Polls and questions for our health would drown the rest.
+    often = (status == 200 and request.method == "GET") or request.path in OPEN_PATHS
+    level = logging.DEBUG if often else logging.INFO
+    if not log.isEnabledFor(level):
+        return
+    # The path as it came, still encoded: decoded, it could hold a line end and look like a line of its own.
+    path = request.rel_url.raw_path
+    log.log(
+        level,
+        "%s %s %d in %.1f ms, correlation %s",
+        request.method,
+        path if len(path) < _PATH_CHARACTERS else "(long path)",
+        status,
+        seconds * 1000,
+        logged_id(request, CORRELATION_ID),
+    )
+
+
+def _refused(request: web.Request, raised: Exception, settings: Settings) -> web.StreamResponse:
+    """Every refusal and every fault as the contract's error body."""
+    match raised:
+        case Refusal():
+            if isinstance(raised, Internal):
+                log.error("request %s: %s", logged_id(request), raised.message)
+            visitor = request.get(VISITOR) or Visitor(address=client_address(request, settings))
+            if event := audited.refused("rest", visitor, raised):
+                request.app[AUDIT].note(event, repeated=True)
+            return error(raised)
+        case HTTPException():
+            missing = raised.status == NotFound.http_status and request.method in {"GET", "HEAD"}
+            if missing and request.path == _ONE_TOO_MANY:
+                return web.Response(status=307, headers={hdrs.LOCATION: _THE_PAGE})
+            return error(translated(request, raised))
+        case HttpProcessingError() | ClientPayloadError():
+            return error(RequestInvalid(f"the request's body cannot be read: {_fault(raised)}"))
+    log.error("request %s failed", logged_id(request), exc_info=raised)
+    if request.writer.output_size:
+        # Part of the answer has left: only cutting it off tells the client that it is not whole.
+        raise ConnectionError from raised
+    return error(Internal(f"something went wrong here; it is logged with request id {request_id(request)}"))
 
 
 def _fault(error: HttpProcessingError | ClientPayloadError) -> str:
     if isinstance(error, HttpProcessingError):
         return broken_http.fault(error)
     return "it ends before it is whole, or its chunks are malformed"
-
-
-def _presented(request: web.Request) -> str:
-    return presented(request.headers.getall(hdrs.AUTHORIZATION, []), request.headers.getall("X-API-Key", []))

@@ -18,8 +18,13 @@ def about(**ids: str) -> Iterator[None]:
         _IDS.set(before)
 
 
+def begin(ids: dict[str, str]) -> None:
+    """What is told from here on in this context, to its end, is about these and nothing else."""
+    _IDS.set(ids)
+
+
 def note(**ids: str) -> None:
-    """From now on, to the end of the innermost `about`, it is about these as well."""
+    """From now on, to the end of the innermost `about` or of the context that began, it is about these as well."""
     if (known := _IDS.get()) is not None:
         known.update({name: value for name, value in ids.items() if value})
 

@@ -2,30 +2,27 @@
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import BinaryIO, cast
+from typing import cast
 
 from aiohttp import hdrs, web
 
 from appliance import audited
-from appliance.context import AUDIT, ENDINGS, FILES, SETTINGS, STORE, TRIPS, VISITOR
+from appliance.context import AUDIT, ENDINGS, FILES, RESULTS, SETTINGS, STORE, VISITOR
 from appliance.negotiation import preferred
 from appliance.port.connection import Connection
+from appliance.results import WHOLE_BYTES, gathered, rendered
 from schemas import json
 from schemas.errors import Internal, NotFound
-from schemas.representations import JSON, MSGPACK, json_text, msgpack_bytes
+from schemas.representations import JSON, MSGPACK
 from schemas.task import TaskState, is_task_id
-from schemas.technologies import Technology, technologies
+from schemas.technologies import technologies
 from schemas.waiting import waiting_seconds
 from tasks.erasing import erase, may_see
 from tasks.files import ResultDamaged, ResultGone
 from tasks.record import RecordDamaged, TaskRecord
 
-# Below this a result is rendered at once and sent with its length; above, piece by piece.
-_WHOLE_BYTES = 1 << 18
-# What is rendered or read at a time of larger ones.
-_PIECE_BYTES = 1 << 19
 # What is kept of an answer is not for whoever asks for another form.
 _VARIES = {hdrs.VARY: hdrs.ACCEPT}
 
@@ -38,7 +35,7 @@ def routes() -> list[web.RouteDef]:
 
 async def poll(request: web.Request) -> web.StreamResponse:
     """The task as it is, or with `wait` as it is at its end or after so many seconds."""
-    seconds = waiting_seconds(request.query.getall("wait", []))
+    seconds = waiting_seconds(request.query.getall("wait", [])) if request.query_string else 0.0
     task_id = _task_id(request)
     try:
         if seconds:
@@ -61,24 +58,21 @@ async def poll(request: web.Request) -> web.StreamResponse:
 
 async def _ended(request: web.Request, record: TaskRecord) -> web.StreamResponse:
     """The answer with what is in the task's result file. Raises ResultGone and ResultDamaged."""
-    technology = technologies()[record.technology]
-    form = _form(request, technology) if record.state is TaskState.DONE else JSON
-    opened = partial(
-        request.app[FILES].open_result, record.task_id, record.attempt, record.result_bytes, record.result_sha256
-    )
-    if record.result_bytes <= _WHOLE_BYTES:
-        body = await request.app[TRIPS].made(lambda: _whole(record, technology, opened, form))
+    form, results = _form(request, record), request.app[RESULTS]
+    if record.result_bytes <= WHOLE_BYTES:
+        body = await results.whole(record, form)
         await _tell(request, record)
         return web.Response(body=body, headers={hdrs.CONTENT_TYPE: form, **_VARIES})
-    with await asyncio.to_thread(opened) as stored:
+    with await results.opened(record) as stored:
         await _tell(request, record)
-        return await _send(request, _rendered(record, technology, stored, form), form)
+        return await _send(request, rendered(record, stored, form), form)
 
 
 async def _tell(request: web.Request, record: TaskRecord) -> None:
     """Tells the audit log that a result is about to be handed out. Raises StorageFull when it cannot be told."""
-    if record.state is TaskState.DONE:
-        await request.app[AUDIT].agreed(audited.read(request[VISITOR], record), repeated=True)
+    audit = request.app[AUDIT]
+    if audit.keeps and record.state is TaskState.DONE:
+        await audit.agreed(audited.read(request[VISITOR], record), repeated=True)
 
 
 async def _waited(request: web.Request, task_id: str, seconds: float) -> TaskRecord | None:
@@ -125,47 +119,21 @@ def _unknown() -> NotFound:
     return NotFound("there is no such task: its id is wrong, or it has expired or was erased")
 
 
-def _form(request: web.Request, technology: Technology) -> str:
-    return preferred(request.headers.getall(hdrs.ACCEPT, []), (JSON, MSGPACK, *technology.forms))
-
-
-def _rendered(record: TaskRecord, technology: Technology, stored: BinaryIO, form: str) -> Iterator[bytes]:
-    """The poll body in pieces. A terminal task has a result or an error, and either may be the stored file."""
+def _form(request: web.Request, record: TaskRecord) -> str:
     if record.state is not TaskState.DONE:
-        yield json.encode(record.view().body())[:-1] + b',"error":'
-        while piece := stored.read(_PIECE_BYTES):
-            yield piece
-        yield b"}"
-    elif form in technology.forms:
-        yield from technology.forms[form](stored)
-    else:
-        write = msgpack_bytes.pieces if form == MSGPACK else json_text.pieces
-        yield from write(record.view().body() | {"result": technology.show(stored)})
-
-
-def _whole(record: TaskRecord, technology: Technology, opened: Callable[[], BinaryIO], form: str) -> bytes:
-    with opened() as stored:
-        return b"".join(_rendered(record, technology, stored, form))
-
-
-def _gathered(pieces: Iterator[bytes]) -> bytes:
-    """The next of them, some hundreds of kilobytes; nothing when there are no more."""
-    gathered: list[bytes] = []
-    size = 0
-    while size < _PIECE_BYTES and (piece := next(pieces, b"")):
-        gathered.append(piece)
-        size += len(piece)
-    return b"".join(gathered)
+        return JSON
+    accept = request.headers.getall(hdrs.ACCEPT, ())
+    return preferred(accept, (JSON, MSGPACK, *technologies()[record.technology].forms)) if accept else JSON
 
 
 async def _send(request: web.Request, pieces: Iterator[bytes], form: str) -> web.StreamResponse:
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: form, **_VARIES})
     await response.prepare(request)
     # While one piece is on its way the next is made.
-    following = asyncio.create_task(asyncio.to_thread(_gathered, pieces))
+    following = asyncio.create_task(asyncio.to_thread(gathered, pieces))
     try:
         while piece := await following:
-            following = asyncio.create_task(asyncio.to_thread(_gathered, pieces))
+            following = asyncio.create_task(asyncio.to_thread(gathered, pieces))
             await response.write(piece)
     finally:
         # The thread reads from the file, which is closed next.
