@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import cast
 
+import uvloop
 from aiohttp import web
 
 from appliance import answers, cors
@@ -132,7 +133,8 @@ def serve(settings: Settings, sock: socket.socket, ready: int | None = None) -> 
     app = create_app(settings)
     # What is there from the start stays: to look through all of it for garbage again and again is in vain.
     gc.freeze()
-    asyncio.run(_serve(app, sock, told_once(ready)))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(app, sock, told_once(ready)))
 
 
 async def _serve(app: web.Application, sock: socket.socket, ready: Callable[[], None]) -> None:
