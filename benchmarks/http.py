@@ -43,8 +43,10 @@ _RECORDINGS, _RECORDING_SECONDS, _SENDERS = 24, 12.0, 4
 
 _FOR_EVER = 3600.0
 _LONGEST_LINE = 1 << 26
-_FORM = b'--part\r\nContent-Disposition: form-data; name="file"; filename="recording"\r\n\r\n'
-_FORM_END = b"\r\n--part--\r\n"
+# As long as those that clients make: a short one takes longer to look for.
+_BOUNDARY = "6b1f4f0d3a5c4e21b7d98c2f60a1e5d4"
+_FORM = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="recording"\r\n\r\n'.encode()
+_FORM_END = f"\r\n--{_BOUNDARY}--\r\n".encode()
 
 # What was found, by these names and of these kinds.
 POLLS, POLLS_A_PROCESSOR = "polls a second", "polls a second of its processor time"
@@ -181,7 +183,7 @@ def _uploaded(url: str, content: bytes) -> str:
     """The address of its task. By a plain socket, which takes next to none of the machine."""
     connection = HTTPConnection(urlsplit(url).netloc)
     connection.putrequest("POST", EXTRACTION)
-    connection.putheader("Content-Type", "multipart/form-data; boundary=part")
+    connection.putheader("Content-Type", f"multipart/form-data; boundary={_BOUNDARY}")
     connection.putheader("Content-Length", str(len(_FORM) + len(content) + len(_FORM_END)))
     connection.endheaders()
     for part in (_FORM, content, _FORM_END):
