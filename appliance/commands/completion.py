@@ -4,6 +4,13 @@ from typing import Annotated, Literal
 
 import typer
 
+# A file in a folder of `fpath` is first read at the first Tab key, which must not do nothing but that.
+_AT_FIRST = """\
+if [[ $funcstack[1] == _voiceprint ]]; then
+  _voiceprint_completion
+fi
+compdef _voiceprint_completion voiceprint"""
+
 
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell.", show_default=False)],
@@ -13,7 +20,10 @@ def completion(
 
     # What typer's own --show-completion prints.
     script = completion.get_completion_script  # type: ignore[attr-defined]
-    typer.echo(script(prog_name="voiceprint", complete_var="_VOICEPRINT_COMPLETE", shell=shell))
+    written = script(prog_name="voiceprint", complete_var="_VOICEPRINT_COMPLETE", shell=shell)
+    if shell == "zsh":
+        written = written.replace("compdef _voiceprint_completion voiceprint", _AT_FIRST)
+    typer.echo(written)
 
 
 def model_names(incomplete: str) -> list[tuple[str, str]]:

@@ -26,10 +26,11 @@ def show(columns: Sequence[str], rows: Iterable[Sequence[str]], style: Callable[
         return
 
     from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
+    from rich.table import Column, Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    # Of a narrow terminal the height is free: nothing is left out.
+    table = Table(*(Column(name, overflow="fold") for name in columns), box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(Text(cell, style=style(cell)) for cell in row))
     Console().print(table)

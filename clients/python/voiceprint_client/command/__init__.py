@@ -1,5 +1,6 @@
 """The command line `voiceprint-client`, which needs the extra `[cli]`; `voiceprint client` is the same."""
 
+import os
 import sys
 
 
@@ -11,4 +12,4 @@ def main() -> None:
         if error.name not in ("typer", "rich"):
             raise
         sys.exit(f"error: the command line needs {error.name}: pip install 'voiceprint-client[cli]'")
-    app(prog_name="voiceprint-client")
+    app(prog_name="voiceprint-client", color=False if os.environ.get("NO_COLOR") else None)

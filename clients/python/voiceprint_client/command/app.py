@@ -13,6 +13,7 @@ from voiceprint_client import ask
 from voiceprint_client.client import AsyncClient
 from voiceprint_client.command import extracting, journal, telling
 from voiceprint_client.command.connection import ENVIRONMENT, Connect, connected
+from voiceprint_client.command.page import Contents, Page
 from voiceprint_client.command.telling import BELOW, EXITS, REFUSED, complain, line, note, table, told, words
 from voiceprint_client.command.verdict import per_cent, probability, verdict
 from voiceprint_client.errors import ClientError
@@ -21,6 +22,7 @@ from voiceprint_client.technology import Task, Technology
 app = typer.Typer(
     name="voiceprint-client",
     help="Recordings to a voiceprint appliance, and voiceprints, vectors and scores back.",
+    cls=Contents,
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -46,7 +48,7 @@ def _page(*examples: tuple[str, str], exits: Sequence[int] = (0, 1, 2, 130)) -> 
     environment = [part for name, what in ENVIRONMENT.items() for part in (f"  {name}", f"      {what}")]
     blocks = (("Examples:", lines), ("Exit codes:", codes), ("Environment:", environment))
     # Each is printed as it stands.
-    return {"epilog": "\n\n".join("\n".join(["\b", head, *body]) for head, body in blocks)}
+    return {"cls": Page, "epilog": "\n\n".join("\n".join(["\b", head, *body]) for head, body in blocks)}
 
 
 def _asked(connect: Connect, work: Callable[[AsyncClient], Coroutine[Any, Any, _T]]) -> _T:

@@ -1,7 +1,5 @@
 """How the command line looks on a terminal and on a pipe, and what it says to wrong words."""
 
-import os
-import shutil
 import subprocess
 import sys
 
@@ -9,7 +7,7 @@ import pytest
 
 from appliance.exit_codes import ExitCode
 from tests.patience import PATIENCE
-from tests.unit.appliance.commands.conftest import VOICEPRINT, Run, seen
+from tests.unit.appliance.commands.conftest import Run, seen
 
 BOXES = "╭╮╰╯│─━┃"
 
@@ -71,36 +69,3 @@ def test_help_is_light() -> None:
     )
     said = subprocess.check_output([sys.executable, "-c", code], text=True, timeout=PATIENCE)
     assert said.splitlines()[-1] == "[]"
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("voiceprint ext", "extract"),
-        ("voiceprint keys rev", "revoke"),
-        ("voiceprint compare --matr", "--matrix"),
-        ("voiceprint compare --model ge2e-", "ge2e-int8"),
-    ],
-)
-def test_a_shell_completes(environment: dict[str, str], words: str, expected: str) -> None:
-    """bash, with the script that `voiceprint completion bash` prints, offers commands, options and models."""
-    bash = shutil.which("bash")
-    assert bash
-    typed = " ".join(words.split())
-    script = (
-        'eval "$(voiceprint completion bash)"\n'
-        f"COMP_WORDS=({typed}); COMP_CWORD={len(words.split()) - 1}\n"
-        '_voiceprint_completion voiceprint; echo "${COMPREPLY[@]}"'
-    )
-    path = f"{VOICEPRINT.parent}{os.pathsep}{os.environ['PATH']}"
-    said = subprocess.check_output([bash, "-c", script], env=environment | {"PATH": path}, text=True, timeout=PATIENCE)
-    assert expected in said.split()
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_every_shell_has_a_script(run: Run, shell: str) -> None:
-    """It names the command that it completes."""
-    said = run("completion", shell)
-    assert said.returncode == ExitCode.DONE
-    assert "_VOICEPRINT_COMPLETE" in said.stdout
-    assert run("completion", "tcsh").returncode == ExitCode.MISCONFIGURED
