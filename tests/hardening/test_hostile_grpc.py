@@ -58,7 +58,7 @@ def test_thousands_of_idle_connections(
     """With nothing on them, or half a greeting, or all of it: they do not use up the files of the process, and the next
     client is answered."""
     greetings = (b"", b"PRI * HT", PREFACE + SETTINGS)
-    appliance = start_appliance()
+    appliance = start_appliance(grpc_port=0)
     few_files()
     with ExitStack() as stack:
         for number in range(2000):
