@@ -52,7 +52,7 @@ BEFORE = {
     "keys list": "voiceprint keyring create",
     "keys revoke": "voiceprint keyring create; voiceprint keys create crm",
     "models quantize": SAYS_YES,
-    "models retire": f"cp $VOICEPRINT_MODELS_DIR/ge2e{{,-int8}}.onnx; {SAYS_YES}",
+    "models retire": f"cp --remove-destination $VOICEPRINT_MODELS_DIR/ge2e{{,-int8}}.onnx; {SAYS_YES}",
     "profiles remove": "cp --recursive profiles $VOICEPRINT_MODELS_DIR",
     "profiles show": "cp --recursive profiles $VOICEPRINT_MODELS_DIR",
     "restore": "voiceprint backup appliance.tar; export VOICEPRINT_DATA_DIR=$PWD/restored",
