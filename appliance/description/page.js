@@ -9,4 +9,11 @@ SwaggerUIBundle({
   persistAuthorization: false,
   queryConfigEnabled: false,
   validatorUrl: null,
+  onComplete: named,
 });
+
+// What Swagger UI leaves unnamed, or at another level than it stands.
+function named() {
+  document.querySelector("#servers")?.setAttribute("aria-label", "Server");
+  for (const heading of document.querySelectorAll("h3.opblock-tag")) heading.setAttribute("aria-level", "2");
+}
