@@ -9,7 +9,7 @@ BEFORE = {
         voiceprint extract --out archive call.wav
         cp archive/call.0.vp one.vp; cp archive/call.1.vp two.vp
         mkdir recordings calls; cp call.wav recordings; cp call.wav calls/2019-01.wav; echo call.wav > list.txt
-        printf '%s  [ 1 2 3 ]\\n' one two > xvectors.ark; echo three xvectors.ark:4 > xvectors.scp
+        printf '%s  [ 1 2 3 ]\\n' one two > xvectors.ark; echo three other.ark:6 > xvectors.scp
         python tables.py""",
     "calibration.md": """
         printf '%s %s %s\\n' 1 speaker0/0.wav speaker0/1.wav 0 speaker0/0.wav speaker1/0.wav > trials.txt
@@ -41,4 +41,6 @@ written("calls/2019-01.parquet", call_id=["one"], voiceprint=[vp])
 written("calls.parquet", id=["one"], path=["call.wav"])
 written("audio.parquet", bytes=[pathlib.Path("call.wav").read_bytes()])
 numpy.ones(1024, "<f4").tofile("floats.bin")
+vector = numpy.arange(3, dtype="<f4").tobytes()
+pathlib.Path("other.ark").write_bytes(b"three \\0BFV \\4" + b"\\3\\0\\0\\0" + vector)
 """
