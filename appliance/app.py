@@ -33,7 +33,6 @@ from appliance.context import (
 )
 from appliance.endpoints import console, description, health, listing, metrics, system, tasks, technologies
 from appliance.intake import Intake
-from appliance.memory import keep_freed
 from appliance.middlewares import around
 from appliance.port.connection import Connection
 from appliance.port.crowd import Crowd, most_connections
@@ -48,6 +47,7 @@ from tasks.audit import Audit
 from tasks.audit.ended import ends
 from tasks.connection import shown
 from tasks.endings import Endings
+from tasks.memory import keep_freed
 from tasks.metrics.ends import counted
 from tasks.metrics.tally import Tally
 from tasks.metrics.telling import Teller

@@ -15,6 +15,7 @@ from tasks.bulk import places
 from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.plan import MANIFEST, Plan
+from tasks.memory import keep_freed
 
 _TELL_SECONDS = 0.2
 
@@ -23,6 +24,7 @@ def main() -> None:
     """Ends with its input, or where nobody reads its output any more."""
     # The parent is interrupted as well, and ends what it started.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    keep_freed()
     told = json.decode(sys.stdin.buffer.readline())
     folder = places.folder(told["output"])
     plan = Plan.decode(folder.read(MANIFEST) or b"")

@@ -5,7 +5,7 @@ import sys
 
 _SCRIPT = """
 import resource
-from appliance.memory import keep_freed
+from tasks.memory import keep_freed
 
 keep_freed()
 taken = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt

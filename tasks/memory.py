@@ -9,9 +9,9 @@ _TRIM_BYTES, _MMAP_BYTES = 64 << 20, 32 << 20
 
 
 def keep_freed() -> None:
-    """Lets glibc keep what threads free, some megabytes for each piece of a body, for the next piece: else it goes back
-    to the system and is cleared page by page each time, which takes longer than to hash it. Other C libraries know
-    nothing of this."""
+    """Lets glibc keep what is freed, some megabytes for each piece of a body or batch of rows, for the next: else it
+    goes back to the system and is cleared page by page each time, which takes longer than to hash it. Other C libraries
+    know nothing of this."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_TRIM_THRESHOLD, _TRIM_BYTES)
