@@ -16,7 +16,7 @@ from tests.conftest import CONVERSION, EXTRACTION, Appliance
 from tests.hardening.conftest import GOOD, assert_nothing_kept, stored
 from tests.hardening.wire import FORM, assert_refused, connect, part, received, request
 from tests.made_keys import made_keys
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 
 Serve = Callable[..., Appliance]
 MEGABYTE = 1_000_000
@@ -144,9 +144,8 @@ def test_uploads_under_way_count_as_well(serve: Serve) -> None:
     """Of two that do not tell their length and fit only one at a time, the later is 507."""
     appliance = serve(input_storage_size=3 * MEGABYTE)
     with connect(appliance.url) as first, connect(appliance.url) as second:
-        first.sendall(chunked(EXTRACTION) + chunk(bytes(2 * MEGABYTE)))
-        while sum(path.stat().st_size for path in stored(appliance.data_dir)) < MEGABYTE * 3 // 2:
-            pass
+        first.sendall(chunked(EXTRACTION) + chunk(bytes(MEGABYTE * 5 // 2)))
+        until(lambda: sum(path.stat().st_size for path in stored(appliance.data_dir)) > MEGABYTE * 3 // 2)
         second.sendall(chunked(EXTRACTION) + chunk(bytes(2 * MEGABYTE)))
         assert_refused(received(second), 507, "storage.capacity-exceeded")
         first.sendall(chunk(b"\r\n--edge--\r\n") + chunk(b""))

@@ -120,7 +120,7 @@ def test_keys_change_while_it_runs(start_appliance: Start, ring: Path) -> None:
 @pytest.fixture
 def noise() -> bytes:
     """A recording of which no few bytes occur anywhere else."""
-    samples = np.random.default_rng(5).normal(0, 0.1, 8000 * 30).astype(np.float32)
+    samples = np.random.default_rng(5).normal(0, 0.1, 8000 * 60).astype(np.float32)
     speech, rate = soundfile.read(RECORDINGS / "demo.flac", dtype="float32")
     buffer = io.BytesIO()
     soundfile.write(buffer, np.concatenate([speech, samples]), rate, format="WAV", subtype="FLOAT")
@@ -172,11 +172,11 @@ def test_nothing_on_the_disk_can_be_read(
 
     def body() -> Iterator[bytes]:
         yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-        yield noise[:900_000]
+        yield noise[:1_800_000]
         # What is written of it depends on how it comes apart on its way.
-        grown(data / "store", 30_000)
+        grown(data / "store", 1_000_000)
         seen.extend(told(data, sound))
-        yield noise[900_000:] + b"\r\n--x--\r\n"
+        yield noise[1_800_000:] + b"\r\n--x--\r\n"
 
     with appliance.client() as client:
         os.kill(worker, signal.SIGSTOP)
