@@ -4,9 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 DEV_STAMP := .venv/.installed-dev
 
-# Most tests wait for processes: three at a time keep two cores busy. Those of one file share what they start; in the
+# Most tests wait for processes: four at a time keep two cores busy. Those of one file share what they start; in the
 # order of pyproject.toml, which has long files first, so that none is left over at the end.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 CLIENTS := .venv-clients
 CLIENTS_STAMP := $(CLIENTS)/.installed
 TOOLS := .venv-tools
