@@ -26,7 +26,7 @@ from tasks import sealing
 from tasks.holding import hold, is_held
 from tasks.results import Piece, outgoing
 from tasks.sealing import SealedFile, Sealer, Unsealable
-from tasks.uploads import Form, Incoming, Upload
+from tasks.uploads import Form, Incoming, KeptBack, Upload
 
 _Content = TypeVar("_Content", FileIO, SealedFile)
 
@@ -126,6 +126,7 @@ class LocalFileStore:
     ) -> None:
         self._keys = keys
         self._encrypt = encrypt
+        self._kept_back = KeptBack()
         self._beside = beside
         self._partial, self._inputs, self._results = (root / name for name in ("partial", "inputs", "results"))
         for folder in (self._partial, self._inputs, self._results):
@@ -144,12 +145,13 @@ class LocalFileStore:
                 (until or published).callback(os.close, os.dup(file.fileno()))
                 return Incoming(file, self._sealer(_input(task_id)), form)
 
+            upload = Upload(opened, self._kept_back)
             try:
                 with storage_errors():
-                    upload = Upload(opened)
                     yield upload
                     await upload.end(lambda: _publish(partial, final))
             except BaseException:
+                upload.drop()
                 partial.unlink(missing_ok=True)
                 raise
 

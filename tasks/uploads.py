@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from io import BufferedWriter, FileIO
 from typing import Any, Protocol, TypeVar
 
@@ -17,6 +18,8 @@ T = TypeVar("T")
 # What is kept back of an upload, to be written with what follows or with its end: most recordings are no larger, and
 # each way to a thread and back takes as long as hashing some hundred kilobytes.
 _GATHERED_BYTES = 1 << 20
+# What is kept back of all together; beyond it next to nothing is. Thousands may stand still in the middle.
+_ALL_BYTES = 1 << 26
 # Of smaller pieces, each would take more room than its bytes.
 _PIECE_BYTES = 1 << 14
 
@@ -64,12 +67,19 @@ class Incoming(BufferedWriter):
         os.fsync(self.fileno())
 
 
+@dataclass(slots=True)
+class KeptBack:
+    """How many bytes of all uploads wait to be written."""
+
+    size: int = 0
+
+
 class Upload:
     """An upload for an event loop: counts what is written, and hashes what is stored of it. Its file is `opened`, in a
-    thread, with the first that is written; nobody else sees it before it is published."""
+    thread, with the first that is written; nobody else sees it before it is published. `kept_back` counts for all."""
 
-    def __init__(self, opened: Callable[[], Incoming]) -> None:
-        self._opened = opened
+    def __init__(self, opened: Callable[[], Incoming], kept_back: KeptBack) -> None:
+        self._opened, self._kept_back = opened, kept_back
         self._file: Incoming | None = None
         self._gathered: list[bytes] = []
         self._small = bytearray()
@@ -85,14 +95,19 @@ class Upload:
     async def write(self, chunk: bytes) -> None:
         self.size += len(chunk)
         self._waiting += len(chunk)
+        self._kept_back.size += len(chunk)
         if len(chunk) < _PIECE_BYTES:
             self._small += chunk
         else:
             self._gathered += (*self._together(), chunk)
-        if self._waiting >= _GATHERED_BYTES:
+        if self._waiting >= (_GATHERED_BYTES if self._kept_back.size < _ALL_BYTES else _PIECE_BYTES):
             if self._file is None:
                 self._file = await _ended(asyncio.to_thread(self._opened))
             await _ended(wrap(self._file).writelines(self._taken()))
+
+    def drop(self) -> None:
+        """What waits to be written is not wanted any more."""
+        self._taken()
 
     async def end(self, then: Callable[[], None]) -> None:
         """Once all of it has come; it is on the disk when `then` is called, in the same thread."""
@@ -107,7 +122,9 @@ class Upload:
 
     def _taken(self) -> list[bytes]:
         """What waits to be written, and does no more."""
-        taken, self._gathered, self._waiting = [*self._gathered, *self._together()], [], 0
+        taken, self._gathered = [*self._gathered, *self._together()], []
+        self._kept_back.size -= self._waiting
+        self._waiting = 0
         return taken
 
     def _together(self) -> list[bytes]:

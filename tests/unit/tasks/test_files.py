@@ -5,7 +5,9 @@ import hashlib
 import os
 import threading
 import time
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -98,6 +100,31 @@ async def test_who_is_cancelled_leaves_no_thread_behind(files: LocalFileStore, t
     with pytest.raises(asyncio.CancelledError):
         await task
     assert [name for name in listed(tmp_path) if name.startswith("partial")] == []
+
+
+async def test_many_uploads_keep_little_back(files: LocalFileStore, tmp_path: Path) -> None:
+    """Of a few uploads a megabyte each waits in memory, of a crowd that stands still no more than of some dozens; those
+    that end or break off give their share back."""
+    piece = bytes(1 << 19)
+
+    def written() -> int:
+        return len(listed(tmp_path))
+
+    async with AsyncExitStack() as first:
+        for number in range(127):
+            await (await first.enter_async_context(files.upload(str(UUID(int=number))))).write(piece)
+        assert written() == 0
+        with suppress(RuntimeError):
+            async with files.upload(str(UUID(int=127))) as late:
+                await late.write(piece)
+                assert written() == 1
+                raise RuntimeError
+        async with files.upload(str(UUID(int=128))) as late:
+            await late.write(piece[1:])
+            assert written() == 0
+    async with files.upload(str(UUID(int=129))) as alone:
+        await alone.write(piece)
+        assert written() == 128
 
 
 @pytest.mark.parametrize("size", [10, 10_000_000], ids=["at the end", "on the way"])
