@@ -142,7 +142,8 @@ async def test_no_moment_is_wrong_for_a_connection_to_break(serving: Serving, st
 
 
 async def endless(event: asyncio.Event) -> AsyncIterator[pb.ExtractRequest]:
-    for request in extract_requests(content("demo.flac"), size=10_000):
+    # So much that it has a file before its end.
+    for request in extract_requests(content("demo.flac") + bytes(1 << 21), size=100_000):
         yield request
     await event.wait()
 

@@ -42,7 +42,7 @@ async def test_ages(start_appliance: Callable[..., Appliance], models_dir: Path,
     """Whole years with a head, unset without speech, of recordings and of voiceprints."""
     models = with_networks_of(models_dir, tmp_path / "models")
     write_head(models / "heads", constant(41.6), name="age-made")
-    started = start_appliance(models_dir=models)
+    started = start_appliance(models_dir=models, grpc_port=0)
     silence = Audio(content=np.zeros(16_000, "<i2").tobytes(), raw_audio_config=PCM16)
     async with grpc.aio.insecure_channel(started.grpc) as channel:
         (heard,) = await all_of(estimate(channel, [pb.EstimateRequest(audio=Audio(content=content("demo.flac")))]))
