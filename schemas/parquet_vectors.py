@@ -2,21 +2,23 @@
 
 Of lists that all have one length the levels of every page are alike, and plain values stand in a page as they do in
 memory: a page is put together of what is made once, and of the vectors themselves. pyarrow makes such levels value by
-value and holds a row group until it is whole, which takes longer than all the rest of a conversion. It writes the other
+value and holds a row group until it is whole, which takes a quarter of a conversion's time. It writes the other
 columns, and what its footers say of them is kept. After `parquet.thrift` and `Encodings.md` of Apache Parquet 2.
 """
 
 import struct
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any, BinaryIO
 
 from schemas import arrow, thrift_compact
 from schemas.thrift_compact import Items, Kind, Struct, i32, i64
 
 _MAGIC = b"PAR1"
-# Rows of a row group, and bytes of vectors in a page.
-_GROUP_ROWS, _PAGE_BYTES = 1 << 16, 1 << 20
+# What a row group has at most of rows, and of bytes before others than vectors are compressed: a reader may hold one.
+_MOST_ROWS, _MOST_BYTES = 1 << 16, 1 << 26
+# Bytes of vectors in a page.
+_PAGE_BYTES = 1 << 20
 # The footer's fields that are changed: of a file, of a row group, of a column and of its metadata.
 _FILE_ROWS, _FILE_GROUPS = 3, 4
 _GROUP_COLUMNS, _GROUP_BYTES, _GROUP_COUNT, _GROUP_OFFSET, _GROUP_STORED, _GROUP_ORDINAL = 1, 2, 3, 5, 6, 7
@@ -42,12 +44,12 @@ class VectorsWriter:
         self._order = [_metadata(one) for one in group[_GROUP_COLUMNS][1].values]
         (self._like,) = (one for one in self._order if _name(one) == column)
         parquet = arrow.pyarrow("pyarrow.parquet")
-        columns = parquet.ParquetFile(arrow.pyarrow().BufferReader(written)).schema
+        columns = parquet.ParquetFile(arrow.pyarrow().BufferReader(arrow.pyarrow().py_buffer(written))).schema
         self._level = columns.column(self._order.index(self._like)).max_definition_level
         self._length = schema.field(column).type.list_size
         self._groups: list[Struct] = []
         self._held: list[Any] = []
-        self._rows = self._begin = self._end = 0
+        self._rows = self._bytes = self._begin = self._end = 0
         self._write(_MAGIC)
 
     def write(self, batch: Any) -> None:
@@ -64,8 +66,8 @@ class VectorsWriter:
             self._write(levels)
             self._write(memoryview(page).cast("B"))
         self._held.append(batch.drop_columns([self._column]))
-        self._rows += len(batch)
-        if self._rows >= _GROUP_ROWS:
+        self._rows, self._bytes = self._rows + len(batch), self._bytes + batch.nbytes
+        if self._rows >= _MOST_ROWS or self._bytes >= _MOST_BYTES:
             self._end_group()
 
     def close(self) -> None:
@@ -82,7 +84,7 @@ class VectorsWriter:
         vectors = self._vectors()
         others, written = _written(arrow.pyarrow().Table.from_batches(self._held, self._others), self._options)
         moved = self._end - len(_MAGIC)
-        self._write(memoryview(written)[len(_MAGIC) : _footer_place(written)])
+        self._write(written[len(_MAGIC) : _footer_place(written)])
         (group,) = others[_FILE_GROUPS][1].values
         rest = iter(group[_GROUP_COLUMNS][1].values)
         columns = [vectors if one is self._like else _moved(next(rest), moved) for one in self._order]
@@ -97,7 +99,7 @@ class VectorsWriter:
                 _GROUP_ORDINAL: (Kind.I16, len(self._groups)),
             }
         )
-        self._held, self._rows, self._begin = [], 0, 0
+        self._held, self._rows, self._bytes, self._begin = [], 0, 0, 0
 
     def _vectors(self) -> Struct:
         """The column of vectors of the row group that ends here."""
@@ -119,17 +121,17 @@ class VectorsWriter:
         self._end += len(data)
 
 
-def _written(table: Any, options: dict[str, Any]) -> tuple[Struct, bytes]:
+def _written(table: Any, options: dict[str, Any]) -> tuple[Struct, memoryview]:
     """The footer of a table as pyarrow writes it, in one row group, and all of the file."""
     sink = arrow.pyarrow().BufferOutputStream()
     # Batches that name models have a list of their own each.
     rows = max(len(table), 1)
     arrow.pyarrow("pyarrow.parquet").write_table(table.unify_dictionaries(), sink, row_group_size=rows, **options)
-    written = sink.getvalue().to_pybytes()
-    return thrift_compact.decode(written[_footer_place(written) :]), written
+    written = memoryview(sink.getvalue())
+    return thrift_compact.decode(bytes(written[_footer_place(written) :])), written
 
 
-def _footer_place(written: bytes) -> int:
+def _footer_place(written: memoryview) -> int:
     behind = struct.calcsize("<I") + len(_MAGIC)
     (size,) = struct.unpack_from("<I", written, len(written) - behind)
     return len(written) - behind - int(size)
@@ -164,7 +166,7 @@ def _page_header(values: int, size: int) -> bytes:
     return thrift_compact.encode({1: i32(_DATA_PAGE), 2: i32(size), 3: i32(size), 5: (Kind.STRUCT, data)})
 
 
-@cache
+@lru_cache(16)
 def _levels(rows: int, length: int, most: int) -> bytes:
     """Of so many lists of so many values: where each list begins, and that every value is there."""
     repetition = (_run(1, 0) + _run(length - 1, 1)) * rows

@@ -24,8 +24,6 @@ class Kind(IntEnum):
     DOUBLE = 7
     BINARY = 8
     LIST = 9
-    SET = 10
-    MAP = 11
     STRUCT = 12
 
 

@@ -187,11 +187,11 @@ def _places(container: bytes, like: Voiceprint) -> np.dtype[np.void]:
         (_FLAGS, np.dtype("u1"), _FLAGS_PLACE),
         (_CHECK, np.dtype(("<u8", (CHECK_BYTES // 8,))), size - CHECK_BYTES),
     ]
-    kinds = [(_VECTOR, f"({like.dimension},)<f4"), *((name, kind.replace("S", "V")) for name, kind in _VALUES)]
-    for name, found in ((name, np.dtype(kind)) for name, kind in kinds):
+    for name, kind in ((_VECTOR, f"({like.dimension},)<f4"), *_VALUES):
+        found = np.dtype(kind.replace("S", "V"))
         fields.append((name, found, ends[name] - found.itemsize))
     # In whole words, of which one may reach into the vector.
-    before, behind = -(-(ends[_VECTOR] - 4 * like.dimension) // 8), -((ends[_VECTOR] - size) // 8)
+    before, behind = (-(-bytes_ // 8) for bytes_ in (ends[_VECTOR] - 4 * like.dimension, size - ends[_VECTOR]))
     fields.append((_BEFORE, np.dtype(("<u8", (before,))), 0))
     fields.append((_BEHIND, np.dtype(("<u8", (behind,))), size - 8 * behind))
     names, formats, offsets = zip(*fields, strict=True)

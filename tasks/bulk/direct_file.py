@@ -1,7 +1,7 @@
 """A file that is written past the kernel's page cache, while its writer goes on.
 
 What a run in bulk leaves is written once and read elsewhere. Kept in memory by the way it would push out what others
-read there, and to find pages for it takes a processor longer than all that makes a vector of a voiceprint.
+read there, and finding pages for it can take a processor as long as all that makes a vector of a voiceprint.
 """
 
 import errno

@@ -23,8 +23,8 @@ from tasks.bulk.work import Done, Work
 _ALWAYS = {SOURCE, ROW, MODEL, SPACE, VECTOR}
 # What is told of a reject, and by what name.
 _REFUSED = {SOURCE: SOURCE, ROW: ROW, KEY: KEY, CHANNEL: CHANNEL, KIND: "type", FAULT: "message"}
-# Rows that are worth being written by themselves.
-_TOGETHER_ROWS = 1 << 9
+# Rows that are worth being written by themselves, or their bytes.
+_TOGETHER_ROWS, _TOGETHER_BYTES = 1 << 9, 1 << 22
 
 Tell = Callable[[int], None]
 Refuse = Callable[[dict[str, Any]], Any]
@@ -70,7 +70,7 @@ def _together(good: Iterable[Any]) -> Iterator[Any]:
     held: list[Any] = []
     for batch in good:
         held.append(batch)
-        if sum(map(len, held)) >= _TOGETHER_ROWS:
+        if sum(map(len, held)) >= _TOGETHER_ROWS or sum(one.nbytes for one in held) >= _TOGETHER_BYTES:
             yield _joined(held)
             held = []
     if held:

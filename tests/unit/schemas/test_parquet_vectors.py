@@ -105,3 +105,11 @@ def test_a_row_without_a_vector() -> None:
     lacking = batch(2, shape).set_column(2, shape.field("vector"), pa.array([[1, 2], None], shape.field("vector").type))
     with pytest.raises(ValueError, match="no vector"):
         written(shape, [lacking])
+
+
+def test_long_vectors_make_short_row_groups() -> None:
+    """A row group is bounded by its bytes as well: whoever reads it may hold it whole."""
+    shape = schema(70_000)
+    found = pq.ParquetFile(io.BytesIO(written(shape, [batch(60, shape, first) for first in range(0, 600, 60)])))
+    sizes = [found.metadata.row_group(number) for number in range(found.num_row_groups)]
+    assert [one.num_rows for one in sizes] == [240, 240, 120]
