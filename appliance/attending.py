@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from appliance.readiness import WATCH_SECONDS
 from tasks.duties import kept
 from tasks.metrics.telling import Teller
-from tasks.workforce import Workforce
+from tasks.workforce import HEARTBEAT_SECONDS, Workforce
 
 # A stop takes no longer, whatever Redis does.
 _STOP_SECONDS = 0.5
@@ -18,10 +17,11 @@ async def attending(workforce: Workforce, teller: Teller) -> AsyncIterator[None]
     """From the beginning of the context to its end, at which the rest is told."""
 
     async def look() -> None:
-        # Who is alive is seen by looking steadily. At one moment, which is one write.
-        await asyncio.gather(workforce.depth(), teller.when_due())
+        # Who is alive is seen by looking steadily.
+        await workforce.depth()
+        await teller.when_due()
 
-    async with kept(WATCH_SECONDS, "watching the workers", look):
+    async with kept(HEARTBEAT_SECONDS, "watching the workers", look):
         yield
     with suppress(TimeoutError):
         async with asyncio.timeout(_STOP_SECONDS):

@@ -8,9 +8,6 @@ from tasks.audit import Audit
 from tasks.files import FileStore
 from tasks.workforce import Workforce
 
-# How often a face looks who is alive, though nobody asks: that is told by what moves between two looks, less than half
-# of `ALIVE_SECONDS` apart. Not more often, since it is a good part of what an idle appliance does.
-WATCH_SECONDS = 0.7
 # Those who ask for our health give up after a few seconds themselves.
 _PATIENCE_SECONDS = 2.0
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -12,6 +13,8 @@ log = logging.getLogger(__name__)
 # What looks at everything costs the more the more there is: it rests so many times as long as it took, up to so many
 # seconds.
 _RESTS, _LONGEST_REST_SECONDS = 30.0, 60.0
+# Who was a moment late for one beat waits for the next.
+_GRAIN = 0.1
 # What is under way when it is no longer needed gets so long.
 _STOP_SECONDS = 0.5
 
@@ -20,7 +23,11 @@ async def every(
     seconds: float, name: str, duty: Callable[[], Awaitable[object]], ended: asyncio.Event, *, costly: bool = False
 ) -> None:
     """Does `duty` until `ended` is set; whatever goes wrong is told with the duty's `name`, and it is tried again. One
-    that is `costly` more seldom, where it takes long."""
+    that is `costly` more seldom, where it takes long.
+
+    After the first time it is done whenever so many seconds have passed on the clock that all processes of a machine
+    share: they are woken together, and what has nothing else to do sleeps in between.
+    """
     clock = asyncio.get_running_loop().time
     while not ended.is_set():
         began = clock()
@@ -30,9 +37,11 @@ async def every(
             log.debug("%s: %s", name, error.message)
         except Exception as error:
             log.error("%s: %s: %s", name, type(error).__name__, error)
+        now = clock()
+        rest = min(_RESTS * (now - began), _LONGEST_REST_SECONDS) if costly else 0.0
         with suppress(TimeoutError):
-            rest = min(_RESTS * (clock() - began), _LONGEST_REST_SECONDS) if costly else 0.0
-            await asyncio.wait_for(ended.wait(), max(seconds, rest))
+            async with asyncio.timeout_at(seconds * math.ceil((now + rest) / seconds + _GRAIN)):
+                await ended.wait()
 
 
 @asynccontextmanager

@@ -42,9 +42,9 @@ from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 
 log = logging.getLogger(__name__)
 
-# How often uploads are looked at, and how often all records and results.
-_SWEEP_SECONDS, _ROUND_SECONDS = 5.0, 60.0
-_MEND_SECONDS = 2.0
+# How often uploads are looked at, and how often all records and results: with a heartbeat, which wakes it anyway.
+_SWEEP_SECONDS, _ROUND_SECONDS = 9 * HEARTBEAT_SECONDS, 90 * HEARTBEAT_SECONDS
+_MEND_SECONDS = 3 * HEARTBEAT_SECONDS
 _REPORT_SECONDS = 5.0
 
 
@@ -170,12 +170,10 @@ class _Worker:
         """Says that this worker lives, and looks after the tasks of those that do not."""
         running = self._under_way.running()
         report = self._report()
-        beat = self._workforce.heartbeat(self._config.name, self._capabilities, report)
         try:
-            # At one moment, which is one write: of what an idle worker costs, this is most.
-            _, recovered, _ = await asyncio.gather(
-                beat, self._workforce.recover(retention=self._config.retention), self._teller.when_due()
-            )
+            await self._workforce.heartbeat(self._config.name, self._capabilities, report)
+            recovered = await self._workforce.recover(retention=self._config.retention)
+            await self._teller.when_due()
         except (Overloaded, StorageFull) as error:
             if not self._silent:
                 log.warning("waiting for Redis at %s: %s", shown(self._config.redis_url), error.message)

@@ -4,7 +4,8 @@ those that died.
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -18,9 +19,11 @@ from tasks.pulses import Pulses
 from tasks.record import RecordDamaged
 from tasks.store import TaskStore
 
-# A worker that dies is noticed by the next after two heartbeats and `ALIVE_SECONDS`, at most.
-HEARTBEAT_SECONDS = 0.4
-ALIVE_SECONDS = 1.6
+# How often a worker beats, and everybody looks who does: that is most of what an idle appliance costs. Less than half
+# of `ALIVE_SECONDS`, since a look that comes later may have been held up as the beats were.
+HEARTBEAT_SECONDS = 0.7
+# A worker that dies is noticed by the third look after that at which it was heard last, four heartbeats later at most.
+ALIVE_SECONDS = 1.9
 CRASH_BUDGET = 2
 
 
@@ -53,40 +56,33 @@ class Workforce:
     def __init__(self, store: TaskStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store = store
         self._pulses = Pulses(ALIVE_SECONDS, clock)
-        # Task to worker, as it was last seen.
+        # Task to worker, as it was last seen, and whether more tasks waited then than had a place in the queue.
         self._owners: dict[bytes, bytes] = {}
+        self._stranded = False
 
     async def heartbeat(self, worker: str, capabilities: Capabilities, report: bytes = b"[]") -> None:
-        """Says that `worker` is alive; `report` is the JSON list that describes its models."""
-        await self._store.run(
-            "heartbeat", [WORKERS, CAPABILITIES, REPORTS], [worker, json.encode(asdict(capabilities)), report]
-        )
+        """Says that `worker` is alive, and looks how it stands; `report` is the JSON list that describes its models."""
+        await self._look(worker, json.encode(capabilities), report)
 
     async def depth(self) -> Depth:
-        """How it stands now. Who is alive is told by what has happened between the calls, so somebody calls this every
+        """How it stands now. Who is alive is told by what has happened between the looks, so somebody looks every
         `HEARTBEAT_SECONDS` where that matters."""
-        depth, _ = await self._look()
-        return depth
+        return await self._look()
 
-    async def _look(self) -> tuple[Depth, int]:
-        """How it stands now, and how many tasks wait that have a place in the queue."""
-        async with redis_errors():
-            queued, opened, owners, input_bytes, workers, capabilities = await self._store.lane.calls(
-                ("ZCARD", QUEUE),
-                ("ZCARD", OPEN),
-                ("HGETALL", RUNNING),
-                ("GET", INPUT_BYTES),
-                ("ZRANGE", WORKERS, 0, -1, "WITHSCORES"),
-                ("HGETALL", CAPABILITIES),
-            )
+    async def _look(self, *beat: str | bytes) -> Depth:
+        queued, opened, owners, input_bytes, workers, capabilities = await self._store.run(
+            "look", [QUEUE, OPEN, RUNNING, INPUT_BYTES, WORKERS, CAPABILITIES, REPORTS], list(beat)
+        )
         self._owners, beats, told = _pairs(owners), _pairs(workers), _pairs(capabilities)
         # Who has a task and was never heard is watched as well.
         unheard = dict.fromkeys(self._owners.values(), 0.0)
         self._pulses.look(unheard | {name: float(count) for name, count in beats.items()})
         alive = {name.decode(errors="replace"): _capabilities(told.get(name, b"{}")) for name in self._pulses.alive}
         running = len(self._owners)
+        waiting = max(0, opened - running)
+        self._stranded = waiting > queued
         try:
-            return Depth(max(0, opened - running), running, int(input_bytes or 0), alive), queued
+            return Depth(waiting, running, int(input_bytes or 0), alive)
         except ValueError as error:
             raise Foreign from error
 
@@ -116,15 +112,12 @@ class Workforce:
         return await self._give_back([worker, ""], retention)
 
     async def recover(self, *, retention: float) -> int:
-        """Gives back the tasks of dead workers and those that arq lost; returns how many.
-
-        Who is dead comes out only when this is called every `HEARTBEAT_SECONDS`. A task that has cost `CRASH_BUDGET`
-        workers their lives ends as failed; so does one whose record is damaged.
-        """
-        depth, queued = await self._look()
+        """Gives back the tasks of the workers that were dead at the last look, and those that arq had lost by then;
+        returns how many. A task that has cost `CRASH_BUDGET` workers their lives ends as failed; so does one whose
+        record is damaged."""
         dead: list[str | bytes | float] = list(chain.from_iterable(self._pulses.dead.items()))
         # Else there is nothing to find: a survey looks at every task that runs, and every worker makes it.
-        return await self._give_back(dead, retention) if dead or depth.waiting > queued else 0
+        return await self._give_back(dead, retention) if dead or self._stranded else 0
 
     async def _give_back(self, gone: list[str | bytes | float], retention: float) -> int:
         found = await self._store.run("survey", [WORKERS, RUNNING, OPEN, QUEUE, CAPABILITIES, REPORTS], gone)
@@ -155,6 +148,8 @@ def _pairs(flat: list[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+# They are the same from look to look.
+@lru_cache(maxsize=256)
 def _capabilities(told: bytes) -> Capabilities:
     try:
         found = json.decode(told)

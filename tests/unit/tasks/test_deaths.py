@@ -30,6 +30,7 @@ class Observer:
         for _ in range(round(seconds / HEARTBEAT_SECONDS) + 1):
             if meanwhile:
                 await meanwhile()
+            await self.workforce.depth()
             recovered += await self.workforce.recover(retention=RETENTION)
             self.now += HEARTBEAT_SECONDS
         return recovered
@@ -111,6 +112,16 @@ async def test_the_time_of_day_does_not_matter(
     assert await observer.watch(2 * ALIVE_SECONDS, lambda: workforce.heartbeat("w", SERVED)) == 1
     assert await store.fetch(running.task_id) == running
     assert await store.fetch(lost.task_id) == lost.released(crashed=True)
+
+
+async def test_a_beat_is_not_worth_the_disk(store: TaskStore, workforce: Workforce) -> None:
+    """Redis writes down that there is a worker, and not each time that it says so."""
+    await workforce.heartbeat("w", SERVED)
+    written = (await store.redis.info("persistence"))["aof_current_size"]
+    for _ in range(3):
+        await workforce.heartbeat("w", SERVED)
+    assert (await store.redis.info("persistence"))["aof_current_size"] == written
+    assert await store.redis.zscore("voiceprint:workers", "w") > 3
 
 
 async def test_who_was_frozen_does_not_bury_others(store: TaskStore, workforce: Workforce, observer: Observer) -> None:

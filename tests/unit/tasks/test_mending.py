@@ -7,7 +7,7 @@ from tasks.keys import INPUT_BYTES, OPEN, SEQUENCE
 from tasks.mending import KINDS, mend
 from tasks.store import TaskStore
 from tasks.workforce import Capabilities, Workforce
-from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
+from tests.unit.tasks.made_tasks import claimed, done, submitted
 
 NAMES = sorted(KINDS)
 
@@ -55,4 +55,4 @@ async def test_until_then_it_is_no_fault_of_ours(store: TaskStore, workforce: Wo
         await submitted(store)
     assert refused.value.headers["Retry-After"]
     with pytest.raises(Overloaded):
-        await workforce.recover(retention=RETENTION)
+        await workforce.depth()

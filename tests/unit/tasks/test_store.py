@@ -187,6 +187,7 @@ async def test_the_key_of_a_task_without_a_good_record_goes(
     key = f"voiceprint:task:{record.task_id}"
     await (store.redis.delete(key) if damage == "gone" else store.redis.setrange(key, 30, b"\xff"))
     await store.redis.zrem(QUEUE, record.task_id)
+    await workforce.depth()
     assert await workforce.recover(retention=RETENTION) == 1
     await Reconciler(store, retention=RETENTION).round()
     assert 0 < await store.redis.pttl(f"voiceprint:idempotency:{record.idempotency.hex()}") <= RETENTION * 1000
@@ -257,9 +258,9 @@ async def test_depth_tells_what_there_is(store: TaskStore, workforce: Workforce)
     await submitted(store, 7)
     await claimed(store, record=await submitted(store, 11))
     for worker in ("alive", "still"):
-        await workforce.heartbeat(worker, SERVED)
+        await Workforce(store).heartbeat(worker, SERVED)
     await workforce.depth()
-    await workforce.heartbeat("alive", SERVED)
+    await Workforce(store).heartbeat("alive", SERVED)
     depth = await workforce.depth()
     assert (depth.waiting, depth.running, depth.input_bytes, depth.workers) == (2, 1, 23, {"alive": SERVED})
 
@@ -354,6 +355,7 @@ async def test_what_arq_lost_is_rebuilt(store: TaskStore, workforce: Workforce) 
     """When all that arq knows is gone, every waiting task comes back in its order, and counts no crash."""
     records = [await submitted(store) for _ in range(3)]
     await store.redis.delete(QUEUE, WAKE, *(entry(record).job_key for record in records))
+    await workforce.depth()
     assert await workforce.recover(retention=RETENTION) == 3
     assert await waiting(store) == [record.task_id for record in records]
     for record in records:
@@ -363,9 +365,9 @@ async def test_what_arq_lost_is_rebuilt(store: TaskStore, workforce: Workforce) 
 
 async def test_a_lost_entry_is_found_beside_a_running_task(store: TaskStore, workforce: Workforce) -> None:
     """One stranded task among waiting and running ones comes back, and the others are left alone."""
-    await workforce.heartbeat("w", SERVED)
     running, stranded, other = await claimed(store), await submitted(store), await submitted(store)
     await store.redis.zrem(QUEUE, stranded.task_id)
+    await workforce.heartbeat("w", SERVED)
     assert await workforce.recover(retention=RETENTION) == 1
     assert await waiting(store) == [stranded.task_id, other.task_id]
     assert await store.fetch(running.task_id) == running

@@ -67,7 +67,7 @@ ATTEMPTS: dict[str, Callable[[TaskStore, Life], Awaitable[object]]] = {
     "survey": lambda store, _: Workforce(store).bury("a-worker", retention=RETENTION),
     "reconcile": lambda store, life: each(lambda record: store.reconcile(record, retention=RETENTION), life),
     "remember": lambda store, life: each(lambda record: store.remember([record]), life),
-    "heartbeat": lambda store, _: Workforce(store).heartbeat("a-worker", Capabilities(())),
+    "look": lambda store, _: Workforce(store).heartbeat("a-worker", Capabilities(())),
     "forget": lambda store, _: Reconciler(store, retention=RETENTION).round(),
     "take_callback": lambda store, _: CallbackQueue(store.redis).take(),
     "lost": lambda store, life: store.fail_lost(life.task_id, retention=RETENTION),

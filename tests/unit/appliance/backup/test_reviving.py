@@ -109,7 +109,9 @@ async def test_a_damaged_record(keyed: TaskStore, tmp_path: Path) -> None:
     await keyed.redis.setrange(f"voiceprint:task:{record.task_id}", 50, b"\xff")
     (saved,) = await taken(keyed, tmp_path)
     await revived(keyed, [saved])
-    await Workforce(keyed).recover(retention=60)
+    workforce = Workforce(keyed)
+    await workforce.depth()
+    await workforce.recover(retention=60)
     ended = await keyed.fetch(record.task_id)
     assert ended is not None
     assert ended.state is TaskState.FAILED
