@@ -25,8 +25,7 @@ async def every(
     """Does `duty` until `ended` is set; whatever goes wrong is told with the duty's `name`, and it is tried again. One
     that is `costly` more seldom, where it takes long.
 
-    After the first time it is done whenever so many seconds have passed on the clock that all processes of a machine
-    share: they are woken together, and what has nothing else to do sleeps in between.
+    After the first time it is done at the moments of `following`.
     """
     clock = asyncio.get_running_loop().time
     while not ended.is_set():
@@ -40,8 +39,16 @@ async def every(
         now = clock()
         rest = min(_RESTS * (now - began), _LONGEST_REST_SECONDS) if costly else 0.0
         with suppress(TimeoutError):
-            async with asyncio.timeout_at(seconds * math.ceil((now + rest) / seconds + _GRAIN)):
+            async with asyncio.timeout_at(following(seconds, now + rest)):
                 await ended.wait()
+
+
+def following(seconds: float, now: float) -> float:
+    """The next moment of those that come every so many `seconds` on the clock that all processes of a machine share.
+
+    They are woken together by them, and a machine that has nothing else to do sleeps in between.
+    """
+    return seconds * math.ceil(now / seconds + _GRAIN)
 
 
 @asynccontextmanager

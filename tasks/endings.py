@@ -11,16 +11,18 @@ from redis.exceptions import ResponseError
 
 from schemas.errors import Refusal
 from tasks.connection import PASSING, Unreachable
+from tasks.duties import every
 from tasks.keys import ENDED
 from tasks.line import Place
 from tasks.record import TaskRecord
 from tasks.store import TaskStore
 from tasks.subscription import Subscription
+from tasks.workforce import HEARTBEAT_SECONDS
 
 log = logging.getLogger(__name__)
 
 # What is published while no connection listens is lost, so all that is waited for is looked at now and then.
-_LOOK_SECONDS = 2.0
+_LOOK_SECONDS = 3 * HEARTBEAT_SECONDS
 _LISTEN_SECONDS = 1.0
 
 
@@ -38,7 +40,8 @@ class Endings:
         self._away = False
 
     async def __aenter__(self) -> Self:
-        self._duties = [asyncio.create_task(self._listen()), asyncio.create_task(self._look_around())]
+        looking = every(_LOOK_SECONDS, "looking for ends", self._look, self._closed)
+        self._duties = [asyncio.create_task(self._listen()), asyncio.create_task(looking)]
         return self
 
     async def __aexit__(self, *raised: object) -> None:
@@ -107,16 +110,13 @@ class Endings:
                 gone.cancel()
             except (*PASSING, ResponseError) as error:
                 log.debug("the endings of tasks are not told: %s", type(error).__name__)
-                await self._pause(_LISTEN_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LISTEN_SECONDS):
+                        await self._closed.wait()
         await place.left()
 
     def _told(self, task_id: bytes) -> None:
         self._wake([task_id.decode(errors="replace")])
-
-    async def _look_around(self) -> None:
-        while not self._closed.is_set():
-            await self._pause(_LOOK_SECONDS)
-            await self._look()
 
     async def _look(self) -> None:
         """Wakes who waits for what has ended, and everyone when Redis does not answer."""
@@ -128,7 +128,3 @@ class Endings:
         else:
             self._away = False
         self._wake(task_id for task_id in waiting if task_id not in still_open)
-
-    async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._closed.wait(), seconds)

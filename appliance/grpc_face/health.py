@@ -11,12 +11,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from appliance import readiness
 from appliance.grpc_face.calls import Calls
+from tasks.duties import following
+from tasks.workforce import HEARTBEAT_SECONDS
 
 log = logging.getLogger(__name__)
 
 SERVICE_NAME = health.SERVICE_NAME
-# While it serves, and while somebody waits for that.
-_LOOK_SECONDS, _WAITING_SECONDS = 1.0, 0.2
+# While somebody waits for it to serve; from then on it looks with everybody else.
+_WAITING_SECONDS = 0.2
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
@@ -46,13 +48,14 @@ class Health:
 
     async def keep(self, ready: Callable[[], None] = lambda: None) -> None:
         """Looks again and again until closed; calls `ready` each time that all is well."""
+        clock = asyncio.get_running_loop().time
         while not self._closed.is_set():
             faults = await self._faults()
             await self._tell(serving=not faults, why="; ".join(faults))
             if not faults:
                 ready()
             with suppress(TimeoutError):
-                async with asyncio.timeout(_WAITING_SECONDS if faults else _LOOK_SECONDS):
+                async with asyncio.timeout_at(following(_WAITING_SECONDS if faults else HEARTBEAT_SECONDS, clock())):
                     await self._closed.wait()
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ import grpc.aio
 from grpc_reflection.v1alpha import reflection
 
 from appliance.access.door import Door
-from appliance.attending import attending
+from appliance.attending import telling
 from appliance.grpc_face import health, tls
 from appliance.grpc_face.around import Around
 from appliance.grpc_face.audited import Audited
@@ -150,5 +150,6 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
         async with stores.tasks(told=counted(tally, ends(audit, "grpc"))) as store, Endings(store) as endings:
             workforce = Workforce(store)
             intake = Intake(settings, store, workforce, files, audit, tally=tally, tracing=tracing)
-            async with attending(workforce, Teller(store, tally)):
+            # Who is alive is seen by looking steadily, which the server's health does.
+            async with telling(Teller(store, tally)):
                 yield Calls(settings, store, workforce, files, intake, endings, audit, tally)
