@@ -6,14 +6,26 @@ This is the only file that reads the environment. `docs/settings.md` lists the s
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Literal, Self
 
 import platformdirs
 import pydantic
-from pydantic import AfterValidator, BeforeValidator, ByteSize, Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 
-from appliance.webhooks.signing import signing_key
+from appliance.setting_kinds import (
+    Address,
+    Falling,
+    Folder,
+    Given,
+    Names,
+    Networks,
+    Origins,
+    Port,
+    Rising,
+    Seconds,
+    SigningSecret,
+    Size,
+)
 from schemas import plain_file
 from schemas.errors import ConfigurationError
 from schemas.faults import Place, faults
@@ -34,73 +46,8 @@ _GONE = {
 }
 
 
-def _words(value: Any) -> Any:
-    """`a, b` in the environment; a list in TOML."""
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def _network(value: str) -> str:
-    ipaddress.ip_network(value)
-    return value
-
-
-def _signing(value: SecretStr) -> SecretStr:
-    signing_key(value.get_secret_value())
-    return value
-
-
-def _given(value: Any) -> Any:
-    if value == "":
-        raise ValueError("must not be empty")
-    return value
-
-
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
-def _without_slash(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
-        raise ValueError("must start with http:// or https://")
-    return url.rstrip("/")
-
-
-def _origin(text: str) -> str:
-    """As browsers write it: in lower case, without the port that its scheme has anyway."""
-    parts = urlsplit(text.lower())
-    if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc or parts.netloc.endswith(":"):
-        raise ValueError("must be of the form https://desk.example or https://desk.example:8443")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment or "*" in parts.netloc:
-        raise ValueError("an origin is scheme, host and port, without a path and without *")
-    usual = parts.port == {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{parts.netloc.rpartition(':')[0] if usual else parts.netloc}"
-
-
-def _falling(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] < pair[1]:
-        raise ValueError("what is good comes first and what is usable second, so the second must not be higher")
-    return pair
-
-
-def _rising(pair: tuple[float, float]) -> tuple[float, float]:
-    if pair[0] > pair[1]:
-        raise ValueError("what is good comes first and what is usable second, so the second must not be lower")
-    return pair
-
-
 def _data_dir() -> Path:
     return platformdirs.user_data_path("voiceprint")
-
-
-Folder = Annotated[Path, BeforeValidator(_given), AfterValidator(_absolute)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=0, le=65535)]
-Size = Annotated[ByteSize, Field(gt=0)]
-# What is good and what is usable: numbers as `3,1` or as a list.
-Pair = Annotated[tuple[Finite, Finite], BeforeValidator(_words)]
-Falling = Annotated[Pair, AfterValidator(_falling)]
-Rising = Annotated[Pair, AfterValidator(_rising)]
 
 
 class Settings(pydantic.BaseModel):
@@ -109,7 +56,7 @@ class Settings(pydantic.BaseModel):
     # Inputs hold secrets: they must not reach a log by way of an error.
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    host: Annotated[str, BeforeValidator(_given)] = Field("127.0.0.1", description="address to listen on")
+    host: Given = Field("127.0.0.1", description="address to listen on")
     http_port: Port = Field(8000, description="port of the REST interface; 0 takes a free one")
     grpc: Literal["auto", "on", "off"] = Field(
         "auto", description="the gRPC interface: auto, which is where the extra `[grpc]` is installed, on or off"
@@ -126,10 +73,10 @@ class Settings(pydantic.BaseModel):
     tls_client_authorities: Folder | None = Field(
         None, description="PEM file with the authorities of which every client on a TLS port must show a certificate"
     )
-    public_url: Annotated[str, AfterValidator(_without_slash)] | None = Field(
+    public_url: Address | None = Field(
         None, description="address under which clients reach the appliance, for `Location` behind a proxy"
     )
-    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
+    trusted_proxies: Networks = Field(
         (), description="addresses or networks whose `X-Forwarded-Proto`, `-Host` and `-For` are believed"
     )
     allow_anonymous: bool = Field(
@@ -140,7 +87,7 @@ class Settings(pydantic.BaseModel):
         description="file of the API keys, made by `voiceprint keys create`, of which it holds only hashes; "
         "`<data_dir>/api-keys.json` when not set",
     )
-    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_words)] = Field(
+    cors_origins: Origins = Field(
         (), description="origins of other web pages that may call the REST interface, as `https://desk.example`"
     )
     key_ring: Folder | None = Field(
@@ -163,11 +110,11 @@ class Settings(pydantic.BaseModel):
         ge=1,
         description="tasks that one API key, or address without keys, may submit in a minute; no limit when not set",
     )
-    webhook_secret: Annotated[SecretStr, AfterValidator(_signing)] | None = Field(
+    webhook_secret: SigningSecret | None = Field(
         None,
         description="secret that signs what is sent to a `callback_url`, `whsec_…` or a word; none is sent without it",
     )
-    webhook_networks: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_words)] = Field(
+    webhook_networks: Networks = Field(
         (), description="private networks or addresses to which a `callback_url` may lead nevertheless"
     )
 
@@ -187,9 +134,7 @@ class Settings(pydantic.BaseModel):
     )
 
     model: str = Field("ge2e", description="speaker model that is served when a request names none")
-    more_models: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
-        (), description="speaker models served besides, for the request parameter `model`"
-    )
+    more_models: Names = Field((), description="speaker models served besides, for the request parameter `model`")
     profile: str | None = Field(
         None,
         description="audio source profile of scores when a request names none; the model's own when not set",
@@ -252,7 +197,7 @@ class Settings(pydantic.BaseModel):
     )
 
     drain_timeout: Seconds = Field(60.0, description="after SIGTERM, how long running tasks may take to finish")
-    otel_endpoint: Annotated[str, AfterValidator(_without_slash)] | None = Field(
+    otel_endpoint: Address | None = Field(
         None,
         description="OTLP receiver for traces, as `http://127.0.0.1:4318`, with the extra `[otel]`; none when not set",
     )
