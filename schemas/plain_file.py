@@ -35,9 +35,9 @@ class TooLarge(OSError):
         super().__init__(errno.EFBIG, f"it has more than {most:,} bytes, the most that are read")
 
 
-def opened(path: Path, *, follow: bool = True) -> FileIO:
-    """The plain file at `path`, unbuffered; or the one that it links to, unless links are not to be followed. Raises
-    OSError, NotPlain and IsLink among them."""
+def opened(path: Path, *, follow: bool = True, kind: type[FileIO] = FileIO) -> FileIO:
+    """The plain file at `path`, unbuffered; or the one that it links to, unless links are not to be followed. It is of
+    the `kind`. Raises OSError, NotPlain and IsLink among them."""
     # Without waiting for whoever might write into a pipe of that name.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     if follow:
@@ -48,7 +48,7 @@ def opened(path: Path, *, follow: bool = True) -> FileIO:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise NotPlain
-        return os.fdopen(descriptor, "rb", buffering=0)
+        return kind(descriptor, "rb")
     except BaseException:
         os.close(descriptor)
         raise

@@ -1,7 +1,6 @@
 """Parquet: a column of vectors, or one of voiceprints. A file is read row group by row group, batch by batch."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO
 
 from schemas import arrow
@@ -55,12 +54,9 @@ def read(file: BinaryIO, asked: Asked) -> Iterator[Rows]:
 
 def _open(file: BinaryIO) -> Any:
     parquet = arrow.pyarrow("pyarrow.parquet")
-    # A file of this machine is read by Arrow itself, without a way through Python.
-    descriptor = getattr(file, "name", None)
-    native = isinstance(descriptor, int) and Path(f"/proc/self/fd/{descriptor}")
     return parquet.ParquetFile(
-        arrow.pyarrow().OSFile(str(native)) if native and native.exists() else file,
-        buffer_size=1 << 20,
+        file,
+        buffer_size=1 << 17,
         pre_buffer=False,
         thrift_string_size_limit=_MOST_METADATA,
         thrift_container_size_limit=1 << 20,

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 from schemas import arrow, plain_file
 from schemas.errors import ConfigurationError
 from tasks.bulk.direct_file import DirectFile
+from tasks.bulk.read_once import ReadOnce
 
 _MOST_TEXT = 1 << 32
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
@@ -160,7 +161,7 @@ def opened(path: str) -> BinaryIO:
     if is_address(path):
         system, inside = _system(path)
         return cast("BinaryIO", system.open_input_file(inside))
-    return io.BufferedReader(plain_file.opened(meant(path)), 1 << 18)
+    return io.BufferedReader(plain_file.opened(meant(path), kind=ReadOnce), 1 << 18)
 
 
 class Folder(Protocol):
