@@ -43,7 +43,7 @@ from tasks.workforce import HEARTBEAT_SECONDS, Capabilities, Workforce
 log = logging.getLogger(__name__)
 
 # How often uploads are looked at, and how often all records and results: with a heartbeat, which wakes it anyway.
-_SWEEP_SECONDS, _ROUND_SECONDS = 9 * HEARTBEAT_SECONDS, 90 * HEARTBEAT_SECONDS
+_SWEEP_SECONDS, _ROUND_SECONDS = 9 * HEARTBEAT_SECONDS, 99 * HEARTBEAT_SECONDS
 _MEND_SECONDS = 3 * HEARTBEAT_SECONDS
 _REPORT_SECONDS = 5.0
 

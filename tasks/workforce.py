@@ -21,9 +21,9 @@ from tasks.store import TaskStore
 
 # How often a worker beats, and everybody looks who does: that is most of what an idle appliance costs. Less than half
 # of `ALIVE_SECONDS`, since a look that comes later may have been held up as the beats were.
-HEARTBEAT_SECONDS = 0.7
+HEARTBEAT_SECONDS = 0.6
 # A worker that dies is noticed by the third look after that at which it was heard last, four heartbeats later at most.
-ALIVE_SECONDS = 1.9
+ALIVE_SECONDS = 1.7
 CRASH_BUDGET = 2
 
 
