@@ -2,18 +2,14 @@
 
 import asyncio
 import hashlib
-import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedWriter, FileIO
-from typing import Any, Protocol, TypeVar
+from io import FileIO
+from itertools import chain
+from typing import Protocol
 
-from aiofiles.threadpool import wrap
-
+from tasks.appended import Appended
 from tasks.sealing import Sealer
-from tasks.write_back import WriteBack
-
-T = TypeVar("T")
 
 # What is kept back of an upload, to be written with what follows or with its end: most recordings are no larger, and
 # each way to a thread and back takes as long as hashing some hundred kilobytes.
@@ -34,37 +30,40 @@ class Form(Protocol):
         """The rest, once all has come."""
 
 
-class Incoming(BufferedWriter):
-    """A file of what `form`, if there is one, makes of all that is written to it, hashed, and sealed if there is a
+class Incoming:
+    """What `form`, if there is one, makes of an upload on its way into `file`: hashed, and sealed if there is a
     `sealer`."""
 
     def __init__(self, file: FileIO, sealer: Sealer | None, form: Form | None) -> None:
-        super().__init__(file)
+        self._content = Appended(file)
         self._sealer = sealer
         self._form = form
-        self._write_back = WriteBack(file.fileno())
         self._sha256 = hashlib.sha256()
 
     @property
     def sha256(self) -> bytes:
         return self._sha256.digest()
 
-    def write(self, chunk: bytes) -> int:  # type: ignore[override]
-        self._store(self._form.add(chunk) if self._form else chunk)
-        return len(chunk)
+    def add(self, pieces: Iterable[bytes]) -> None:
+        self._content.add(self._stored(pieces))
 
-    def _store(self, data: bytes) -> None:
-        self._sha256.update(data)
-        self._write_back.written(super().write(self._sealer.add(data) if self._sealer else data))
+    def end(self, pieces: Iterable[bytes]) -> None:
+        """The rest; all of it is on the disk on return."""
+        self._content.end(chain(self._stored(pieces), self._last()))
 
-    def end(self) -> None:
-        """Once all of it has come; it is on the disk on return."""
+    def _stored(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        for piece in pieces:
+            data = self._form.add(piece) if self._form else piece
+            self._sha256.update(data)
+            yield self._sealer.add(data) if self._sealer else data
+
+    def _last(self) -> Iterator[bytes]:
         if self._form:
-            self._store(self._form.end())
+            data = self._form.end()
+            self._sha256.update(data)
+            yield self._sealer.add(data) if self._sealer else data
         if self._sealer:
-            super().write(self._sealer.end())
-        self.flush()
-        os.fsync(self.fileno())
+            yield self._sealer.end()
 
 
 @dataclass(slots=True)
@@ -101,9 +100,8 @@ class Upload:
         else:
             self._gathered += (*self._together(), chunk)
         if self._waiting >= (_GATHERED_BYTES if self._kept_back.size < _ALL_BYTES else _PIECE_BYTES):
-            if self._file is None:
-                self._file = await _ended(asyncio.to_thread(self._opened))
-            await _ended(wrap(self._file).writelines(self._taken()))
+            taken = self._taken()
+            await _in_thread(lambda: self._begun().add(taken))
 
     def drop(self) -> None:
         """What waits to be written is not wanted any more."""
@@ -111,14 +109,18 @@ class Upload:
 
     async def end(self, then: Callable[[], None]) -> None:
         """Once all of it has come; it is on the disk when `then` is called, in the same thread."""
-        await _ended(asyncio.to_thread(self._end, self._taken(), then))
+        rest = self._taken()
 
-    def _end(self, rest: list[bytes], then: Callable[[], None]) -> None:
+        def end() -> None:
+            self._begun().end(rest)
+            then()
+
+        await _in_thread(end)
+
+    def _begun(self) -> Incoming:
         if self._file is None:
             self._file = self._opened()
-        self._file.writelines(rest)
-        self._file.end()
-        then()
+        return self._file
 
     def _taken(self) -> list[bytes]:
         """What waits to be written, and does no more."""
@@ -133,11 +135,11 @@ class Upload:
         return [together] if together else []
 
 
-async def _ended(work: Coroutine[Any, Any, T]) -> T:
-    """What is done in a thread, to its end: who is cancelled goes when nothing is done any more with the file."""
-    doing = asyncio.create_task(work)
+async def _in_thread(work: Callable[[], None]) -> None:
+    """Does that to its end: who is cancelled goes when nothing is done any more with the file."""
+    doing = asyncio.get_running_loop().run_in_executor(None, work)
     try:
-        return await asyncio.shield(doing)
+        await asyncio.shield(doing)
     except asyncio.CancelledError:
         await asyncio.wait((doing,))
         raise
