@@ -11,7 +11,7 @@ reading the upload, which is opened and checked, and its result stored, as ever 
 import asyncio
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,12 +33,16 @@ class NoModels:
     """What a worker asks of its models when none of its jobs does."""
 
     attempts_at_once = 2
+    on_gpu = False
 
     def report(self) -> list[dict[str, Any]]:
         return []
 
     def heads(self) -> tuple[str, ...]:
         return ()
+
+    def fills(self) -> Iterator[tuple[str, Any]]:
+        return iter(())
 
 
 def done_at_once(_attempts: Attempts, record: TaskRecord, _stop: Callable[[], bool]) -> TaskRecord:
