@@ -7,7 +7,7 @@ from io import FileIO
 from typing import Any
 
 from onnx_models.decoders import opening
-from onnx_models.decoders.decoder import FLOAT_BYTES, MOST_BLOCK_FRAMES
+from onnx_models.decoders.decoder import MOST_BLOCK_FRAMES, SAMPLE_BYTES
 from onnx_models.sandbox.wire import Answers
 from schemas.errors import MediaError
 
@@ -18,7 +18,7 @@ _REHEARSALS = 16
 
 
 def work(request: Mapping[str, Any], media: FileIO, answers: Answers) -> None:
-    """Answers with the header as `MediaInfo`, blocks of float32, or the MediaError that ended it; or with the name of
+    """Answers with the header as `MediaInfo`, blocks of samples, or the MediaError that ended it; or with the name of
     the library that it lacks for this recording."""
     try:
         container, library = opening.identified(media, request["has_extra"])
@@ -35,9 +35,10 @@ def work(request: Mapping[str, Any], media: FileIO, answers: Answers) -> None:
                     "channels": info.channels,
                     "frames": info.frames,
                     "allowed_shortfall": decoder.allowed_shortfall,
+                    "samples": decoder.samples,
                 }
             )
-            most = MOST_BLOCK_FRAMES * info.channels * FLOAT_BYTES
+            most = MOST_BLOCK_FRAMES * info.channels * SAMPLE_BYTES[decoder.samples]
             for block in decoder.blocks():
                 for start in range(0, len(block), most):
                     answers.data(block[start : start + most])

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from onnx_models import containers
-from onnx_models.decoders.decoder import FLOAT_BYTES, MOST_BLOCK_FRAMES, MediaInfo
+from onnx_models.decoders.decoder import MOST_BLOCK_FRAMES, SAMPLE_BYTES, MediaInfo, Samples
 from onnx_models.sandbox.confinement import Limits
 from onnx_models.sandbox.talk import Broken, Exceeded, Lost, Stalled, Talk
 from onnx_models.sandbox.zygote import Zygote
@@ -28,7 +28,9 @@ _MOST_LETTERS = 600
 _MOST_CHANNELS = 1024
 _MOST_RATE = 1 << 31
 _MOST_FRAMES = 1 << 62
-_HEADER = ("container", "sample_rate", "channels", "frames", "allowed_shortfall")
+_HEADER = ("container", "sample_rate", "channels", "frames", "allowed_shortfall", "samples")
+# One of those samples that are whole numbers. A power of two, so that every product is exact.
+_STEP = np.float32(2.0**-15)
 _LACKS_FFMPEG = {"lacks": "ffmpeg"}
 
 # By what their children have at hand. The second starts when the first recording needs it.
@@ -67,7 +69,7 @@ class ConfinedDecoder:
         self._tries = 0
         self._talk: Talk | None = None
         try:
-            self.info, self.allowed_shortfall = self._begun()
+            self.info, self.allowed_shortfall, self._samples = self._begun()
         except BaseException:
             self.close()
             raise
@@ -97,7 +99,7 @@ class ConfinedDecoder:
         if talk is not None and not talk.close():
             self._zygote.replace()
 
-    def _begun(self) -> tuple[MediaInfo, float | None]:
+    def _begun(self) -> tuple[MediaInfo, float | None, Samples]:
         """What the header says, told by a new child."""
         while True:
             with self._opened() as file:
@@ -116,13 +118,13 @@ class ConfinedDecoder:
 
     def _next(self) -> npt.NDArray[np.float32] | None:
         """The next block of sound, None when there is no more."""
-        channels = self.info.channels
-        told = self._told(MOST_BLOCK_FRAMES * channels * FLOAT_BYTES)
+        frame_bytes = self.info.channels * SAMPLE_BYTES[self._samples]
+        told = self._told(MOST_BLOCK_FRAMES * frame_bytes)
         if told is None:
             return None
-        if not isinstance(told, memoryview) or not len(told) or len(told) % (channels * FLOAT_BYTES):
+        if not isinstance(told, memoryview) or not len(told) or len(told) % frame_bytes:
             raise _nonsense()
-        return np.frombuffer(told, np.float32).reshape(-1, channels)
+        return floats(told, self._samples).reshape(-1, self.info.channels)
 
     def _told(self, most_data: int) -> memoryview | Mapping[str, Any] | None:
         """What the child says next. Raises what it says about the recording as the MediaError that it is."""
@@ -150,6 +152,12 @@ class ConfinedDecoder:
             raise TaskInternalError(f"the recording could not be decoded: {self._tries} times the decoder {error}")
 
 
+def floats(content: memoryview, samples: Samples) -> npt.NDArray[np.float32]:
+    """The `samples` in `content` at a full scale of 1, shape (n,)."""
+    array = np.frombuffer(content, samples)
+    return array if samples == "float32" else np.multiply(array, _STEP, dtype=np.float32)
+
+
 def _needs_ffmpeg(file: FileIO) -> bool:
     """Whether the first bytes say so, which are compared and no more. It is for a child to decide, and spares one."""
     with suppress(MediaUnknown):
@@ -157,9 +165,9 @@ def _needs_ffmpeg(file: FileIO) -> bool:
     return False
 
 
-def _header(told: Any) -> tuple[MediaInfo, float | None]:
+def _header(told: Any) -> tuple[MediaInfo, float | None, Samples]:
     try:
-        title, rate, channels, frames, shortfall = (told[name] for name in _HEADER)
+        title, rate, channels, frames, shortfall, samples = (told[name] for name in _HEADER)
     except (TypeError, KeyError) as error:
         raise _nonsense() from error
     counts = ((rate, _MOST_RATE), (channels, _MOST_CHANNELS), (0 if frames is None else frames, _MOST_FRAMES))
@@ -167,7 +175,9 @@ def _header(told: Any) -> tuple[MediaInfo, float | None]:
         raise _nonsense()
     if shortfall is not None and not (type(shortfall) is float and math.isfinite(shortfall)):
         raise _nonsense()
-    return MediaInfo(_plain(title), rate, channels, frames), shortfall
+    if samples not in ("float32", "int16"):
+        raise _nonsense()
+    return MediaInfo(_plain(title), rate, channels, frames), shortfall, samples
 
 
 def _refusal(told: Mapping[str, Any]) -> MediaError:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 # A third of a second to 16 s of sound, 2 MB at 8 channels: calls cost nothing and memory does not count.
 BLOCK_FRAMES = 65_536
-FLOAT_BYTES = 4
+# How samples are handed over: as float32 of full scale 1; or, where a recording holds no more than that, as whole
+# numbers of 16 bits with a full scale of 32768, which cost less to decode and to pass on.
+Samples = Literal["float32", "int16"]
+SAMPLE_BYTES: dict[Samples, int] = {"float32": 4, "int16": 2}
 # Codecs come in packets, of which the last may go beyond.
 MOST_BLOCK_FRAMES = 2 * BLOCK_FRAMES
 
@@ -36,8 +39,11 @@ class Decoder(Protocol):
     def allowed_shortfall(self) -> float | None:
         """Seconds by which the sound may fall short of the header's length; None where that is only an estimate."""
 
+    @property
+    def samples(self) -> Samples: ...
+
     def blocks(self) -> Iterator[memoryview]:
-        """The sound in bytes of whole frames, float32 of full scale 1, interleaved. Raises MediaDamaged.
+        """The sound in bytes of whole frames of `samples`, interleaved. Raises MediaDamaged.
 
         A block holds until the next one is asked for.
         """

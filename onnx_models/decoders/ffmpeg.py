@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import av
 
 from onnx_models.containers import MP4, Container
-from onnx_models.decoders.decoder import BLOCK_FRAMES, FLOAT_BYTES, Decoder, MediaInfo
+from onnx_models.decoders.decoder import BLOCK_FRAMES, SAMPLE_BYTES, Decoder, MediaInfo, Samples
 from schemas.errors import MediaDamaged, MediaUnknown
 
 _CODECS = {
@@ -23,9 +23,12 @@ _CODECS = {
 _LENIENT: dict[str, Any] = {} if int(av.__version__.partition(".")[0]) >= 19 else {"metadata_errors": "replace"}
 # An MP4 file lists all its sound in front; encoder delay and padding are a few hundredths of a second.
 _MP4_SHORTFALL_SECONDS = 0.5
+_FLOAT_BYTES = SAMPLE_BYTES["float32"]
 
 
 class _Recording:
+    samples: Samples = "float32"
+
     def __init__(self, source: Any, stream: Any, info: MediaInfo, allowed_shortfall: float | None) -> None:
         self._source, self._stream = source, stream
         self.info = info
@@ -36,7 +39,7 @@ class _Recording:
         held = bytearray()
         for packet in self._packets():
             held += packet
-            if len(held) >= BLOCK_FRAMES * self.info.channels * FLOAT_BYTES:
+            if len(held) >= BLOCK_FRAMES * self.info.channels * _FLOAT_BYTES:
                 yield memoryview(held)
                 held = bytearray()
         if held:
@@ -79,7 +82,7 @@ def opened(file: BinaryIO, container: Container) -> Iterator[Decoder]:
 
 def _samples(frame: av.AudioFrame) -> memoryview:
     # Planes are longer than what is in them.
-    return memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * FLOAT_BYTES]
+    return memoryview(frame.planes[0])[: frame.samples * frame.layout.nb_channels * _FLOAT_BYTES]
 
 
 def _damaged(title: str, error: Exception) -> MediaDamaged:

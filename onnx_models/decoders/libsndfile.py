@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from onnx_models import wav_header
 from onnx_models.containers import FLAC, MP3, OGG, WAV, Container
-from onnx_models.decoders.decoder import BLOCK_FRAMES, FLOAT_BYTES, Decoder, MediaInfo
+from onnx_models.decoders.decoder import BLOCK_FRAMES, SAMPLE_BYTES, Decoder, MediaInfo
 from onnx_models.decoders.endless import SHORTEST_ESTIMATE, EndlessFile, counts_frames
 from onnx_models.decoders.sndfile import SndfileError, Sound
 from onnx_models.decoders.tail import sound_end
@@ -32,11 +32,11 @@ class _Recording:
     def __init__(self, sound: Sound, info: MediaInfo, allowed_shortfall: float | None, file: BinaryIO | None) -> None:
         """`file` is given where sound behind the header's length is to be found out."""
         self._sound, self._file = sound, file
-        self.info = info
+        self.info, self.samples = info, sound.samples
         self.allowed_shortfall = allowed_shortfall
 
     def blocks(self) -> Iterator[memoryview]:
-        frame_bytes, decoded = self.info.channels * FLOAT_BYTES, 0
+        frame_bytes, decoded = self.info.channels * SAMPLE_BYTES[self.samples], 0
         memory = _memory(BLOCK_FRAMES * frame_bytes)
         while True:
             wanted = BLOCK_FRAMES

@@ -13,6 +13,8 @@ from mmap import mmap
 from pathlib import Path
 from typing import Protocol
 
+from onnx_models.decoders.decoder import Samples
+
 _READ = 0x10
 _FORMAT, _SUBTYPE = 0x0FFF0000, 0xFFFF
 # By the libraries that platform.machine() names otherwise than their files.
@@ -103,13 +105,15 @@ class Sound:
         self.frames, self.sample_rate, self.channels = info.frames, info.sample_rate, info.channels
         self.format = _FORMATS.get((info.format & _FORMAT) >> 16, "")
         self.subtype = _SUBTYPES.get(info.format & _SUBTYPE, "something unknown")
+        self.samples: Samples = "int16" if self.subtype == "PCM_16" else "float32"
+        self._read = _library.sf_readf_short if self.samples == "int16" else _library.sf_readf_float
 
     def read_into(self, buffer: mmap, frames: int) -> int:
-        """Reads up to so many frames, interleaved float32 of full scale 1, into `buffer`, which has room for them.
+        """Reads up to so many frames of `samples`, interleaved, into `buffer`, which has room for them.
 
         Returns how many there were. Raises SndfileError.
         """
-        count: int = _library.sf_readf_float(self._sound, ctypes.byref(ctypes.c_char.from_buffer(buffer)), frames)
+        count: int = self._read(self._sound, ctypes.byref(ctypes.c_char.from_buffer(buffer)), frames)
         if code := _library.sf_error(self._sound):
             raise SndfileError(code)
         return count
@@ -149,6 +153,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
         ("sf_open_fd", handle, (ctypes.c_int, ctypes.c_int, info, ctypes.c_int)),
         ("sf_open_virtual", handle, (ctypes.POINTER(_VirtualFile), ctypes.c_int, info, ctypes.py_object)),
         ("sf_readf_float", count, (handle, ctypes.c_void_p, count)),
+        ("sf_readf_short", count, (handle, ctypes.c_void_p, count)),
         ("sf_error", ctypes.c_int, (handle,)),
         ("sf_error_number", ctypes.c_char_p, (ctypes.c_int,)),
         ("sf_close", ctypes.c_int, (handle,)),

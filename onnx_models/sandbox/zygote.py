@@ -27,8 +27,8 @@ from onnx_models.sandbox.nursery import main
 main({module!r})
 """
 # Nothing of the caller's own, which may hold secrets. BLAS would start a thread on every core, and what has threads
-# cannot be forked with a good conscience.
-_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+# cannot be forked with a good conscience. What libraries want of each other is looked up once, not in every child.
+_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "LD_BIND_NOW": "1"}
 # As much as a pipe of anybody's may hold: a child can be ahead by some seconds of sound.
 _PIPE_BYTES = 1 << 20
 _GOODBYE_SECONDS = 5.0

@@ -15,7 +15,7 @@ import soxr
 
 from onnx_models import media
 from onnx_models.decoders import ffmpeg, libsndfile, opening
-from onnx_models.decoders.confined import ConfinedDecoder
+from onnx_models.decoders.confined import ConfinedDecoder, floats
 from onnx_models.media import MediaLimits, Recording, probe, sha256
 from schemas.errors import ChannelMissing, MediaDamaged, MediaError, MediaNotFinite, MediaOutOfRange, MediaUnknown
 
@@ -104,7 +104,21 @@ def test_blocks_do_not_matter(recordings: Path, monkeypatch: pytest.MonkeyPatch,
 def blocks_here(path: Path) -> Iterator[Samples]:
     with FileIO(path) as file, opening.opened(file, *opening.identified(file, True)) as decoder:
         for block in decoder.blocks():
-            yield np.frombuffer(bytes(block), np.float32).reshape(-1, decoder.info.channels)
+            yield floats(memoryview(bytes(block)), decoder.samples).reshape(-1, decoder.info.channels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"),
+    [(kind, subtype) for kind in ("WAV", "FLAC") for subtype in ("PCM_16", "PCM_24")] + [("WAV", "FLOAT")],
+)
+def test_samples_are_those_of_libsndfile(tmp_path: Path, kind: str, subtype: str) -> None:
+    """Whatever way samples take, they are the floats that libsndfile makes of them, bit for bit; all 16-bit values."""
+    path = tmp_path / "recording"
+    values = np.arange(-(1 << 15), 1 << 15).astype(np.int16).reshape(-1, 2)
+    soundfile.write(path, values, RATE, format=kind, subtype=subtype)
+    expected, _ = soundfile.read(path, dtype="float32")
+    for channel in (0, 1):
+        np.testing.assert_array_equal(decoded(path, (channel,)), expected[:, channel])
 
 
 @pytest.mark.parametrize("rate", [4000, 8000, 44_100, 48_000, 192_000])
