@@ -2,7 +2,8 @@
 -- KEYS queue open running input workers capabilities reports
 -- ARGV worker capabilities report; nothing for anybody else
 -- Answers how many entries wait and how many tasks are open, the running ones with their workers, the bytes of uploads,
--- the workers with their beats, and with their capabilities
+-- the workers with their beats, and with their capabilities: as one value, which comes in one piece and wakes who asks
+-- once
 local queue, open, running, input, workers, capabilities = unpack(KEYS)
 local worker = ARGV[1]
 if worker then
@@ -22,11 +23,11 @@ if worker then
     end
     redis.call('ZINCRBY', workers, 1, worker)
 end
-return {
+return cmsgpack.pack({
     redis.call('ZCARD', queue),
     redis.call('ZCARD', open),
     redis.call('HGETALL', running),
     redis.call('GET', input),
     redis.call('ZRANGE', workers, 0, -1, 'WITHSCORES'),
     redis.call('HGETALL', capabilities),
-}
+})

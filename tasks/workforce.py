@@ -9,6 +9,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any
 
+import msgpack
+
 from schemas import json
 from schemas.errors import TaskInternalError
 from schemas.task import TaskState
@@ -70,9 +72,10 @@ class Workforce:
         return await self._look()
 
     async def _look(self, *beat: str | bytes) -> Depth:
-        queued, opened, owners, input_bytes, workers, capabilities = await self._store.run(
+        seen = await self._store.run(
             "look", [QUEUE, OPEN, RUNNING, INPUT_BYTES, WORKERS, CAPABILITIES, REPORTS], list(beat)
         )
+        queued, opened, owners, input_bytes, workers, capabilities = msgpack.unpackb(seen, raw=True)
         self._owners, beats, told = _pairs(owners), _pairs(workers), _pairs(capabilities)
         # Who has a task and was never heard is watched as well.
         unheard = dict.fromkeys(self._owners.values(), 0.0)

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from tasks.duties import every
+from tasks.duties import every, following
 from tasks.record import RecordDamaged
 from tasks.store import TaskStore
 from tests.patience import eventually
@@ -27,6 +27,14 @@ async def test_what_goes_wrong_is_told_with_the_duty(caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.ERROR):
         await every(0.001, "counting sheep", duty, ended)
     assert caplog.messages == ["counting sheep: RecordDamaged: the task record was damaged"] * 2
+
+
+@pytest.mark.parametrize("now", [0.0, 86_400.01, 86_400.3, 86_400.59, 86_400.6, 86_400.600001])
+def test_all_are_woken_together(now: float) -> None:
+    """Whenever anybody asks, the next moment is one of those that all share, and comes soon but not at once."""
+    moment = following(0.6, now)
+    assert moment / 0.6 == pytest.approx(round(moment / 0.6), abs=1e-6)
+    assert 0.05 < moment - now < 0.67
 
 
 async def test_results_are_swept_whatever_becomes_of_the_reconciler(store: TaskStore, start: Start) -> None:
