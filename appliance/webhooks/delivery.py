@@ -17,16 +17,19 @@ from appliance.webhooks.sending import Sender
 from appliance.webhooks.signing import signing_key
 from schemas.errors import Overloaded, StorageFull
 from tasks.callbacks import CallbackQueue, DueCallback
+from tasks.duties import following
 from tasks.metrics.declared import WEBHOOKS
 from tasks.metrics.tally import Tally
 from tasks.record import Callback, RecordDamaged, TaskRecord
 from tasks.store import TaskStore
+from tasks.workforce import HEARTBEAT_SECONDS
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 16
-# A look costs Redis a few microseconds, one that it does not answer costs the log a line.
-_LOOK_SECONDS, _AWAY_SECONDS = 0.2, 1.0
+# Every other look is at a moment at which the process looks who is alive. One that Redis does not answer costs the log
+# a line.
+_LOOK_SECONDS, _AWAY_SECONDS = HEARTBEAT_SECONDS / 2, 1.0
 # A stop takes no longer, whatever Redis does.
 _STOP_SECONDS = 1.0
 
@@ -80,27 +83,28 @@ class Delivery:
             task.cancel()
 
     async def _take(self) -> None:
+        clock = asyncio.get_running_loop().time
         while not self._closed:
             self._woken.clear()
-            pause = _LOOK_SECONDS
+            moment = following(_LOOK_SECONDS, clock())
             if len(self._under_way) < self._at_once:
                 try:
                     due = await self._queue.take()
                 except (Overloaded, StorageFull) as error:
                     log.debug("callbacks wait: %s", error.message)
-                    pause = _AWAY_SECONDS
+                    moment = clock() + _AWAY_SECONDS
                 except Exception as error:
                     # Whatever it is, it must not be the end of all deliveries.
                     log.error("callbacks wait: %s: %s", type(error).__name__, error)
-                    pause = _AWAY_SECONDS
+                    moment = clock() + _AWAY_SECONDS
                 else:
                     if isinstance(due, DueCallback):
                         self._begin(due)
                         continue
-                    pause = min(due, _LOOK_SECONDS)
+                    moment = min(clock() + due, moment)
             # Until a place is free, or something may be due.
             with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
+                async with asyncio.timeout_at(moment):
                     await self._woken.wait()
 
     def _begin(self, due: DueCallback) -> None:
