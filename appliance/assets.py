@@ -1,12 +1,11 @@
 """The files that pages are made of: each is read once, and served with what tells its version."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+import aiofiles
 from aiohttp import ETag, hdrs, web
 
 # Scripts and styles are files from here, and talk to here.
@@ -26,18 +25,19 @@ class Asset:
     content_type: str
     found: Callable[[], Path]
 
-    def read(self) -> tuple[bytes, str]:
+    async def read(self) -> tuple[bytes, str]:
         """Its bytes, and a digest of them.
 
         Raises OSError or PackageNotFoundError for a package that is not installed as it was made.
         """
-        return _read(self.found())
+        if self not in _read:
+            async with aiofiles.open(self.found(), "rb") as file:
+                content = await file.read()
+            _read[self] = content, digest(content)
+        return _read[self]
 
 
-@cache
-def _read(path: Path) -> tuple[bytes, str]:
-    content = path.read_bytes()
-    return content, digest(content)
+_read: dict[Asset, tuple[bytes, str]] = {}
 
 
 def digest(content: bytes) -> str:
@@ -47,7 +47,7 @@ def digest(content: bytes) -> str:
 
 async def served(request: web.Request, asset: Asset, policy: str = POLICY) -> web.Response:
     """The file, with what browsers may do with it."""
-    body, named = await asyncio.to_thread(asset.read)
+    body, named = await asset.read()
     response = answer(request, body, named, asset.content_type)
     response.headers[hdrs.CONTENT_SECURITY_POLICY] = policy
     return response

@@ -1,5 +1,6 @@
 """The console as it is served; what it does in a browser is tested in tests/console."""
 
+import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -48,7 +49,7 @@ def test_the_page_names_what_is_there(client: httpx.Client) -> None:
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_module_imports_modules_of_the_console(name: str) -> None:
     """Every import leads to a file that is served, and no text ever becomes markup or code."""
-    script = ASSETS[name].read()[0].decode()
+    script = asyncio.run(ASSETS[name].read())[0].decode()
     assert set(re.findall(r'from "\./([^"]+)"', script)) <= ASSETS.keys()
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function", script)
 
@@ -56,7 +57,7 @@ def test_a_module_imports_modules_of_the_console(name: str) -> None:
 @pytest.mark.parametrize("name", [*ASSETS, PAGE.name])
 def test_no_other_server_is_asked(name: str) -> None:
     """No file names an address elsewhere; that of SVG is a name."""
-    content = ASSETS.get(name, PAGE).read()[0].replace(b"http://www.w3.org/2000/svg", b"")
+    content = asyncio.run(ASSETS.get(name, PAGE).read())[0].replace(b"http://www.w3.org/2000/svg", b"")
     assert b"://" not in content
 
 
