@@ -17,6 +17,9 @@ from onnx_models.spreading import Spreading
 Vectors = npt.NDArray[np.float32]
 Batch = list[Window]
 
+# How many batches are evened out: with so many, 13 windows are 4, 4 and 5 instead of 6, 6 and 1.
+_LAST = 3
+
 
 class Network(Protocol):
     """What makes vectors of batches, for several callers at once."""
@@ -46,19 +49,30 @@ class Processor:
         return self._session.run((self._output,), inputs)[0]
 
 
-def batches(windows: Iterable[Window], size: int) -> Iterator[Batch]:
-    """The windows in order, at most `size` in a batch.
+def batches(windows: Iterable[Window], size: int, *, even: bool = False) -> Iterator[Batch]:
+    """The windows in order, at most `size` in a batch; with `even` the last batches, up to three, are of one size, or
+    nearly so.
 
     Only windows of equal shapes share one: padding would change what a network makes of them.
     """
-    batch: Batch = []
+    most = _LAST * size if even else size
+    held: Batch = []
     for window in windows:
-        if batch and (len(batch) == size or shapes(batch[0]) != shapes(window)):
-            yield batch
-            batch = []
-        batch.append(window)
-    if batch:
-        yield batch
+        if held and shapes(held[0]) != shapes(window):
+            yield from _shared(held, size)
+            held = []
+        elif len(held) == most:
+            yield held[:size]
+            held = held[size:]
+        held.append(window)
+    yield from _shared(held, size)
+
+
+def _shared(windows: Batch, size: int) -> Iterator[Batch]:
+    """As few batches as there can be, as even as they can be."""
+    count = -(-len(windows) // size)
+    for number in range(count):
+        yield windows[len(windows) * number // count : len(windows) * (number + 1) // count]
 
 
 def shapes(window: Window) -> tuple[tuple[int, ...], ...]:

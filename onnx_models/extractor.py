@@ -52,6 +52,7 @@ class Extractor:
         framing = Framing(card.sample_rate, card.window_seconds, card.hop_seconds)
         self._new_front_end = open_family(card.family, framing, card.family_options)
         self._batch = card.windows_at_once or max(1, round(_BATCH_SECONDS[session.device] / card.window_seconds))
+        self._even = card.even_batches and session.device == "cpu"
         self.fill = Fill(self._batch)
         self._network: Network = (
             Gathering(session, card.output, self._batch, waiting=self._turn.left, ran=self.fill.ran)
@@ -203,7 +204,7 @@ class Extractor:
                 yield from front_end.finish()
 
         total, count = np.zeros(self.card.dimension), 0
-        batches = batcher.batches(staged(FRONT_END, windows()), self._batch)
+        batches = batcher.batches(staged(FRONT_END, windows()), self._batch, even=self._even)
         embedded = staged(NETWORK, self._network.vectors(batches))
         for vectors in self._turn.shared(until_stopped(embedded, stop)):
             total += (scoring.unit(vectors) if self.card.unit_length else vectors).sum(axis=0)

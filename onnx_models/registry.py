@@ -111,6 +111,7 @@ class SpeakerCard(Card):
     `mean` (a float32 .npy) and `calibration` (JSON) are files beside the card. Only vectors of one `space` may be
     compared; two files of the same weights share one. `published_eer` is what others measured, in words.
     `windows_at_once` bounds a batch, for graphs that take one window only or give it another vector among others.
+    `even_batches` is for recurrent networks on processors, which take half as long for one window as for six.
     """
 
     kind: Literal["speaker"]
@@ -125,6 +126,7 @@ class SpeakerCard(Card):
     window_seconds: float = Field(gt=0, le=60)
     hop_seconds: float = Field(gt=0, le=60)
     windows_at_once: int | None = Field(None, gt=0)
+    even_batches: bool = False
     family_options: dict[str, int | float | str | bool] = Field(default_factory=dict)
 
 

@@ -23,6 +23,27 @@ def test_batches_keep_order_and_size() -> None:
     assert [window[0][0] for batch in found for window in batch] == list(range(10))
 
 
+@pytest.mark.parametrize(
+    ("count", "sizes"),
+    [
+        (0, []),
+        (1, [1]),
+        (6, [6]),
+        (7, [3, 4]),
+        (13, [4, 4, 5]),
+        (18, [6, 6, 6]),
+        (19, [6, 4, 4, 5]),
+        (31, [6] * 3 + [4, 4, 5]),
+    ],
+)
+def test_the_last_batches_are_even(count: int, sizes: list[int]) -> None:
+    """Where it is wanted, nothing is left to be a small batch, and a long recording has full ones before the last."""
+    windows = [(np.full(3, number, np.float32),) for number in range(count)]
+    found = list(batches(windows, 6, even=True))
+    assert [len(batch) for batch in found] == sizes
+    assert [window[0][0] for batch in found for window in batch] == list(range(count))
+
+
 def test_only_equal_shapes_share_a_batch() -> None:
     """Windows of different lengths are never padded to go together."""
     windows = [(np.ones(length, np.float32),) for length in (3, 3, 2, 3)]
