@@ -79,11 +79,18 @@ def create_app(settings: Settings) -> web.Application:
     app[TELLER] = Teller(app[STORE], app[TALLY])
     app[TRACING] = opened(settings.otel_endpoint, "http")
     app[WORKFORCE] = Workforce(app[STORE])
+    app[ENDINGS] = Endings(app[STORE])
     app[INTAKE] = Intake(
-        settings, app[STORE], app[WORKFORCE], app[FILES], app[AUDIT], tally=app[TALLY], tracing=app[TRACING]
+        settings,
+        app[STORE],
+        app[WORKFORCE],
+        app[FILES],
+        app[AUDIT],
+        endings=app[ENDINGS],
+        tally=app[TALLY],
+        tracing=app[TRACING],
     )
     app[RESULTS] = Results(app[FILES])
-    app[ENDINGS] = Endings(app[STORE])
     app.on_response_prepare.append(_put_headers)
     app.cleanup_ctx.append(_audited)
     app.cleanup_ctx.append(_store_connection)

@@ -21,6 +21,7 @@ from schemas.task import TaskState
 from schemas.technologies import Document, Parameters, Technology
 from tasks.audit import Audit
 from tasks.connection import Unreachable
+from tasks.endings import Endings
 from tasks.files import FileStore
 from tasks.metrics.declared import SUBMITTED
 from tasks.metrics.tally import Tally
@@ -98,6 +99,7 @@ class Intake:
         files: FileStore,
         audit: Audit,
         *,
+        endings: Endings,
         tally: Tally,
         tracing: Tracing,
     ) -> None:
@@ -105,6 +107,7 @@ class Intake:
         self._tracing = tracing
         self._tally = tally
         self._audit = audit
+        self._endings = endings
         self._store = store
         self._files = files
         self._capacity = Capacity(settings, workforce, files)
@@ -262,7 +265,7 @@ class Intake:
             await self._audit.agreed(audited.submitted(visitor, record, record.task_id))
         settings = self._settings
         try:
-            made = await self._store.submit(
+            made = await self._endings.submit(
                 record, max_open=settings.max_queue_length, max_input_bytes=int(settings.input_storage_size)
             )
         except Unreachable:

@@ -14,7 +14,7 @@ from tasks.connection import PASSING, Unreachable
 from tasks.duties import every
 from tasks.keys import ENDED
 from tasks.line import Place
-from tasks.record import TaskRecord
+from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 from tasks.subscription import Subscription
 from tasks.workforce import HEARTBEAT_SECONDS
@@ -24,6 +24,22 @@ log = logging.getLogger(__name__)
 # What is published while no connection listens is lost, so all that is waited for is looked at now and then.
 _LOOK_SECONDS = 3 * HEARTBEAT_SECONDS
 _LISTEN_SECONDS = 1.0
+# Of so many tasks at most it is known that they were submitted here and have not ended.
+_SUBMITTED_KEPT = 1024
+# What Redis tells is the task's id, and the record of its end behind it; of one that is gone there is none.
+_ID_BYTES = 36
+
+
+class _Told(asyncio.Event):
+    """That something has become of a task, and the record of its end where Redis has told it; or that it was waited for
+    long enough."""
+
+    record = b""
+    late = False
+
+    def end(self) -> None:
+        self.late = True
+        self.set()
 
 
 class Endings:
@@ -34,7 +50,10 @@ class Endings:
 
     def __init__(self, store: TaskStore) -> None:
         self._store = store
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._waiting: dict[str, set[_Told]] = {}
+        # Tasks that wait or run, for as long as their end would be heard.
+        self._submitted: dict[str, TaskRecord] = {}
+        self._hears = False
         self._closed = asyncio.Event()
         # Redis did not answer when it was last looked at.
         self._away = False
@@ -57,6 +76,20 @@ class Endings:
         self._closed.set()
         self._wake(list(self._waiting))
 
+    async def submit(self, record: TaskRecord, *, max_open: int, max_input_bytes: int) -> str:
+        """As TaskStore.submit does; who waits here for the task need not ask Redis how it is."""
+        if self._hears:
+            self._submitted[record.task_id] = record
+            if len(self._submitted) > _SUBMITTED_KEPT:
+                del self._submitted[next(iter(self._submitted))]
+        made = ""
+        try:
+            made = await self._store.submit(record, max_open=max_open, max_input_bytes=max_input_bytes)
+        finally:
+            if made != record.task_id:
+                self._submitted.pop(record.task_id, None)
+        return made
+
     async def wait(
         self, task_id: str, seconds: float, admitted: Callable[[TaskRecord | None], object] = lambda _: None
     ) -> TaskRecord | None:
@@ -65,25 +98,33 @@ class Endings:
         for, and raises for one that is not to be waited for.
 
         Raises RecordDamaged, and Overloaded while Redis cannot be reached."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
         with self._watched(task_id) as told:
-            while True:
-                told.clear()
-                record = await self._store.fetch(task_id)
-                admitted(record)
-                left = end - loop.time()
-                if record is None or record.state.terminal or left <= 0 or self._closed.is_set():
-                    return record
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(left):
-                        await told.wait()
-                        if self._away and not self._closed.is_set():
-                            raise Unreachable
+            known = self._submitted.get(task_id) if seconds > 0 and not self._closed.is_set() else None
+            record = known or await self._store.fetch(task_id)
+            admitted(record)
+            timer = asyncio.get_running_loop().call_later(seconds, told.end)
+            try:
+                while not (record is None or record.state.terminal or told.late or self._closed.is_set()):
+                    await told.wait()
+                    if self._away and not (told.late or self._closed.is_set()):
+                        raise Unreachable
+                    record = self._ended(task_id, told) or await self._store.fetch(task_id)
+                    admitted(record)
+            finally:
+                timer.cancel()
+            return record
+
+    def _ended(self, task_id: str, told: _Told) -> TaskRecord | None:
+        """The record of the end that was told, None where none was; from here on `told` is for what comes."""
+        data, told.record = told.record, b""
+        told.clear()
+        with suppress(RecordDamaged):
+            return self._store.unpack(task_id, data) if data else None
+        return None
 
     @contextmanager
-    def _watched(self, task_id: str) -> Iterator[asyncio.Event]:
-        told = asyncio.Event()
+    def _watched(self, task_id: str) -> Iterator[_Told]:
+        told = _Told()
         self._waiting.setdefault(task_id, set()).add(told)
         try:
             yield told
@@ -103,6 +144,7 @@ class Endings:
             try:
                 subscription = await place.opened(partial(Subscription, channel=ENDED, told=self._told))
                 await subscription.begun()
+                self._hears = True
                 # What ended before this is not told any more.
                 await self._look()
                 gone = asyncio.create_task(subscription.gone.wait())
@@ -113,10 +155,17 @@ class Endings:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LISTEN_SECONDS):
                         await self._closed.wait()
+            finally:
+                self._hears = False
+                self._submitted.clear()
         await place.left()
 
-    def _told(self, task_id: bytes) -> None:
-        self._wake([task_id.decode(errors="replace")])
+    def _told(self, message: bytes) -> None:
+        task_id = message[:_ID_BYTES].decode(errors="replace")
+        self._submitted.pop(task_id, None)
+        for told in self._waiting.get(task_id, ()):
+            told.record = message[_ID_BYTES:]
+        self._wake([task_id])
 
     async def _look(self) -> None:
         """Wakes who waits for what has ended, and everyone when Redis does not answer."""

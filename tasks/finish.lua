@@ -32,5 +32,6 @@ redis.call('PEXPIRE', KEYS[11], ARGV[5])
 if ARGV[7] == '1' then
     redis.call('ZADD', KEYS[10], 0, ARGV[3])
 end
-redis.call('PUBLISH', ARGV[6], ARGV[3])
+-- With the record: whoever waits for it need not ask.
+redis.call('PUBLISH', ARGV[6], ARGV[3] .. ARGV[2])
 return 1

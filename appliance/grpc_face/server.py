@@ -149,7 +149,7 @@ async def opened(settings: Settings) -> AsyncIterator[Calls]:
     with audit.running("grpc"), closing(tracing):
         async with stores.tasks(told=counted(tally, ends(audit, "grpc"))) as store, Endings(store) as endings:
             workforce = Workforce(store)
-            intake = Intake(settings, store, workforce, files, audit, tally=tally, tracing=tracing)
+            intake = Intake(settings, store, workforce, files, audit, endings=endings, tally=tally, tracing=tracing)
             # Who is alive is seen by looking steadily, which the server's health does.
             async with telling(Teller(store, tally)):
                 yield Calls(settings, store, workforce, files, intake, endings, audit, tally)

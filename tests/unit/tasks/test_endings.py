@@ -1,20 +1,23 @@
 """Waiting for the end of a task, on a real Redis that may be restarted or go away."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from schemas.errors import Overloaded
 from schemas.task import TaskState
 from tasks import endings as waiting
 from tasks.connection import Unreachable
 from tasks.endings import Endings
 from tasks.keys import ENDED
-from tasks.record import RecordDamaged
+from tasks.record import RecordDamaged, TaskRecord
 from tasks.store import TaskStore
 from tests.own_redis import OwnRedis
 from tests.patience import PATIENCE, eventually
-from tests.unit.tasks.made_tasks import RETENTION, claimed, done, submitted
+from tests.unit.tasks.made_tasks import OTHER_ID, RETENTION, claimed, done, submitted
 
 # Long enough for a test to fail by its own assertion, far beyond what anything here takes.
 # Longer than a test may take: who waits so long is not answered by the end of that time.
@@ -36,6 +39,13 @@ async def heard(store: TaskStore) -> None:
         return int(count)
 
     await eventually(listeners)
+
+
+async def submitted_by(endings: Endings) -> TaskRecord:
+    """A task of which the others hear when Redis has it."""
+    record = TaskRecord(str(uuid.uuid4()), "a-technology", 1)
+    assert await endings.submit(record, max_open=10_000, max_input_bytes=1 << 30) == record.task_id
+    return record
 
 
 async def waits(endings: Endings, *tasks: "asyncio.Task[object]", task_id: str) -> None:
@@ -108,6 +118,58 @@ async def test_a_damaged_record_is_told(store: TaskStore, endings: Endings) -> N
     await store.redis.setrange(f"voiceprint:task:{record.task_id}", 30, b"\xff")
     with pytest.raises(RecordDamaged):
         await endings.wait(record.task_id, LONG)
+
+
+async def test_what_was_submitted_here_is_not_asked_for(
+    store: TaskStore, endings: Endings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever submits a task and waits for it has its end by what Redis tells alone."""
+    fetched: list[str] = []
+    fetch = store.fetch
+
+    async def noted(task_id: str) -> TaskRecord | None:
+        fetched.append(task_id)
+        return await fetch(task_id)
+
+    monkeypatch.setattr(store, "fetch", noted)
+    record = await submitted_by(endings)
+    asked = asyncio.create_task(endings.wait(record.task_id, LONG))
+    await waits(endings, asked, task_id=record.task_id)
+    ended = await done(store, await claimed(store, record))
+    assert await asked == ended
+    assert fetched == []
+    assert await endings.wait(record.task_id, LONG) == ended
+    assert fetched == [record.task_id]
+
+
+async def test_what_is_told_may_be_none(store: TaskStore, endings: Endings) -> None:
+    """Of a message that holds no record, as earlier versions send it, or none of that task, nothing is believed."""
+    record, other = await submitted(store), await submitted(store)
+    asked = asyncio.create_task(endings.wait(record.task_id, 3.0))
+    for said in (b"", b"nonsense", store.stored(other.done(1, bytes(32)))):
+        await waits(endings, asked, task_id=record.task_id)
+        await store.redis.publish(ENDED, record.task_id.encode() + said)
+    assert await asked == record
+
+
+async def test_what_has_ended_is_not_known_any_more(
+    store: TaskStore, endings: Endings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tasks that were submitted here only those are known that are open, were accepted, and whose end is heard; and
+    of these not too many."""
+    ended, erased, open_one = [await submitted_by(endings) for _ in range(3)]
+    await done(store, await claimed(store, ended))
+    await store.erase(erased)
+    await eventually(lambda: list(endings._submitted) == [open_one.task_id])
+    with pytest.raises(Overloaded):
+        await endings.submit(replace(open_one, task_id=OTHER_ID), max_open=0, max_input_bytes=1)
+    assert list(endings._submitted) == [open_one.task_id]
+    with monkeypatch.context() as few:
+        few.setattr(waiting, "_SUBMITTED_KEPT", 2)
+        later = [(await submitted_by(endings)).task_id for _ in range(3)]
+        assert list(endings._submitted) == later[1:]
+    await store.redis.client_kill_filter(_type="pubsub")
+    await eventually(lambda: not endings._submitted)
 
 
 async def test_a_lost_message_is_made_up_for(
