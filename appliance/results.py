@@ -8,14 +8,16 @@ from typing import BinaryIO
 
 from appliance.trips import Trips
 from schemas import json
-from schemas.representations import MSGPACK, json_text, msgpack_bytes
+from schemas.representations import JSON, MSGPACK, json_text, msgpack_bytes
 from schemas.task import TaskState
 from schemas.technologies import technologies
 from tasks.files import FileStore
-from tasks.record import TaskRecord
+from tasks.record import TaskRecord, now_ms
 
 # Below this a result is rendered at once and sent with its length; above, piece by piece.
 WHOLE_BYTES = 1 << 18
+# Up to here it is short, as that of a recording is; and so long after the end of its task it was just written.
+_SHORT_BYTES, _FRESH_MS = 1 << 13, 10_000
 # What is rendered or read at a time of larger ones.
 _PIECE_BYTES = 1 << 19
 # How long what was rendered is kept for the next who asks, and how many bytes of all. It is voices: not for long, and
@@ -42,7 +44,8 @@ class Results:
         kept = self._kept.get(wanted)
         if kept is not None and kept[0] == self._files.result_mark(record.task_id, record.attempt):
             return kept[1]
-        mark, body = await self._trips.made(partial(self._whole, record, form))
+        work = partial(self._whole, record, form)
+        mark, body = work() if _is_quick(record, form) else await self._trips.made(work)
         self._keep(wanted, mark, body)
         return body
 
@@ -67,6 +70,13 @@ class Results:
         mark = self._files.result_mark(record.task_id, record.attempt)
         with self._open(record) as stored:
             return mark, b"".join(rendered(record, stored, form))
+
+
+def _is_quick(record: TaskRecord, form: str) -> bool:
+    """Whether the way to a thread and back would take longer than to read and render the result, which is still in
+    memory."""
+    fresh = now_ms() - record.ended_ms < _FRESH_MS
+    return fresh and record.result_bytes <= _SHORT_BYTES and form == JSON
 
 
 def rendered(record: TaskRecord, stored: BinaryIO, form: str) -> Iterator[bytes]:

@@ -1,6 +1,8 @@
 """Results on their way out: read once for many, and kept for a moment only."""
 
 import asyncio
+import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,12 +23,14 @@ REFUSALS = json.encode({"type": "a-refusal"})
 
 
 class Counting(LocalFileStore):
-    """Knows how often a result was read."""
+    """Knows how often a result was read, and in which thread the last time."""
 
     opened = 0
+    thread: threading.Thread | None = None
 
     def open_result(self, task_id: str, attempt: int, size: int, sha256: bytes) -> BinaryIO:
         self.opened += 1
+        self.thread = threading.current_thread()
         return super().open_result(task_id, attempt, size, sha256)
 
 
@@ -52,6 +56,22 @@ async def test_what_many_ask_for_is_read_once(files: Counting) -> None:
     await kept.whole(found, MSGPACK)
     await kept.whole(ended(files, attempt=2), JSON)
     assert files.opened == 3
+
+
+async def test_only_what_is_quick_is_read_at_once(files: Counting) -> None:
+    """What is short and was just written is read where it is asked for; what is long, may have to come from a disk, or
+    is wanted in another form than JSON, in a thread."""
+    found, here = ended(files), threading.current_thread()
+    long = files.write_result(TASK_ID, 2, json.encode({"type": "a-refusal", "message": 9000 * "x"}))
+    of_long = replace(found, attempt=2).refused(TaskState.REJECTED, None, long)
+    for record, form, at_once in (
+        (found, JSON, True),
+        (found, MSGPACK, False),
+        (replace(found, ended_ms=found.ended_ms - 20_000), JSON, False),
+        (of_long, JSON, False),
+    ):
+        await Results(files).whole(record, form)
+        assert (files.thread is here) == at_once
 
 
 async def test_what_was_erased_or_changed_is_handed_out_no_more(files: Counting) -> None:
