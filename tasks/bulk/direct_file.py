@@ -1,19 +1,15 @@
-"""A file that is written past the kernel's page cache, while its writer goes on.
+"""A file that is written past the kernel's page cache, while its writer goes on: what a run in bulk leaves is written
+once and read elsewhere."""
 
-What a run in bulk leaves is written once and read elsewhere. Kept in memory by the way it would push out what others
-read there, and finding pages for it can take a processor as long as all that makes a vector of a voiceprint.
-"""
-
-import errno
-import fcntl
 import io
 import mmap
 import os
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasks.direct import Direct, room
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -31,9 +27,9 @@ class DirectFile(io.RawIOBase):
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        self._knows_direct, self._is_direct = True, False
+        self._direct = Direct(self._descriptor)
         # One is filled while the other is written.
-        self._buffers = deque(_buffer() for _ in range(2))
+        self._buffers = deque(room(_BUFFER_BYTES) for _ in range(2))
         self._start = self._held = 0
         self._writer = ThreadPoolExecutor(1, "direct-file")
         self._under_way: Future[None] | None = None
@@ -94,7 +90,7 @@ class DirectFile(io.RawIOBase):
 
     def _hand_over(self) -> None:
         self._await()
-        self._under_way = self._writer.submit(self._put, memoryview(self._buffers[0])[: self._held], self._start)
+        self._under_way = self._writer.submit(self._direct.put, self._buffers[0][: self._held], self._start)
         self._buffers.rotate()
         self._start, self._held = self._start + self._held, 0
 
@@ -102,34 +98,3 @@ class DirectFile(io.RawIOBase):
         under_way, self._under_way = self._under_way, None
         if under_way is not None:
             under_way.result()
-
-    def _put(self, content: memoryview, offset: int) -> None:
-        while content:
-            self._go_direct(self._knows_direct and not offset % mmap.PAGESIZE and not len(content) % mmap.PAGESIZE)
-            try:
-                written = os.pwrite(self._descriptor, content, offset)
-            except OSError as error:
-                if not self._is_direct or error.errno != errno.EINVAL:
-                    raise
-                self._knows_direct = False
-            else:
-                content, offset = content[written:], offset + written
-
-    def _go_direct(self, wanted: bool) -> None:
-        if wanted == self._is_direct:
-            return
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL) & ~os.O_DIRECT
-        try:
-            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | (os.O_DIRECT if wanted else 0))
-        except OSError:
-            self._knows_direct = False
-        else:
-            self._is_direct = wanted
-
-
-def _buffer() -> mmap.mmap:
-    made = mmap.mmap(-1, _BUFFER_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    # Of few large pages, where the kernel has them: each is looked up whenever a disk reads from it.
-    with suppress(OSError):
-        made.madvise(mmap.MADV_HUGEPAGE)
-    return made

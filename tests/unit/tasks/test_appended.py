@@ -72,7 +72,7 @@ def test_it_goes_past_the_cache() -> None:
 def test_where_there_is_no_direct_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that refuses is written to as ever."""
     # As of one that takes the flag and no other block than its own.
-    monkeypatch.setattr("tasks.appended.mmap.PAGESIZE", 1)
+    monkeypatch.setattr("tasks.direct.mmap.PAGESIZE", 1)
     with begun() as (file, appended):
         for start in range(0, len(CONTENT), 700_001):
             appended.add([CONTENT[start : start + 700_001]])

@@ -48,7 +48,7 @@ def test_it_goes_past_the_cache(tmp_path: Path) -> None:
 def test_where_there_is_no_direct_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that refuses is written to as ever."""
     # As of ones that take the flag and no other block than their own.
-    monkeypatch.setattr("tasks.bulk.direct_file.mmap.PAGESIZE", 1)
+    monkeypatch.setattr("tasks.direct.mmap.PAGESIZE", 1)
     made = content(2 * BUFFER + 5)
     with DirectFile(tmp_path / "file") as file:
         file.write(made[:3])
