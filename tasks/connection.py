@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from redis import exceptions
@@ -66,7 +66,18 @@ def connect(url: str) -> Redis:
         )
     except ValueError as error:
         raise ConfigurationError(f"VOICEPRINT_REDIS_URL: {error}") from error
+    pool.connection_class = type("Connection", (_Closing, pool.connection_class), {})
     return Redis(connection_pool=pool)
+
+
+class _Closing:
+    """One of redis-py's connections, to which uvloop says in its own words that it has been closed."""
+
+    async def send_packed_command(self, *given: Any, **named: Any) -> None:
+        try:
+            await super().send_packed_command(*given, **named)  # type: ignore[misc]
+        except RuntimeError as error:
+            raise exceptions.ConnectionError("the connection to Redis is closed") from error
 
 
 @asynccontextmanager
