@@ -88,9 +88,10 @@ def done(job: "Job", inputs: Sequence[str], folder: str, means: "Means", by: By,
     from appliance.commands import bulk_progress  # noqa: PLC0415
     from tasks.bulk import local, on_ray  # noqa: PLC0415
     from tasks.bulk.run import begun  # noqa: PLC0415
-    from tasks.memory import keep_freed  # noqa: PLC0415
+    from tasks.memory import collect_seldom, keep_freed  # noqa: PLC0415
 
     keep_freed()
+    collect_seldom()
     run = begun(job, inputs, folder, _shard(by.share), means)
     parts = on_ray.done(run, means) if by.engine == "ray" else local.done(run, means, by.processes, by.environments)
     with bulk_progress.shown(run) as bar:

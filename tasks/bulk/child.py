@@ -15,7 +15,7 @@ from tasks.bulk import places
 from tasks.bulk.means import Means
 from tasks.bulk.part import work
 from tasks.bulk.plan import MANIFEST, Plan
-from tasks.memory import keep_freed
+from tasks.memory import collect_seldom, keep_freed
 
 _TELL_SECONDS = 0.2
 
@@ -25,6 +25,7 @@ def main() -> None:
     # The parent is interrupted as well, and ends what it started.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     keep_freed()
+    collect_seldom()
     told = json.decode(sys.stdin.buffer.readline())
     folder = places.folder(told["output"])
     plan = Plan.decode(folder.read(MANIFEST) or b"")
